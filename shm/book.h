@@ -1,0 +1,94 @@
+/* book.h - the live book of one instrument in shared memory: top, ladder, depth.
+ *
+ * The feed thread writes, any process reads through a PROT_READ mapping, nobody waits for anybody.
+ *   top     best bid and ask, state and times; two cache lines with a version of their own
+ *   ladder  best MD_LADDER_LEVELS a side in MD_LADDER_SLOTS slots; a reader takes the newest one
+ *   depth   the best depth_levels a side (0: none) in two copies, changed one after the other; a
+ *           reader is disturbed only by two updates within its copy
+ *
+ * A version is odd while its words change. Data words are 8-byte atomics:
+ *   writer: version odd (relaxed), words (R1 store-release each), version even (R2 store-release)
+ *   reader: version (A2 load-acquire), words (A1 load-acquire each), version again (relaxed)
+ * R1 pairs with A1: a reader that saw any new word sees the odd mark. R2 pairs with A2. No fences:
+ * TSan cannot see them. The inner layout of depth is private to book.c and the client library. */
+#ifndef SHM_BOOK_H
+#define SHM_BOOK_H
+
+#include "shm/atomics.h"
+#include "shm/record.h"
+
+/* What every tier says beside its levels. */
+typedef struct md_book_meta {
+  uint8_t  state;  /* md_book_state_t */
+  uint8_t  reason; /* md_reason_t, of STALE */
+  int8_t   px_exp, qty_exp;
+  uint32_t gen;        /* counts resyncs: levels of different generations do not continue */
+  uint64_t last_seq;   /* seq of the last record applied; joins with the tape */
+  uint64_t tape_pos;   /* tape cursor behind that record */
+  uint64_t exch_seq;   /* the exchange's sequence of the book */
+  int64_t  ts_exch_ns; /* of the last update, MD_NULL_I64 if the venue gives none */
+  int64_t  ts_recv_ns;
+  int64_t  ts_pub_ns;
+  int64_t  trusted_bid; /* lowest bid price that is surely known; MD_NULL_I64: all are */
+  int64_t  trusted_ask; /* highest ask price that is surely known */
+  uint32_t bid_total, ask_total; /* levels known to the engine */
+  uint32_t flags;      /* MD_FLAG_CROSSED */
+  uint32_t pad0;
+} md_book_meta_t;
+
+typedef struct md_book_top {
+  md_book_meta_t meta;
+  int64_t bid_px, bid_qty, ask_px, ask_qty; /* MD_NULL_I64 and 0 when a side is empty */
+} md_book_top_t;
+
+typedef struct md_book_ladder {
+  md_book_meta_t meta;
+  uint32_t       bid_cnt, ask_cnt; /* <= MD_LADDER_LEVELS */
+  md_level_t     bids[MD_LADDER_LEVELS], asks[MD_LADDER_LEVELS]; /* best first */
+} md_book_ladder_t;
+
+/* Opaque shared layout; md_book_footprint bytes, aligned to MD_CACHE_BLOCK. */
+typedef struct md_book md_book_t;
+
+/* One change of a level, as the engine's book reports it to the writer. */
+typedef struct md_book_change {
+  int64_t  px;
+  int64_t  qty;  /* 0: gone */
+  uint8_t  side; /* MD_SIDE_BUY bid, MD_SIDE_SELL ask */
+  uint8_t  pad[7];
+} md_book_change_t;
+
+/* Where the writer finds levels: the n-th best (0 = best) of a side; false when there is no such
+ * level. ctx is the engine's book. The writer uses it to refill and to rewrite. */
+typedef bool (*md_level_at_fn)(const void *ctx, md_side_t side, uint32_t n, md_level_t *out);
+
+/* md_book_footprint returns the bytes for one instrument; depth_levels in [0, MD_DEPTH_LEVELS_MAX]. */
+uint64_t md_book_footprint(uint32_t depth_levels);
+MD_MUST_USE md_err_t md_book_new(void *mem, uint32_t depth_levels);
+MD_MUST_USE md_err_t md_book_join(const void *mem, uint64_t avail_bytes, const md_book_t **out);
+uint32_t md_book_depth_levels(const md_book_t *b);
+
+/* ---- writer only (the feed thread that owns the instrument) ---- */
+
+/* md_book_write_state rewrites state, reason and times of all tiers and keeps the levels. */
+void md_book_write_state(md_book_t *b, const md_book_meta_t *meta);
+
+/* md_book_write_all rewrites every tier from the engine's book (snapshot, resync, rescale). */
+void md_book_write_all(md_book_t *b, const md_book_meta_t *meta, md_level_at_fn at, const void *ctx);
+
+/* md_book_write_changes applies what one message changed. Tiers whose levels do not change get only
+ * their meta rewritten. The engine's book is already changed; `at` gives its state after them. */
+void md_book_write_changes(md_book_t *b, const md_book_meta_t *meta, const md_book_change_t *changes,
+                           uint32_t change_cnt, md_level_at_fn at, const void *ctx);
+
+/* ---- readers, any process ---- MD_OK, MD_ERR_BUSY after MD_READ_RETRY_MAX, MD_ERR_CORRUPT */
+MD_MUST_USE md_err_t md_book_read_top(const md_book_t *b, md_book_top_t *out);
+MD_MUST_USE md_err_t md_book_read_ladder(const md_book_t *b, md_book_ladder_t *out);
+
+/* md_book_read_depth copies up to max levels a side, best first, into bids and asks; *bid_cnt and
+ * *ask_cnt say how many. MD_ERR_ABSENT when the instrument has no depth. */
+MD_MUST_USE md_err_t md_book_read_depth(const md_book_t *b, uint32_t max, md_book_meta_t *meta,
+                                        md_level_t *bids, uint32_t *bid_cnt, md_level_t *asks,
+                                        uint32_t *ask_cnt);
+
+#endif

@@ -1,0 +1,50 @@
+/* metric_table.h - counters and latency stages. One row adds one; append-only (ids are ABI).
+ *
+ * MD_COUNTER_TABLE rows: X(ID, kind, "mdengine_name", "help"). Each thread has a block with every
+ * row; it bumps its own. Kind is counter or gauge. Shown by `mdengine status --json` and, later,
+ * /metrics, with the labels thread and, for feed and sink threads, feed or sink.
+ * MD_STAGE_TABLE rows: X(ID, "mdengine_name_seconds", "help"): one histogram a thread and row. */
+#ifndef SHM_METRIC_TABLE_H
+#define SHM_METRIC_TABLE_H
+
+#define MD_COUNTER_TABLE(X)                                                                        \
+  X(FRAMES,            counter, "mdengine_feed_frames_total", "messages received, HTTP answers included")  \
+  X(FRAME_BYTES,       counter, "mdengine_feed_frame_bytes_total", "payload bytes received")       \
+  X(RECORDS,           counter, "mdengine_feed_records_total", "normalised records published")     \
+  X(RAW_RECORDS,       counter, "mdengine_feed_raw_records_total", "RAW records published")        \
+  X(PARSE_ERRORS,      counter, "mdengine_feed_parse_errors_total", "messages that could not be decoded; kept as RAW") \
+  X(UNROUTABLE,        counter, "mdengine_feed_unroutable_total", "messages of an unknown stream, event or symbol") \
+  X(OVERFLOWS,         counter, "mdengine_feed_overflows_total", "numbers that do not fit their mantissa") \
+  X(GAPS,              counter, "mdengine_feed_gaps_total", "GAP records published")               \
+  X(RESYNCS,           counter, "mdengine_feed_resyncs_total", "books that became valid, the first time included") \
+  X(DUPLICATES,        counter, "mdengine_feed_duplicates_total", "book updates older than the book, ignored") \
+  X(OVERLAPS,          counter, "mdengine_feed_overlaps_total", "book updates that overlap the book, applied") \
+  X(ABSENT_DELETES,    counter, "mdengine_feed_absent_deletes_total", "deletes of levels that the book does not hold; normal beyond a snapshot") \
+  X(CROSSED,           counter, "mdengine_feed_crossed_total", "updates that left a book crossed or locked") \
+  X(CANARY_MATCHES,    counter, "mdengine_feed_canary_matches_total", "book tops equal to the venue's at the same update id") \
+  X(CANARY_MISMATCHES, counter, "mdengine_feed_canary_mismatches_total", "book tops that differ from the venue's at the same update id") \
+  X(BOOKS_VALID,       gauge,   "mdengine_feed_books_valid", "books that are VALID now")           \
+  X(BOOKS_KNOWN,       gauge,   "mdengine_feed_books", "instruments with a book")                  \
+  X(RING_LOST,         counter, "mdengine_ring_lost_records_total", "records that a sink's ring had no room for") \
+  X(SINK_RECORDS,      counter, "mdengine_sink_records_total", "records that the sink took from its rings or the journal") \
+  X(SINK_BYTES,        counter, "mdengine_sink_bytes_total", "bytes written to the sink's device")  \
+  X(SINK_BATCHES,      counter, "mdengine_sink_batches_total", "group commits or transactions")    \
+  X(SINK_ERRORS,       counter, "mdengine_sink_errors_total", "writes, syncs or transactions that failed") \
+  X(SINK_ROWS,         counter, "mdengine_sink_rows_total", "rows committed")                      \
+  X(SINK_RECONNECTS,   counter, "mdengine_sink_reconnects_total", "connections to the sink opened again") \
+  X(SINK_CATCHUP,      gauge,   "mdengine_sink_catchup", "1 while the sink reads the journal instead of its ring") \
+  X(SINK_LAG,          gauge,   "mdengine_sink_lag_records", "published records that the sink has not finished") \
+  X(JOURNAL_SEGMENTS,  counter, "mdengine_journal_segments_total", "segments opened")              \
+  X(JOURNAL_SYNCS,     counter, "mdengine_journal_syncs_total", "fdatasync calls that succeeded")  \
+  X(LOOPS,             counter, "mdengine_thread_loops_total", "turns of the thread's loop")       \
+  X(BUSY_LOOPS,        counter, "mdengine_thread_busy_loops_total", "turns that found work")
+
+#define MD_STAGE_TABLE(X)                                                                          \
+  X(EXCHANGE,  "mdengine_stage_exchange_to_receive_seconds", "exchange's event time to our receive time; clocks differ") \
+  X(DECODE,    "mdengine_stage_receive_to_decoded_seconds", "frame handed over to records decoded")  \
+  X(VISIBLE,   "mdengine_stage_decoded_to_visible_seconds", "records decoded to book and rings published") \
+  X(RING_WAIT, "mdengine_stage_ring_wait_seconds", "published to taken by the sink")               \
+  X(DURABLE,   "mdengine_stage_durable_seconds", "published to durable in the journal")            \
+  X(STORED,    "mdengine_stage_stored_seconds", "published to committed in PostgreSQL")
+
+#endif

@@ -1,0 +1,274 @@
+/* record_table.h - the record types and the fields of their bodies. THE contract for ring, tape,
+ * journal, PostgreSQL and NATS: struct, size check, JSON, CREATE TABLE and COPY list follow from it.
+ *
+ * MD_RECORD_TYPES rows: X(NAME, name, value, table), name being also md_<name>_t and the prefix of
+ * MD_<NAME>_FIELDS; table is the PostgreSQL table or "" for none. Values are append-only.
+ *
+ * Field rows: X(field, c_type, kind, "unit / meaning"), in wire order without padding. Kinds:
+ *   PX, QTY   int64 mantissa with the header's px_exp or qty_exp; MD_NULL_I64 is absent -> numeric
+ *   D128      md_dec128_t -> numeric
+ *   TS        int64 ns since the Unix epoch, MD_NULL_I64 absent -> bigint <field>, exact
+ *   U64       uint64, MD_NULL_U64 absent -> bigint (numeric(20) where above 2^63 is real: none yet)
+ *   U32, U16, U8  plain unsigned -> bigint, int4, int2
+ *   BOOL      uint8 0 or 1 -> boolean
+ *   SIDE      uint8 md_side_t -> "char": B aggressor bought, S sold, NULL unknown
+ *   SYM, ASSET  char[MD_SYMBOL_BYTES], char[MD_ASSET_BYTES], NUL-padded -> text
+ *   PAD       zero bytes, in no table
+ * A body may be followed by a variable part (levels, bytes): its own comment says which. */
+#ifndef SHM_RECORD_TABLE_H
+#define SHM_RECORD_TABLE_H
+
+#define MD_RECORD_TYPES(X)                                                                         \
+  X(RAW,              raw,              1,  "")                                                    \
+  X(DEFINITION,       definition,       2,  "definitions")                                         \
+  X(BOOK_DELTA,       book_delta,       3,  "")                                                    \
+  X(BOOK_SNAPSHOT,    book_snapshot,    4,  "")                                                    \
+  X(BBO,              bbo,              5,  "bbo")                                                 \
+  X(TRADE,            trade,            6,  "trades")                                              \
+  X(AGG_TRADE,        agg_trade,        7,  "agg_trades")                                          \
+  X(KLINE,            kline,            8,  "klines")                                              \
+  X(TICKER,           ticker,           9,  "tickers")                                             \
+  X(FUNDING,          funding,          10, "funding")                                             \
+  X(MARK,             mark,             11, "marks")                                               \
+  X(INDEX,            index,            12, "indices")                                             \
+  X(OPEN_INTEREST,    open_interest,    13, "open_interest")                                       \
+  X(LIQUIDATION,      liquidation,      14, "liquidations")                                        \
+  X(LONG_SHORT_RATIO, long_short_ratio, 15, "long_short_ratios")                                   \
+  X(VOLATILITY_INDEX, volatility_index, 16, "volatility_indices")                                  \
+  X(GREEKS,           greeks,           17, "greeks")                                              \
+  X(NBBO,             nbbo,             18, "nbbo")                                                \
+  X(STATUS,           status,           19, "status")                                              \
+  X(GAP,              gap,              20, "gaps")                                                \
+  X(CHECKPOINT,       checkpoint,       21, "")                                                    \
+  X(LOSS,             loss,             22, "")
+
+/* RAW: one input of a feed thread, exactly as it came. Behind the body: name_len bytes of name (the
+ * connection, or the URL of kind HTTP; only in the first part of a group), then part_len bytes of
+ * payload. total_len is the payload of the whole group, part_off the place of this part in it. */
+#define MD_RAW_FIELDS(X)                                                                           \
+  X(kind,      uint8_t,  U8,  "md_raw_kind_t")                                                     \
+  X(pad0,      uint8_t,  PAD, "zero")                                                              \
+  X(name_len,  uint16_t, U16, "bytes of name behind the body, 0 after the first part")             \
+  X(part_len,  uint32_t, U32, "payload bytes in this record")                                      \
+  X(part_off,  uint32_t, U32, "where this part begins in the payload")                             \
+  X(total_len, uint32_t, U32, "payload bytes of the whole message")
+
+#define MD_DEFINITION_FIELDS(X)                                                                    \
+  X(symbol,        char_symbol, SYM,   "the exchange's raw symbol")                                \
+  X(normalised,    char_symbol, SYM,   "BTC-USDT; dated and option instruments by their own name") \
+  X(base,          char_asset,  ASSET, "base asset")                                               \
+  X(quote,         char_asset,  ASSET, "quote asset")                                              \
+  X(settle,        char_asset,  ASSET, "settlement asset")                                         \
+  X(tick_size,     int64_t,     PX,    "smallest price step")                                      \
+  X(lot_size,      int64_t,     QTY,   "smallest quantity step")                                   \
+  X(min_qty,       int64_t,     QTY,   "smallest order quantity")                                  \
+  X(min_notional,  md_dec128_t, D128,  "smallest order value in quote")                            \
+  X(contract_size, md_dec128_t, D128,  "base or quote units of one contract")                      \
+  X(strike,        md_dec128_t, D128,  "strike price of an option")                                \
+  X(expiry_ns,     int64_t,     TS,    "end of a dated instrument")                                \
+  X(kind,          uint8_t,     U8,    "md_instrument_kind_t")                                     \
+  X(trading,       uint8_t,     U8,    "md_trading_t")                                             \
+  X(option_type,   uint8_t,     U8,    "0 none, 1 call, 2 put")                                    \
+  X(inverse,       uint8_t,     BOOL,  "1: contract_size counts quote units")                      \
+  X(pad0,          uint32_t,    PAD,   "zero")
+
+/* BOOK_DELTA and BOOK_SNAPSHOT: behind the body bid_cnt then ask_cnt levels md_level_t. Best first in
+ * a snapshot, the exchange's order in a delta; quantity 0 deletes. A message above one record is a
+ * group closed by LAST; bid_total and ask_total count the levels of the whole group. */
+#define MD_BOOK_DELTA_FIELDS(X)                                                                    \
+  X(exch_seq_first, uint64_t, U64, "first update id that this message covers (Binance U)")         \
+  X(exch_seq_prev,  uint64_t, U64, "last id of the message before (Binance pu), else absent")      \
+  X(bid_cnt,        uint16_t, U16, "bid levels in this record")                                    \
+  X(ask_cnt,        uint16_t, U16, "ask levels in this record")                                    \
+  X(bid_total,      uint32_t, U32, "bid levels in the group")                                      \
+  X(ask_total,      uint32_t, U32, "ask levels in the group")                                      \
+  X(pad0,           uint32_t, PAD, "zero")
+
+#define MD_BOOK_SNAPSHOT_FIELDS(X)                                                                 \
+  X(exch_seq_first, uint64_t, U64, "equals the header's exch_seq")                                 \
+  X(exch_seq_prev,  uint64_t, U64, "absent")                                                       \
+  X(bid_cnt,        uint16_t, U16, "bid levels in this record")                                    \
+  X(ask_cnt,        uint16_t, U16, "ask levels in this record")                                    \
+  X(bid_total,      uint32_t, U32, "bid levels in the group")                                      \
+  X(ask_total,      uint32_t, U32, "ask levels in the group")                                      \
+  X(limit,          uint32_t, U32, "levels a side that were asked for; 0 all: beyond is unknown")
+
+#define MD_BBO_FIELDS(X)                                                                           \
+  X(bid_px,  int64_t, PX,  "best bid, absent when there is none")                                  \
+  X(bid_qty, int64_t, QTY, "its quantity")                                                         \
+  X(ask_px,  int64_t, PX,  "best ask, absent when there is none")                                  \
+  X(ask_qty, int64_t, QTY, "its quantity")
+
+#define MD_TRADE_FIELDS(X)                                                                         \
+  X(px,          int64_t,  PX,   "price")                                                          \
+  X(qty,         int64_t,  QTY,  "quantity")                                                       \
+  X(trade_id,    uint64_t, U64,  "the exchange's trade id")                                        \
+  X(ts_match_ns, int64_t,  TS,   "time of the match")                                              \
+  X(side,        uint8_t,  SIDE, "aggressor side")                                                 \
+  X(origin,      uint8_t,  U8,   "md_trade_origin_t: market, insurance fund, ADL, other")          \
+  X(pad0,        uint16_t, PAD,  "zero")                                                           \
+  X(pad1,        uint32_t, PAD,  "zero")
+
+#define MD_AGG_TRADE_FIELDS(X)                                                                     \
+  X(px,             int64_t,  PX,   "price")                                                       \
+  X(qty,            int64_t,  QTY,  "quantity")                                                    \
+  X(agg_id,         uint64_t, U64,  "the exchange's aggregate id")                                 \
+  X(trade_id_first, uint64_t, U64,  "first trade id in the aggregate")                             \
+  X(trade_id_last,  uint64_t, U64,  "last trade id in the aggregate")                              \
+  X(ts_match_ns,    int64_t,  TS,   "time of the match")                                           \
+  X(side,           uint8_t,  SIDE, "aggressor side")                                              \
+  X(pad0,           uint8_t,  PAD,  "zero")                                                        \
+  X(pad1,           uint16_t, PAD,  "zero")                                                        \
+  X(pad2,           uint32_t, PAD,  "zero")
+
+#define MD_KLINE_FIELDS(X)                                                                         \
+  X(ts_open_ns,      int64_t,     TS,   "first instant of the bar")                                \
+  X(ts_close_ns,     int64_t,     TS,   "last instant of the bar")                                 \
+  X(open,            int64_t,     PX,   "first price")                                             \
+  X(high,            int64_t,     PX,   "highest price")                                           \
+  X(low,             int64_t,     PX,   "lowest price")                                            \
+  X(close,           int64_t,     PX,   "last price")                                              \
+  X(volume,          int64_t,     QTY,  "base quantity")                                           \
+  X(taker_volume,    int64_t,     QTY,  "base quantity bought by the aggressor")                   \
+  X(turnover,        md_dec128_t, D128, "quote quantity")                                          \
+  X(taker_turnover,  md_dec128_t, D128, "quote quantity bought by the aggressor")                  \
+  X(trade_id_first,  uint64_t,    U64,  "first trade id in the bar")                               \
+  X(trade_id_last,   uint64_t,    U64,  "last trade id in the bar")                                \
+  X(trade_cnt,       uint64_t,    U64,  "trades in the bar")                                       \
+  X(interval_s,      uint32_t,    U32,  "length of the bar in seconds")                            \
+  X(closed,          uint8_t,     BOOL, "1: the exchange says that the bar is final")              \
+  X(pad0,            uint8_t,     PAD,  "zero")                                                    \
+  X(pad1,            uint16_t,    PAD,  "zero")
+
+#define MD_TICKER_FIELDS(X)                                                                        \
+  X(ts_open_ns,     int64_t,     TS,   "start of the statistics window")                           \
+  X(ts_close_ns,    int64_t,     TS,   "end of the statistics window")                             \
+  X(last_px,        int64_t,     PX,   "last price")                                               \
+  X(last_qty,       int64_t,     QTY,  "last quantity")                                            \
+  X(open,           int64_t,     PX,   "first price of the window")                                \
+  X(high,           int64_t,     PX,   "highest price of the window")                              \
+  X(low,            int64_t,     PX,   "lowest price of the window")                               \
+  X(bid_px,         int64_t,     PX,   "best bid")                                                 \
+  X(bid_qty,        int64_t,     QTY,  "its quantity")                                             \
+  X(ask_px,         int64_t,     PX,   "best ask")                                                 \
+  X(ask_qty,        int64_t,     QTY,  "its quantity")                                             \
+  X(volume,         md_dec128_t, D128, "base quantity of the window")                              \
+  X(turnover,       md_dec128_t, D128, "quote quantity of the window")                             \
+  X(vwap,           md_dec128_t, D128, "volume-weighted average price")                            \
+  X(change,         md_dec128_t, D128, "price change over the window")                             \
+  X(change_percent, md_dec128_t, D128, "the same in percent")                                      \
+  X(trade_id_first, uint64_t,    U64,  "first trade id of the window")                             \
+  X(trade_id_last,  uint64_t,    U64,  "last trade id of the window")                              \
+  X(trade_cnt,      uint64_t,    U64,  "trades of the window")
+
+#define MD_FUNDING_FIELDS(X)                                                                       \
+  X(rate,        md_dec128_t, D128, "funding rate of the running interval, a fraction")            \
+  X(predicted,   md_dec128_t, D128, "predicted rate of the next interval")                         \
+  X(ts_next_ns,  int64_t,     TS,   "next funding time")                                           \
+  X(interval_s,  uint32_t,    U32,  "length of the interval in seconds, 0 unknown")                \
+  X(pad0,        uint32_t,    PAD,  "zero")
+
+#define MD_MARK_FIELDS(X)                                                                          \
+  X(mark_px,   md_dec128_t, D128, "mark price")                                                    \
+  X(settle_px, md_dec128_t, D128, "estimated settlement price")
+
+#define MD_INDEX_FIELDS(X) X(index_px, md_dec128_t, D128, "index price")
+
+#define MD_OPEN_INTEREST_FIELDS(X)                                                                 \
+  X(contracts, md_dec128_t, D128, "open contracts")                                                \
+  X(base_qty,  md_dec128_t, D128, "the same in base units")                                        \
+  X(quote_qty, md_dec128_t, D128, "the same in quote units")
+
+#define MD_LIQUIDATION_FIELDS(X)                                                                   \
+  X(px,          int64_t, PX,   "order price, or bankruptcy price")                                \
+  X(avg_px,      int64_t, PX,   "average fill price")                                              \
+  X(qty,         int64_t, QTY,  "order quantity")                                                  \
+  X(filled_qty,  int64_t, QTY,  "filled quantity")                                                 \
+  X(ts_match_ns, int64_t, TS,   "time of the order")                                               \
+  X(side,        uint8_t, SIDE, "side of the liquidating order")                                   \
+  X(pad0,        uint8_t, PAD,  "zero")                                                            \
+  X(pad1,        uint16_t, PAD, "zero")                                                            \
+  X(pad2,        uint32_t, PAD, "zero")
+
+#define MD_LONG_SHORT_RATIO_FIELDS(X)                                                              \
+  X(ratio,       md_dec128_t, D128, "long divided by short")                                       \
+  X(long_share,  md_dec128_t, D128, "fraction that is long")                                       \
+  X(short_share, md_dec128_t, D128, "fraction that is short")                                      \
+  X(period_s,    uint32_t,    U32,  "length of the period in seconds")                             \
+  X(basis,       uint8_t,     U8,   "md_ratio_basis_t: top positions, top accounts, all accounts") \
+  X(pad0,        uint8_t,     PAD,  "zero")                                                        \
+  X(pad1,        uint16_t,    PAD,  "zero")
+
+#define MD_VOLATILITY_INDEX_FIELDS(X)                                                              \
+  X(open,  md_dec128_t, D128, "first value of the period, absent for a single value")              \
+  X(high,  md_dec128_t, D128, "highest value")                                                     \
+  X(low,   md_dec128_t, D128, "lowest value")                                                      \
+  X(value, md_dec128_t, D128, "last value")
+
+#define MD_GREEKS_FIELDS(X)                                                                        \
+  X(delta,      md_dec128_t, D128, "delta")                                                        \
+  X(gamma,      md_dec128_t, D128, "gamma")                                                        \
+  X(vega,       md_dec128_t, D128, "vega")                                                         \
+  X(theta,      md_dec128_t, D128, "theta")                                                        \
+  X(rho,        md_dec128_t, D128, "rho")                                                          \
+  X(mark_iv,    md_dec128_t, D128, "implied volatility of the mark price, percent")                \
+  X(bid_iv,     md_dec128_t, D128, "implied volatility of the best bid, percent")                  \
+  X(ask_iv,     md_dec128_t, D128, "implied volatility of the best ask, percent")                  \
+  X(underlying, md_dec128_t, D128, "price of the underlying")
+
+#define MD_NBBO_FIELDS(X)                                                                          \
+  X(bid_px,         int64_t,  PX,  "best bid over the legs")                                       \
+  X(bid_qty,        int64_t,  QTY, "its quantity")                                                 \
+  X(ask_px,         int64_t,  PX,  "best ask over the legs")                                       \
+  X(ask_qty,        int64_t,  QTY, "its quantity")                                                 \
+  X(bid_instrument, uint32_t, U32, "instrument id of the best bid")                                \
+  X(ask_instrument, uint32_t, U32, "instrument id of the best ask")
+
+#define MD_STATUS_FIELDS(X)                                                                        \
+  X(subject, uint8_t,  U8,  "md_status_subject_t: book, connection, venue, instrument")            \
+  X(before,  uint8_t,  U8,  "state before (md_book_state_t for a book)")                           \
+  X(after,   uint8_t,  U8,  "state now")                                                           \
+  X(reason,  uint8_t,  U8,  "md_reason_t")                                                         \
+  X(gen,     uint32_t, U32, "generation of the book, counts resyncs")
+
+/* GAP: what the exchange did not give us. */
+#define MD_GAP_FIELDS(X)                                                                           \
+  X(exch_seq_last, uint64_t, U64, "last exchange sequence that is covered, absent if none")        \
+  X(exch_seq_seen, uint64_t, U64, "the one that came instead, absent if none")                     \
+  X(missed_cnt,    uint64_t, U64, "messages dropped by us (sync buffer), 0 if unknown")            \
+  X(reason,        uint8_t,  U8,  "md_reason_t")                                                   \
+  X(record_type,   uint8_t,  U8,  "which data: MD_RECORD_BOOK_DELTA, MD_RECORD_TRADE ...")         \
+  X(pad0,          uint16_t, PAD, "zero")                                                          \
+  X(pad1,          uint32_t, PAD, "zero")
+
+/* CHECKPOINT: state repeated so that a segment stands alone; has the seq of the last record before it.
+ * Behind the body stands what inner says: BEGIN, END nothing; DEFINITION md_definition_t; BOOK
+ * md_level_t bids then asks, every level known, a group closed by LAST. */
+#define MD_CHECKPOINT_FIELDS(X)                                                                    \
+  X(inner,          uint8_t,  U8,  "md_checkpoint_kind_t")                                         \
+  X(book_state,     uint8_t,  U8,  "md_book_state_t at this point")                                \
+  X(book_reason,    uint8_t,  U8,  "md_reason_t of STALE")                                         \
+  X(pad0,           uint8_t,  PAD, "zero")                                                         \
+  X(gen,            uint32_t, U32, "generation of the book")                                       \
+  X(request,        uint64_t, U64, "number of the journal's request that this answers")            \
+  X(trade_id_last,  uint64_t, U64, "last trade id, absent if none")                                \
+  X(agg_id_last,    uint64_t, U64, "last aggregate id, absent if none")                            \
+  X(trusted_bid,    int64_t,  PX,  "lowest bid that is known, absent: all are")                    \
+  X(trusted_ask,    int64_t,  PX,  "highest ask that is known, absent: all are")                   \
+  X(bid_cnt,        uint16_t, U16, "bid levels in this record")                                    \
+  X(ask_cnt,        uint16_t, U16, "ask levels in this record")                                    \
+  X(bid_total,      uint32_t, U32, "bid levels in the group")                                      \
+  X(ask_total,      uint32_t, U32, "ask levels in the group")                                      \
+  X(pad1,           uint32_t, PAD, "zero")
+
+/* LOSS: what one sink did not get. Stands in that sink only, has no seq of its own (0). */
+#define MD_LOSS_FIELDS(X)                                                                          \
+  X(seq_first,  uint64_t, U64, "first lost sequence of the header's stream")                       \
+  X(seq_last,   uint64_t, U64, "last lost sequence")                                               \
+  X(record_cnt, uint64_t, U64, "records lost: seq_last - seq_first + 1")                           \
+  X(reason,     uint8_t,  U8,  "md_reason_t")                                                      \
+  X(pad0,       uint8_t,  PAD, "zero")                                                             \
+  X(pad1,       uint16_t, PAD, "zero")                                                             \
+  X(pad2,       uint32_t, PAD, "zero")
+
+#endif
