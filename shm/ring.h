@@ -44,6 +44,9 @@ typedef struct md_ring {
 
   _Alignas(MD_CACHE_BLOCK) md_atomic_u64 tail;
   md_atomic_u64 consumed_cnt; /* records released, LOSS and pad not counted */
+  /* Grows by one when the consumer wants a CHECKPOINT of the feed; the producer looks now and then and
+   * answers with CHECKPOINT records that repeat the number. Relaxed: it orders nothing. */
+  md_atomic_u64 checkpoint_request;
 
   _Alignas(MD_CACHE_BLOCK) uint8_t data[]; /* capacity_bytes */
 } md_ring_t;

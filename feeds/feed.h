@@ -1,0 +1,156 @@
+/* feed.h - the logic of one feed: inputs in, records and live books out.
+ *
+ * A feed is a function of its inputs: the thread that owns it calls md_feed_input in order and
+ * md_feed_publish at the end of a batch. It does no I/O, reads no clock but the injected one (for
+ * ts_pub_ns and stage latencies only), allocates nothing after md_feed_new but when an instrument is
+ * seen for the first time. The same code runs live, in a test and in an offline replay.
+ *
+ * A venue (venue.h) decodes an input and calls the md_feed_on_* functions below. */
+#ifndef FEEDS_FEED_H
+#define FEEDS_FEED_H
+
+#include "feeds/input.h"
+#include "feeds/orderbook.h"
+#include "feeds/out.h"
+#include "feeds/sync.h"
+#include "shm/segment.h"
+
+typedef struct md_venue md_venue_t;
+typedef struct md_feed  md_feed_t;
+
+/* An instrument that the journal knows from before: keeps its id. */
+typedef struct md_known_instrument {
+  char     symbol[MD_SYMBOL_BYTES];
+  uint32_t id;
+} md_known_instrument_t;
+
+typedef struct md_feed_config {
+  const char       *name;  /* feed name */
+  const md_venue_t *venue; /* a row of venue_table.h */
+  uint16_t          feed;  /* index */
+  uint16_t          stream, raw_stream;
+  uint32_t          epoch;
+  bool              keep_raw;
+  bool              microseconds; /* this connection's times are microseconds (timeUnit=MICROSECOND) */
+  uint32_t          instrument_max;
+  uint64_t          level_pool_bytes;  /* address space for all levels */
+  uint64_t          sync_pool_bytes;   /* memory for updates that wait for snapshots, all books */
+  uint64_t          sync_queue_bytes;  /* the same for one book */
+  md_segment_t     *segment; /* NULL: offline, no shared memory */
+  md_metrics_t     *metrics; /* NULL: offline */
+  const md_clock_t *clock;
+  const md_known_instrument_t *known;
+  uint32_t                     known_cnt;
+  uint32_t                     next_id; /* offline only: first id for unknown instruments */
+  /* Called when a book needs a snapshot: the REST thread later; NULL for recordings. */
+  void (*request_snapshot)(void *ctx, uint32_t instrument_id, const char *symbol);
+  void *request_ctx;
+} md_feed_config_t;
+
+/* Totals of one instrument's trades, exact. */
+typedef struct md_trade_totals {
+  uint64_t cnt;
+  md_i128  qty_sum; /* at the instrument's qty_exp */
+  uint64_t id_first, id_last;
+} md_trade_totals_t;
+
+/* One instrument of a feed. Read by tools at a sequence point; changed only by feed*.c. */
+typedef struct md_feed_instrument {
+  char            symbol[MD_SYMBOL_BYTES];
+  uint32_t        id, row, index;
+  int8_t          px_exp, qty_exp;
+  uint8_t         state;  /* md_book_state_t */
+  uint8_t         reason; /* md_reason_t of STALE */
+  bool            has_snapshot; /* the book holds a snapshot that waits for its first update */
+  bool            resync; /* the next record of this instrument carries RESYNC */
+  uint32_t        gen, gap_cnt;
+  uint64_t        exch_seq, last_seq;
+  int64_t         ts_exch_ns, ts_recv_ns;
+  int64_t         trusted_bid, trusted_ask;
+  uint32_t        snapshot_limit;
+  uint32_t        canary_miss_cnt; /* in a row */
+  md_definition_t definition;
+  md_orderbook_t  book;
+  md_sync_queue_t queue;
+  md_book_t      *shm; /* NULL: no live book */
+  md_trade_totals_t trades, agg_trades;
+} md_feed_instrument_t;
+
+/* md_feed_new makes a feed with its out (rings and tape are set by the caller through md_feed_out).
+ * MD_ERR_NOMEM. */
+MD_MUST_USE md_err_t md_feed_new(const md_feed_config_t *cfg, md_feed_t **out, md_msg_t *msg);
+void                 md_feed_delete(md_feed_t *f);
+md_out_t            *md_feed_out(md_feed_t *f);
+
+/* md_feed_input handles one input. Never fails: what cannot be decoded is counted, kept as RAW, and
+ * makes the book concerned STALE. */
+void md_feed_input(md_feed_t *f, const md_input_t *in);
+
+/* md_feed_publish: end of a batch. */
+void md_feed_publish(md_feed_t *f);
+
+/* md_feed_checkpoint writes CHECKPOINT records (BEGIN, every definition, every book, END) that answer
+ * `request` into the journal's ring. MD_ERR_FULL: no room now, nothing written, try again. */
+MD_MUST_USE md_err_t md_feed_checkpoint(md_feed_t *f, uint64_t request);
+
+/* md_feed_end makes every VALID book STALE with reason (recording ended, stop). */
+void md_feed_end(md_feed_t *f, md_reason_t reason);
+
+uint32_t                    md_feed_instrument_cnt(const md_feed_t *f);
+const md_feed_instrument_t *md_feed_instrument_at(const md_feed_t *f, uint32_t index);
+const md_feed_instrument_t *md_feed_instrument_by_id(const md_feed_t *f, uint32_t id);
+
+/* ---- for venues, within md_feed_input ---- */
+
+/* What the input being handled says to every record made from it. */
+typedef struct md_feed_event {
+  int64_t  ts_exch_ns; /* MD_NULL_I64: none */
+  uint64_t exch_seq;
+  uint16_t flags; /* MD_FLAG_REST ... */
+} md_feed_event_t;
+
+/* md_feed_find returns the instrument of a raw symbol (upper case as the venue writes it), made on first
+ * sight with the venue's definition; NULL when the table is full (counted). */
+md_feed_instrument_t *md_feed_find(md_feed_t *f, const char *symbol, uint32_t len);
+
+/* md_feed_widen gives an instrument smaller exponents: a new DEFINITION, a rescale of its book. Larger
+ * or equal ones change nothing. MD_ERR_OVERFLOW: the book became STALE. */
+MD_MUST_USE md_err_t md_feed_widen(md_feed_t *f, md_feed_instrument_t *i, int px_exp, int qty_exp);
+
+/* md_feed_stage adds a record for instrument i; body filled by the venue; NULL: no room (counted). */
+void *md_feed_stage(md_feed_t *f, md_feed_instrument_t *i, md_record_type_t type,
+                    const md_feed_event_t *event);
+
+/* md_feed_on_trade, _agg_trade, _bbo: what the feed does beside recording (totals, canary); called after
+ * md_feed_stage with the filled body. */
+void md_feed_on_trade(md_feed_t *f, md_feed_instrument_t *i, const md_trade_t *t);
+void md_feed_on_agg_trade(md_feed_t *f, md_feed_instrument_t *i, const md_agg_trade_t *t);
+void md_feed_on_bbo(md_feed_t *f, md_feed_instrument_t *i, const md_bbo_t *b, uint64_t exch_seq);
+
+/* md_feed_on_update: a book update; levels at the instrument's exponents, bids then asks. */
+void md_feed_on_update(md_feed_t *f, md_feed_instrument_t *i, const md_feed_event_t *event,
+                       const md_update_ids_t *ids, const md_level_t *bids, uint32_t bid_cnt,
+                       const md_level_t *asks, uint32_t ask_cnt);
+
+/* md_feed_on_snapshot: a whole book with its id; limit levels a side were asked for (0: all). */
+void md_feed_on_snapshot(md_feed_t *f, md_feed_instrument_t *i, const md_feed_event_t *event,
+                         uint64_t snapshot_id, uint32_t limit, const md_level_t *bids, uint32_t bid_cnt,
+                         const md_level_t *asks, uint32_t ask_cnt);
+
+/* md_feed_on_definition: what the venue says of an instrument (exchangeInfo). Kept for symbols that are
+ * not in use; an instrument in use gets a DEFINITION record when something changed. */
+void md_feed_on_definition(md_feed_t *f, const char *symbol, uint32_t len, const md_definition_t *d,
+                           int px_exp, int qty_exp);
+
+/* md_feed_bad_message counts a message that could not be decoded; i not NULL: its book is STALE. */
+void md_feed_bad_message(md_feed_t *f, md_feed_instrument_t *i, md_err_t err);
+
+/* Scratch of the thread for levels: MD_BOOK_LEVELS_MAX a side. */
+md_level_t *md_feed_bid_scratch(md_feed_t *f);
+md_level_t *md_feed_ask_scratch(md_feed_t *f);
+
+/* Private state of the venue (venue->state_bytes, zeroed at the start). */
+void *md_feed_venue_state(md_feed_t *f);
+bool  md_feed_microseconds(const md_feed_t *f, const md_input_t *in);
+
+#endif

@@ -1,0 +1,31 @@
+/* input.h - what a feed thread gets: RAW inputs in one order, each with the clock value seen.
+ *
+ * A source gives inputs: a recording now, a transport later. The feed's logic is a function of this
+ * list and nothing else, which is what makes a replay equal to the live run. */
+#ifndef FEEDS_INPUT_H
+#define FEEDS_INPUT_H
+
+#include "shm/record.h"
+
+/* One input. payload has MD_FRAME_PAD_BYTES readable bytes behind it; name and payload stay valid until
+ * the source is asked again. */
+typedef struct md_input {
+  md_raw_kind_t  kind;
+  uint8_t        leg; /* connection leg within the feed, MD_LEG_NONE if none */
+  const char    *name; /* connection, or URL of MD_RAW_HTTP; not NUL-terminated */
+  uint32_t       name_len;
+  const uint8_t *payload;
+  uint32_t       len;
+  int64_t        recv_ns;
+} md_input_t;
+
+/* A source of inputs. Called by the feed thread only.
+ * next: MD_OK and *out filled; MD_ERR_EMPTY nothing due now (*due_mono_ns: when to ask again, 0 unknown);
+ * MD_ERR_END no more; MD_ERR_CORRUPT or MD_ERR_IO with msg: the input is damaged here and cannot go on. */
+typedef struct md_source {
+  md_err_t (*next)(void *ctx, md_input_t *out, int64_t *due_mono_ns, md_msg_t *msg);
+  void (*close)(void *ctx);
+  void *ctx;
+} md_source_t;
+
+#endif

@@ -1,0 +1,31 @@
+/* venue.h - what one exchange market is to the engine: a row of functions and facts.
+ *
+ * A venue is one file in feeds/venues/, one row in venue_table.h and one folder of fixtures in
+ * tests/fixtures/. Its functions run on the feed's thread, allocate nothing and do no I/O. */
+#ifndef FEEDS_VENUE_H
+#define FEEDS_VENUE_H
+
+#include "feeds/feed.h"
+
+struct md_venue {
+  const char           *name;        /* "binance_spot": feed name in DESIGN 5 */
+  const char           *exchange;    /* "binance" */
+  const char           *market_type; /* spot, perpetual, future, options */
+  const char *const    *hosts;       /* NULL-terminated: substrings of URLs and connection names */
+  const md_sync_rule_t *sync;
+  size_t                state_bytes;
+  /* decode handles one input: MD_OK, MD_ERR_UNKNOWN (counted as unroutable), MD_ERR_SYNTAX and others
+   * (counted as parse errors). It calls md_feed_*. */
+  md_err_t (*decode)(md_feed_t *f, const md_input_t *in);
+  /* define fills the definition of a symbol that exchangeInfo did not name (assets by suffix). */
+  void (*define)(const char *symbol, uint32_t len, md_definition_t *out);
+};
+
+/* md_venue_find returns the row of a name, NULL if none; md_venue_at the i-th row, NULL behind the end. */
+const md_venue_t *md_venue_find(const char *name);
+const md_venue_t *md_venue_at(uint32_t i);
+
+/* md_venue_by_host returns the row one of whose hosts occurs in text, the longest match first. */
+const md_venue_t *md_venue_by_host(const char *text, uint32_t len);
+
+#endif

@@ -1,0 +1,9 @@
+/* venue_table.h - every venue: X(symbol of its md_venue_t). One row adds one. */
+#ifndef FEEDS_VENUE_TABLE_H
+#define FEEDS_VENUE_TABLE_H
+
+#define MD_VENUE_TABLE(X)                                                                          \
+  X(md_venue_binance_spot)                                                                         \
+  X(md_venue_binance_us)
+
+#endif
