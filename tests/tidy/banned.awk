@@ -1,0 +1,12 @@
+BEGIN {
+  n = split("strcpy stpcpy strcat sprintf vsprintf strtok atoi atol atoll atof gets alloca", names, " ")
+}
+
+{
+  code = strip($0)
+  for (i = 1; i <= n; i++)
+    if (code ~ ("(^|[^A-Za-z0-9_])" names[i] "[ \t]*\\("))
+      complain(names[i] " is banned")
+}
+
+END { exit bad }

@@ -1,0 +1,64 @@
+# ctest.awk - reads ctest's LastTest.log: one line for each program, the output of those that failed,
+# and "count PASSED FAILED". A criterion program counts as its single tests, any other one as one. A
+# skipped test, and a program without a test, count as failed; without recordings (captures == "")
+# a test may be skipped for the reason MD_CAPTURES.
+
+function verdict(ok, why,    good, wrong) {
+  good = tested >= 0 ? passing : (ok ? 1 : 0)
+  wrong = bad_skips
+  if (!ok)
+    wrong += (failing > 0 ? failing : 1)
+  else if (tested == 0 && skips == 0) {
+    wrong++
+    why = "holds no test"
+  }
+  if (bad_skips > 0)
+    why = why " skipped " bad_skips
+  passed_cnt += good
+  failed_cnt += wrong
+  if (wrong > 0) {
+    printf "%s", output
+    printf "FAIL  %s: %s\n", name, why
+  } else {
+    printf "pass  %s (%s%s s)\n", name, tested >= 0 ? good " tests, " : "", seconds
+    printf "%s", skip_lines
+  }
+}
+
+/^[0-9]+\/[0-9]+ Testing: / {
+  name = $3
+  output = skip_lines = ""
+  tested = -1
+  passing = failing = skips = bad_skips = 0
+  seconds = "?"
+  inside = 0
+  next
+}
+
+/^Output:$/ { inside = 1; next }
+/^<end of output>$/ { inside = 0; next }
+/^Test time = / { seconds = $4 + 0; next }
+
+inside && !/^-+$/ && !/\[(RUN |PASS)\]/ { output = output "      " $0 "\n" }
+
+inside && /\[SKIP\]/ {
+  skips++
+  if (captures == "" && /MD_CAPTURES/)
+    skip_lines = skip_lines "skip" substr($0, index($0, "]") + 1) "\n"
+  else
+    bad_skips++
+}
+
+inside && /Synthesis: Tested:/ {
+  n = split($0, field, /[^0-9]+/)
+  # Empty, Tested, Passing, Failing, Crashing, empty.
+  tested = field[2]
+  passing = field[3]
+  failing = field[4] + field[5]
+}
+
+/^Test Passed\.$/ { verdict(1, ""); next }
+/^Test (Failed|Timeout|Not Run|Skipped)/ && !inside { verdict(0, tolower($0)); next }
+/^Unable to find executable/ { verdict(0, "not built"); next }
+
+END { printf "count %d %d\n", passed_cnt, failed_cnt }

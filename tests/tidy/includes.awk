@@ -1,0 +1,92 @@
+BEGIN {
+  may["shm"] = "shm"
+  may["feeds"] = "shm feeds"
+  may["writers"] = "shm writers"
+  may["monitoring"] = "shm monitoring"
+  may["engine"] = "shm feeds writers monitoring engine bench"
+  may["bench"] = "shm feeds writers monitoring engine bench"
+  may["tests"] = "shm feeds writers monitoring engine bench tests"
+
+  n = split("assert ctype dirent errno fcntl fenv float getopt glob grp inttypes libgen limits " \
+            "locale malloc math netdb poll pthread pwd sched signal spawn stdalign stdarg stdatomic " \
+            "stdbool stddef stdint stdio stdlib stdnoreturn string strings syslog termios threads " \
+            "time unistd wchar cpuid immintrin nmmintrin x86intrin arm_acle", names, " ")
+  for (i = 1; i <= n; i++)
+    libc[names[i] ".h"] = 1
+  n = split("algorithm array atomic chrono cstddef cstdint cstdio cstdlib cstring exception memory " \
+            "new string string_view utility vector", names, " ")
+  for (i = 1; i <= n; i++)
+    cxx[names[i]] = 1
+
+  # Third party: in the product's folders, one .c file below "where" in all; bench and tests are free.
+  where["liburing"] = "^writers/"
+  where["libpq"] = "^writers/"
+  where["libfyaml"] = "^engine/"
+  where["zstd"] = "^feeds/recording"
+  where["ck"] = "^feeds/"
+  where["openssl"] = "^(feeds|writers|engine)/"
+  where["isal"] = "^writers/"
+}
+
+function library(header) {
+  if (header ~ /^liburing/) return "liburing"
+  if (header ~ /^(postgresql\/)?(libpq-fe|libpq-events|pg_config)/) return "libpq"
+  if (header ~ /^libfyaml/) return "libfyaml"
+  if (header ~ /^(zstd|zdict)/) return "zstd"
+  if (header ~ /^ck_/) return "ck"
+  if (header ~ /^openssl\//) return "openssl"
+  if (header ~ /^(isa-l\/|isa-l\.h|crc\.h)/) return "isal"
+  return ""
+}
+
+function check_own(header,    part, to) {
+  if (header !~ /\//) {
+    complain("\"" header "\" is not relative to the root: write \"" top "/" header "\"")
+    return
+  }
+  split(header, part, "/")
+  to = part[1]
+  if (index(" " may[top] " ", " " to " ") == 0)
+    complain(top " may not include " to " (\"" header "\"): it may see " may[top])
+}
+
+function check_system(header,    lib) {
+  if ((header in libc) || header ~ /^(sys|linux|netinet|arpa|net|asm)\//)
+    return
+  if ((header in cxx) && FILENAME ~ /\.(cc|h)$/)
+    return
+  lib = library(header)
+  if (top == "bench" || top == "tests") {
+    if (lib != "" || header ~ /^criterion\// && FILENAME ~ /^tests\/unit\//)
+      return
+    if (header ~ /^simdjson/ && FILENAME ~ /^bench\/.*\.cc$/)
+      return
+  } else if (lib != "" && FILENAME ~ /\.c$/ && FILENAME ~ where[lib]) {
+    if (!(lib in first))
+      first[lib] = FILENAME
+    if (first[lib] != FILENAME)
+      complain("<" header "> stands in " first[lib] " already: one file sees " lib)
+    return
+  }
+  complain("<" header "> may not be included here")
+}
+
+FNR == 1 {
+  split(FILENAME, part, "/")
+  top = part[1]
+  if (!(top in may))
+    complain("no rule says what folder " top " may include")
+}
+
+/^[ \t]*#[ \t]*include[ \t]*[<"]/ {
+  line = $0
+  quoted = line ~ /include[ \t]*"/
+  sub(/^[^<"]*[<"]/, "", line)
+  sub(/[>"].*$/, "", line)
+  if (quoted)
+    check_own(line)
+  else
+    check_system(line)
+}
+
+END { exit bad }
