@@ -13,6 +13,8 @@
  *
  * Orders:  R1 head store-release publishes bytes below head     <-> A1 consumer's head load-acquire
  *          R2 tail store-release gives bytes below tail back    <-> A2 producer's tail load-acquire
+ *          R3 account words store-release after the odd mark    <-> A3 md_ring_stat's word loads
+ *          R4 account version even publishes the account        <-> A4 md_ring_stat's version load
  *
  * The producer never waits: a group that finds no room is dropped whole, counted, and declared by one
  * LOSS record for each stream before the next group that fits. Not guaranteed: order between rings. */
@@ -38,12 +40,12 @@ typedef struct md_ring {
   /* Kept by the producer under one version (odd while it changes): offered = published + lost. */
   _Alignas(MD_CACHE_BLOCK) md_atomic_u64 account_version;
   md_atomic_u64 offered_cnt;   /* records that the feed wanted to write */
-  md_atomic_u64 published_cnt; /* records written, LOSS and pad not counted */
+  md_atomic_u64 published_cnt; /* records written; LOSS, CHECKPOINT and pad not counted */
   md_atomic_u64 lost_cnt;      /* records dropped because it was full */
   md_atomic_u64 loss_record_cnt;
 
   _Alignas(MD_CACHE_BLOCK) md_atomic_u64 tail;
-  md_atomic_u64 consumed_cnt; /* records released, LOSS and pad not counted */
+  md_atomic_u64 consumed_cnt; /* records released; LOSS, CHECKPOINT and pad not counted */
   /* Grows by one when the consumer wants a CHECKPOINT of the feed; the producer looks now and then and
    * answers with CHECKPOINT records that repeat the number. Relaxed: it orders nothing. */
   md_atomic_u64 checkpoint_request;
@@ -78,7 +80,8 @@ typedef struct md_ring_consumer {
   uint64_t   mask;
   uint64_t   read; /* position behind the last record handed out */
   uint64_t   head_cache;
-  uint64_t   handed_cnt; /* records handed out, LOSS and pad not counted */
+  uint64_t   handed_cnt; /* records handed out, LOSS, CHECKPOINT and pad not counted */
+  bool       damaged;    /* the bytes at read are no record: md_ring_next stays at NULL */
 } md_ring_consumer_t;
 
 /* md_ring_footprint returns the bytes of a ring, or 0 when capacity_bytes is not a power of two in
@@ -113,11 +116,13 @@ uint64_t md_ring_free_bytes(md_ring_producer_t *p);
 
 /* ---- consumer only ---- */
 
-/* md_ring_consumer_init takes the consuming side at the released position. */
+/* md_ring_consumer_init takes the consuming side at the released position: everything that was
+ * published and not released is handed out, again if a former consumer had seen it. */
 void md_ring_consumer_init(md_ring_consumer_t *c, md_ring_t *ring);
 
 /* md_ring_next returns the next published record, or NULL when there is none. It stays valid until
- * md_ring_release passes it. c->read is then the position behind it. */
+ * md_ring_release passes it. c->read is then the position behind it. Of a record only the length is
+ * checked; where even that is damaged (a dead engine's ring) it returns NULL and sets c->damaged. */
 const md_record_t *md_ring_next(md_ring_consumer_t *c);
 
 /* md_ring_release gives all bytes below pos (a former c->read) back to the producer. consumed_cnt is

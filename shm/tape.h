@@ -8,7 +8,10 @@
  *         R2 tail store-release publishes the bytes   <-> A2 reader's tail load-acquire
  * Data words are atomic: a plain copy under a position check would be a data race.
  *
- * A record never straddles the end (pad record, type 0). Readers trust nothing that they read. */
+ * A record never straddles the end (pad record, type 0). Positions are 64-bit byte counts; place =
+ * position & (capacity - 1). The capacity is cut into MD_TAPE_MARKS blocks; mark[k] is the position of
+ * the newest record that is the first to begin in block k, so a reader can begin at a boundary in the
+ * past. Readers trust nothing that they read. */
 #ifndef SHM_TAPE_H
 #define SHM_TAPE_H
 
@@ -16,6 +19,7 @@
 #include "shm/record.h"
 
 #define MD_TAPE_MAGIC 0x3145504154444d00ull /* "\0MDTAPE1" */
+#define MD_TAPE_MARKS 16u
 
 typedef struct md_tape {
   uint64_t magic;
@@ -26,16 +30,20 @@ typedef struct md_tape {
   _Alignas(MD_CACHE_BLOCK) md_atomic_u64 intent;
   md_atomic_u64 tail;
   md_atomic_u64 tail_seq; /* seq of the last complete record; a hint */
+  _Alignas(MD_CACHE_BLOCK) md_atomic_u64 mark[MD_TAPE_MARKS];
   _Alignas(MD_CACHE_BLOCK) md_atomic_u64 words[]; /* capacity_bytes / 8 */
 } md_tape_t;
 
 _Static_assert(offsetof(md_tape_t, intent) == MD_CACHE_BLOCK, "tape ABI");
-_Static_assert(offsetof(md_tape_t, words) == 2 * MD_CACHE_BLOCK, "tape ABI");
+_Static_assert(offsetof(md_tape_t, mark) == 2 * MD_CACHE_BLOCK, "tape ABI");
+_Static_assert(offsetof(md_tape_t, words) == 3 * MD_CACHE_BLOCK, "tape ABI");
 
 typedef struct md_tape_writer {
   md_tape_t *tape;
   uint64_t   mask;
+  uint64_t   block_bytes; /* capacity / MD_TAPE_MARKS */
   uint64_t   write;
+  uint64_t   mark_next; /* the first record at or behind this position is marked */
   uint64_t   seq_last;
 } md_tape_writer_t;
 
@@ -55,23 +63,26 @@ MD_MUST_USE md_err_t md_tape_join(const void *mem, uint64_t avail_bytes, const m
 void md_tape_writer_init(md_tape_writer_t *w, md_tape_t *tape);
 
 /* md_tape_write copies one record; not visible before md_tape_publish. Never fails. Returns the
- * record's position: the cursor at which a reader finds it. */
+ * record's position: the cursor at which a reader finds it (behind the pad, if there was one). */
 uint64_t md_tape_write(md_tape_writer_t *w, const md_record_t *rec);
 void     md_tape_publish(md_tape_writer_t *w);
 
 /* ---- readers, any thread of any process, read-only mapping ---- */
 
 /* md_tape_reader_init starts at the newest complete record's end (from_oldest false) or at a record
- * about capacity/2 back (from_oldest true; a record boundary is found by the writer's pads: see .c). */
+ * about capacity/2 back (from_oldest true: the oldest mark in that half; the end when the half has
+ * none, the first record when less than half was ever written). tape comes from md_tape_join. */
 void md_tape_reader_init(md_tape_reader_t *r, const md_tape_t *tape, bool from_oldest);
 
 /* md_tape_reader_seek puts the cursor on a position that a book reported (its tape_pos). */
 void md_tape_reader_seek(md_tape_reader_t *r, uint64_t pos);
 
 /* md_tape_read copies the next record into out (at least MD_RECORD_BYTES_MAX bytes, 8-byte aligned).
- * MD_OK; MD_ERR_EMPTY caught up; MD_ERR_LAPPED overtaken: *lost_bytes says by how much, the cursor
- * now stands at the tail; MD_ERR_CORRUPT the segment holds garbage. Never blocks, never loops
- * without bound. */
+ * MD_OK; MD_ERR_EMPTY caught up; MD_ERR_LAPPED overtaken: *lost_bytes says how many bytes are skipped,
+ * the cursor now stands at the tail; MD_ERR_CORRUPT the cursor is no record boundary or the segment
+ * holds garbage, the cursor stays (begin again with md_tape_reader_init). Length, alignment and type
+ * are checked here, counts inside a body by md_record_check. Never blocks, never loops without
+ * bound. */
 MD_MUST_USE md_err_t md_tape_read(md_tape_reader_t *r, void *out, uint64_t *lost_bytes);
 
 #endif

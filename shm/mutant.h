@@ -1,0 +1,28 @@
+/* mutant.h - the numbered broken variants of ring, tape and book, chosen by -DMD_MUTANT=n.
+ *
+ * A stress program that cannot fail proves nothing, so each way to get the protocol wrong that is
+ * listed here can be compiled in, and tests/stress/mutants.sh demands that every one is caught. The
+ * product is built with 0, where none of the lines exists.
+ *
+ *    1 ring: head is published before the bytes are copied
+ *    2 ring: head is stored relaxed (x86 hides it: only TSan sees the race on the bytes)
+ *    3 ring: the account changes without its odd mark
+ *    4 ring: the producer takes 512 bytes more than the consumer gave back
+ *    5 ring: tail is stored relaxed (x86 hides it: only TSan sees the race on the bytes)
+ *    6 ring: a LOSS record counts one record too few
+ *   11 tape: intent is never stored
+ *   12 tape: tail is published before the words are written
+ *   13 tape: the reader looks at intent before it copies, not after
+ *   21 book: top changes without its odd mark
+ *   22 book: ladder rewrites the newest slot instead of the oldest
+ *   23 book: depth changes without its odd mark
+ *   24 book: the reader of a ladder does not look at the version again
+ *   25 book: depth applies a message to one of its two copies only */
+#ifndef SHM_MUTANT_H
+#define SHM_MUTANT_H
+
+#ifndef MD_MUTANT
+#define MD_MUTANT 0
+#endif
+
+#endif
