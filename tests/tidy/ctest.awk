@@ -20,7 +20,7 @@ function verdict(ok, why,    good, wrong) {
     printf "%s", output
     printf "FAIL  %s: %s\n", name, why
   } else {
-    printf "pass  %s (%s%s s)\n", name, tested >= 0 ? good " tests, " : "", seconds
+    printf "pass  %s (%s%s s)\n", name, (tested >= 0 ? good " tests, " : ""), seconds
     printf "%s", skip_lines
   }
 }
@@ -51,14 +51,14 @@ inside && /\[SKIP\]/ {
 
 inside && /Synthesis: Tested:/ {
   n = split($0, field, /[^0-9]+/)
-  # Empty, Tested, Passing, Failing, Crashing, empty.
-  tested = field[2]
-  passing = field[3]
-  failing = field[4] + field[5]
+  # Empty, Tested, Passing, Failing (the crashing ones included), Crashing, empty.
+  tested = field[2] + 0
+  passing = field[3] + 0
+  failing = field[4] + 0
 }
 
 /^Test Passed\.$/ { verdict(1, ""); next }
-/^Test (Failed|Timeout|Not Run|Skipped)/ && !inside { verdict(0, tolower($0)); next }
+/^Test (Failed|Timeout|Not Run|Skipped)/ && !inside { verdict(0, "failed after " seconds " s"); next }
 /^Unable to find executable/ { verdict(0, "not built"); next }
 
 END { printf "count %d %d\n", passed_cnt, failed_cnt }

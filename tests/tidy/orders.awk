@@ -1,6 +1,7 @@
 # A line with md_store_release or md_load_acquire ends in "/* R1: why; pairs with A1 */" (release) or
 # "/* A1: why; pairs with R1 */" (acquire). The partner is looked for in the same file, in the header
-# or source of the same stem, and in a file that the comment names: "pairs with A1 in shm/ring.h".
+# or source of the same stem (ring_read.c belongs to ring.h too), and in a file that the comment names:
+# "pairs with A1 in shm/ring.h".
 
 function stem(path) {
   sub(/\.[a-z]+$/, "", path)
@@ -65,10 +66,19 @@ code ~ /(^|[^A-Za-z0-9_])volatile([^A-Za-z0-9_]|$)/ && code !~ /volatile +sig_at
   complain("volatile does not order anything: use shm/atomics.h")
 }
 
+# stands is true when label is in a file of that stem, or of that stem less its last _parts.
+function stands(of, label) {
+  do {
+    if ((of, label) in here)
+      return 1
+  } while (sub(/_[a-z0-9]+$/, "", of))
+  return 0
+}
+
 END {
   for (i = 1; i <= n_want; i++) {
     partner = want_partner[i]
-    if ((stem(want_file[i]), partner) in here)
+    if (stands(stem(want_file[i]), partner))
       continue
     if (want_other[i] != "" && (want_other[i], partner) in here)
       continue
