@@ -1,0 +1,101 @@
+/* The array of price levels: the largest part of all market data, so it has a loop of its own. Any
+ * level that the fast loop does not know goes through the cursor, which knows everything. */
+#include "feeds/json.h"
+
+/* Reads px and qty of one level with the cursor, extras skipped. */
+static md_err_t
+level_general(md_json_t *j, int px_exp, int qty_exp, md_level_t *out) {
+  md_err_t err;
+  if (!md_json_array_begin(j) || !md_json_element(j)) goto syntax;
+  err = md_json_mantissa(j, px_exp, &out->px);
+  if (err) return err;
+  if (!md_json_element(j)) goto syntax;
+  err = md_json_mantissa(j, qty_exp, &out->qty);
+  if (err) return err;
+  while (md_json_element(j)) {
+    if (!md_json_skip(j)) break;
+  }
+  return j->err;
+syntax:
+  md_json_fail(j, MD_ERR_SYNTAX);
+  return j->err;
+}
+
+/* Reads levels of the form ["px","qty"], one behind the other from p, which stands before a level,
+ * up to the first that looks otherwise, the last one included only when a comma follows it. Returns
+ * where it stopped: before a level, always inside the text. */
+static const uint8_t *
+levels_fast(const uint8_t *p, const uint8_t *end, unsigned px_scale, unsigned qty_scale,
+            md_level_t *out, uint32_t max, uint32_t *cnt) {
+  const uint32_t open = 0x225b, middle = 0x222c22, close = 0x2c5d22; /* [" "," "], */
+  uint32_t       n = 0;
+  while (n < max && (md_swar_load4(p) & 0xffff) == open) {
+    const uint8_t *q = md_swar_decimal(p + 2, px_scale, &out[n].px);
+    if (q == NULL || (md_swar_load4(q) & 0xffffff) != middle) break;
+    q = md_swar_decimal(q + 3, qty_scale, &out[n].qty);
+    if (q == NULL || (md_swar_load4(q) & 0xffffff) != close || q + 3 >= end) break;
+    p = q + 3;
+    n++;
+  }
+  *cnt = n;
+  return p;
+}
+
+md_err_t
+md_json_levels(md_json_t *j, int px_exp, int qty_exp, md_level_t *out, uint32_t max,
+               uint32_t *cnt) {
+  const int       min    = -(int)MD_SWAR_SCALE_MAX;
+  const bool      fast   = px_exp <= 0 && px_exp >= min && qty_exp <= 0 && qty_exp >= min;
+  const md_json_t before = *j;
+  uint32_t        n      = 0;
+  *cnt                   = 0;
+  if (!md_json_array_begin(j)) return j->err;
+  while (md_json_element(j)) {
+    if (fast) {
+      uint32_t got = 0;
+      j->p =
+          levels_fast(j->p, j->end, (unsigned)-px_exp, (unsigned)-qty_exp, out + n, max - n, &got);
+      n += got;
+    }
+    md_err_t err = n < max ? level_general(j, px_exp, qty_exp, &out[n]) : MD_ERR_FULL;
+    if (MD_UNLIKELY(err)) {
+      if (j->err == MD_OK) *j = before;
+      return err;
+    }
+    n++;
+  }
+  if (j->err == MD_OK) *cnt = n;
+  return j->err;
+}
+
+static md_err_t
+value_min_exp(md_json_t *j, int *exp) {
+  const uint8_t *s;
+  uint32_t       len;
+  md_number_t    number;
+  if (!md_json_number_or_string(j, &s, &len)) return j->err;
+  md_err_t err = md_decimal_parse(s, len, &number);
+  if (err == MD_OK && number.exponent < *exp) *exp = number.exponent;
+  return err;
+}
+
+md_err_t
+md_json_levels_min_exp(md_json_t j, int *px_exp, int *qty_exp) {
+  int px = *px_exp, qty = *qty_exp;
+  md_json_array_begin(&j);
+  while (md_json_element(&j)) {
+    if (!md_json_array_begin(&j) || !md_json_element(&j)) return MD_ERR_SYNTAX;
+    md_err_t err = value_min_exp(&j, &px);
+    if (err) return err;
+    if (!md_json_element(&j)) return MD_ERR_SYNTAX;
+    err = value_min_exp(&j, &qty);
+    if (err) return err;
+    while (md_json_element(&j)) {
+      if (!md_json_skip(&j)) break;
+    }
+  }
+  if (j.err) return j.err;
+  *px_exp  = px;
+  *qty_exp = qty;
+  return MD_OK;
+}
