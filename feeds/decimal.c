@@ -113,7 +113,7 @@ to_exp_general(const uint8_t *p, size_t len, int exp, int64_t *mantissa) {
 md_err_t
 md_decimal_to_exp(const uint8_t *p, size_t len, int exp, int64_t *mantissa) {
   if (MD_LIKELY(len != 0 && exp <= 0 && exp >= -(int)MD_SWAR_SCALE_MAX)) {
-    int64_t value;
+    int64_t value = 0;
     if (MD_LIKELY(md_swar_decimal(p, (unsigned)-exp, &value) == p + len)) {
       *mantissa = value;
       return MD_OK;
