@@ -35,7 +35,9 @@ typedef struct md_section {
 
 typedef enum md_section_kind {
   MD_SECTION_THREADS, MD_SECTION_FEEDS, MD_SECTION_STREAMS, MD_SECTION_METRICS, MD_SECTION_ERRLOG,
-  MD_SECTION_INSTRUMENTS, MD_SECTION_TAPES, MD_SECTION_BOOKS, MD_SECTION_CNT
+  MD_SECTION_INSTRUMENTS,
+  MD_SECTION_TAPES, /* cnt words of 8 bytes: where tape i begins in the file, 0 none; then the tapes */
+  MD_SECTION_BOOKS, MD_SECTION_CNT
 } md_section_kind_t;
 
 typedef struct md_segment_header {
@@ -51,7 +53,8 @@ typedef struct md_segment_header {
   char          name[MD_NAME_BYTES];
   char          version[32]; /* of the program */
   md_section_t  section[16]; /* indexed by md_section_kind_t */
-  _Alignas(MD_CACHE_BLOCK) md_atomic_u64 state; /* md_segment_state_t */
+  _Alignas(MD_CACHE_BLOCK) md_atomic_u64 state; /* md_segment_state_t; R2: stored with release; A2 in
+                                                   md_segment_join and the client */
 } md_segment_header_t;
 
 _Static_assert(sizeof(md_segment_header_t) <= MD_SEGMENT_HEADER_BYTES, "header fits its page");
@@ -120,6 +123,10 @@ typedef struct md_segment {
   int                  rings_fd; /* holds the flock; -1 for a reader */
   char                 path[128], rings_path[128];
 
+  /* Checked copies: once mapped, the header's own words are not looked at again. */
+  uint32_t     thread_cnt, feed_cnt, stream_cnt, tape_cnt, instrument_capacity;
+  md_section_t section[MD_SECTION_CNT];
+
   md_thread_row_t  *threads;
   md_feed_row_t    *feeds;
   md_stream_row_t  *streams; /* feed f: its rows are named in feeds[f] */
@@ -143,7 +150,8 @@ void md_rings_leave(md_rings_header_t *rings, uint64_t bytes);
 /* md_rings_ring returns ring i of a joined rings file, checked; NULL when it is damaged. */
 md_ring_t *md_rings_ring(md_rings_header_t *rings, uint64_t bytes, uint32_t i);
 
-/* md_segment_new makes both files, all rows filled, state STARTING, magic stored; takes over lock_fd.
+/* md_segment_new makes both files, all rows filled, state STARTING, magic stored; takes over lock_fd
+ * (on an error it stays the caller's). What an old rings file held must have been read before.
  * MD_ERR_NOSPACE names the size wanted and the room in dir; MD_ERR_DENIED names the path. */
 MD_MUST_USE md_err_t md_segment_new(const md_segment_config_t *cfg, int lock_fd,
                                     const md_clock_t *clock, md_segment_t *out, md_msg_t *msg);
@@ -165,7 +173,7 @@ md_tape_t *md_segment_tape(const md_segment_t *s, uint32_t i);
 /* ---- reader ---- */
 
 /* md_segment_join maps the main file PROT_READ and checks every offset and count against the size.
- * MD_ERR_ABSENT: no such engine; MD_ERR_EMPTY: not ready yet, try again; MD_ERR_VERSION,
+ * MD_ERR_ABSENT: no such engine, or stopped; MD_ERR_EMPTY: not ready yet, try again; MD_ERR_VERSION,
  * MD_ERR_CORRUPT, MD_ERR_DENIED. */
 MD_MUST_USE md_err_t md_segment_join(const char *dir, const char *name, md_segment_t *out, md_msg_t *msg);
 void md_segment_leave(md_segment_t *s);
@@ -179,13 +187,20 @@ bool md_segment_owner_alive(const md_segment_t *s);
 
 /* ---- instruments ---- */
 
-/* md_instrument_add takes a row and a book for feed. *id 0: the next free id is taken, else it is kept
- * (an instrument that the manifest knows). Feed threads, at start or on a new listing; MD_ERR_FULL
- * when rows or book space are used up. *row and *book stay valid with the segment; *book NULL when
- * want_book is false. */
-MD_MUST_USE md_err_t md_instrument_add(md_segment_t *s, uint16_t feed, uint32_t *id, int8_t px_exp,
-                                       int8_t qty_exp, const md_definition_t *definition,
-                                       bool want_book, uint32_t *row, md_book_t **book);
+/* What md_instrument_add puts into a row. */
+typedef struct md_instrument_spec {
+  const md_definition_t *definition; /* copied */
+  uint16_t               feed;
+  int8_t                 px_exp, qty_exp;
+  bool                   want_book;
+} md_instrument_spec_t;
+
+/* md_instrument_add takes a row and, if wanted, a book. *id 0: the next free id is taken, else it is
+ * kept (an instrument that the manifest knows). Feed threads, at start or on a new listing;
+ * MD_ERR_FULL when rows or book space are used up. *row and *book stay valid with the segment; *book
+ * is NULL when want_book is false. */
+MD_MUST_USE md_err_t md_instrument_add(md_segment_t *s, const md_instrument_spec_t *spec,
+                                       uint32_t *id, uint32_t *row, md_book_t **book);
 
 /* md_instrument_update replaces the numbers of a definition (tick, lot, state, exponents) under its
  * version. Owner thread only. */

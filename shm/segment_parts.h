@@ -1,0 +1,23 @@
+/* segment_parts.h - what segment.c (makes files) and segment_join.c (reads them) share.
+ *
+ * Not for anybody else. Owns names of files, the pointers of a mapped segment and the start time of
+ * a process. No state, any thread. */
+#ifndef SHM_SEGMENT_PARTS_H
+#define SHM_SEGMENT_PARTS_H
+
+#include "shm/segment.h"
+
+/* md_segment_paths fills s->path and s->rings_path: MD_ERR_CONFIG when name does not follow
+ * [a-z0-9_-]{1,24} or dir is too long. */
+MD_MUST_USE md_err_t md_segment_paths(md_segment_t *s, const char *dir, const char *name,
+                                      md_msg_t *msg);
+
+/* md_segment_views sets the row pointers and counts of a mapped segment from s->section, which was
+ * checked or made by us. */
+void md_segment_views(md_segment_t *s);
+
+/* md_process_start reads the start time of pid in clock ticks after boot: false when the process is
+ * gone, a zombie, or not visible. */
+bool md_process_start(uint32_t pid, uint64_t *start);
+
+#endif
