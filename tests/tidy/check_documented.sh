@@ -3,8 +3,9 @@
 . "$(dirname "$0")/lib.sh"
 status=0
 
-# documented TABLE ROW WHAT PAGE... : the names are the first quoted string (ROW "quoted"), or the
-# first argument with MD_ERR_ before it (ROW "error"), of each line X(...) of TABLE.
+# documented TABLE ROW WHAT PAGE... : the names are, by ROW, the first quoted string of each line X(...)
+# of TABLE ("quoted"), or its first argument with MD_ERR_ before it ("error"), or with the section of
+# its #define MD_CONFIG_SECTION(X) before it ("config": `journal.dir`, `feeds.FEED.depth`).
 documented() {
   table=$1
   row=$2
@@ -22,7 +23,7 @@ documented() {
 documented shm/err_table.h error "error code" shm/README.md
 documented shm/metric_table.h quoted metric shm/README.md README.md
 if [ -f engine/config_table.h ]; then
-  documented engine/config_table.h quoted "config key" engine/README.md README.md
+  documented engine/config_table.h config "config key" engine/README.md README.md
 elif [ -f engine/main.c ]; then
   echo "engine/config_table.h:1: missing: config keys have no table"
   status=1

@@ -1,9 +1,17 @@
+FILENAME == table && /^[ \t]*#[ \t]*define[ \t]+MD_CONFIG_[A-Z]+\(/ {
+  section = tolower($0)
+  sub(/^.*md_config_/, "", section)
+  sub(/\(.*$/, "", section)
+  if (section == "feed")
+    section = "feeds.FEED"
+}
+
 FILENAME == table && /^[ \t]*X[A-Z_]*\(/ {
   name = $0
-  if (row == "error") {
+  if (row != "quoted") {
     sub(/^[ \t]*X[A-Z_]*\([ \t]*/, "", name)
     sub(/[ \t]*,.*$/, "", name)
-    name = "MD_ERR_" name
+    name = (row == "error" ? "MD_ERR_" : section ".") name
   } else {
     sub(/^[^"]*"/, "", name)
     sub(/".*$/, "", name)

@@ -18,10 +18,10 @@ clean_tree() {
   printf '%s\n' '#define MD_ERR_TABLE(X) \' '  X(FULL, -1, "no room")' >shm/err_table.h
   printf '%s\n' '#define MD_COUNTER_TABLE(X) \' \
     '  X(FRAMES, counter, "mdengine_frames_total", "frames")' >shm/metric_table.h
-  printf '%s\n' '#define MD_CONFIG_TABLE(X) \' '  X(NAME, "engine.name", "its name")' \
-    >engine/config_table.h
+  printf '%s\n' '#define MD_CONFIG_ENGINE(X) \' '  X(name, TEXT, "mdengine", "its name")' \
+    '#define MD_CONFIG_FEED(X) \' '  X(depth, DEPTH, "full", "levels")' >engine/config_table.h
   printf '%s\n' 'MD_ERR_FULL means no room, mdengine_frames_total counts.' >shm/README.md
-  printf '%s\n' '| `engine.name` | its name |' >engine/README.md
+  printf '%s\n' '| `engine.name` | its name |' '| `feeds.FEED.depth` | levels |' >engine/README.md
   cat >shm/ring.c <<'END'
 #include <string.h>
 
@@ -133,7 +133,8 @@ expect check_documented shm/err_table.h '  X(NOSPACE, -2, "no space")' 'MD_ERR_N
 expect check_documented shm/err_table.h '  X(FUL, -2, "a prefix of another name")' 'MD_ERR_FUL '
 expect check_documented shm/metric_table.h '  X(N, counter, "mdengine_n_total", "n")' \
   'mdengine_n_total'
-expect check_documented engine/config_table.h '  X(CPU, "engine.cpu", "core")' 'engine.cpu'
+expect check_documented engine/config_table.h '  X(core, NUMBER, "-1", "core")' 'feeds.FEED.core'
+expect_edit check_documented engine/README.md 'engine.name' 'name' engine/config_table.h 'engine.name'
 expect_edit check_documented shm/README.md 'MD_ERR_FULL' 'it' shm/err_table.h 'MD_ERR_FULL'
 expect_edit check_documented shm/err_table.h 'X(FULL.*' '' shm/err_table.h 'no rows'
 
