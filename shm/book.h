@@ -10,14 +10,18 @@
  *   writer: version odd (relaxed), words (R1 store-release each), version even (R2 store-release)
  *   reader: version (A2 load-acquire), words (A1 load-acquire each), version again (relaxed)
  * R1 pairs with A1: a reader that saw any new word sees the odd mark. R2 pairs with A2. No fences:
- * TSan cannot see them. The inner layout of depth is private to book.c and the client library. */
+ * TSan cannot see them. The layout is private to book*.c and the client library: book_layout.h. */
 #ifndef SHM_BOOK_H
 #define SHM_BOOK_H
 
 #include "shm/atomics.h"
 #include "shm/record.h"
 
-/* What every tier says beside its levels. */
+/* What every tier says beside its levels. Top's is that of the last record. Ladder and depth are
+ * rewritten only when a record changes their levels, or state, reason, gen, exponents, trust or flags:
+ * their last_seq, tape_pos, exch_seq, times and totals are those of the record that last did so, and
+ * their levels are right for every record from there to top's last_seq. From any tier, following the
+ * tape from its tape_pos joins exactly. */
 typedef struct md_book_meta {
   uint8_t  state;  /* md_book_state_t */
   uint8_t  reason; /* md_reason_t, of STALE */
@@ -70,14 +74,16 @@ uint32_t md_book_depth_levels(const md_book_t *b);
 
 /* ---- writer only (the feed thread that owns the instrument) ---- */
 
-/* md_book_write_state rewrites state, reason and times of all tiers and keeps the levels. */
+/* md_book_write_state rewrites the meta of all tiers and keeps the levels, whose exponents meta must
+ * repeat. A new gen or exponent is followed by md_book_write_all before any md_book_write_changes. */
 void md_book_write_state(md_book_t *b, const md_book_meta_t *meta);
 
 /* md_book_write_all rewrites every tier from the engine's book (snapshot, resync, rescale). */
 void md_book_write_all(md_book_t *b, const md_book_meta_t *meta, md_level_at_fn at, const void *ctx);
 
-/* md_book_write_changes applies what one message changed. Tiers whose levels do not change get only
- * their meta rewritten. The engine's book is already changed; `at` gives its state after them. */
+/* md_book_write_changes applies what one message changed, top always, ladder and depth when it
+ * concerns them (see md_book_meta_t); another gen or exponent rewrites everything. The engine's book
+ * is already changed; `at` gives its state after them. */
 void md_book_write_changes(md_book_t *b, const md_book_meta_t *meta, const md_book_change_t *changes,
                            uint32_t change_cnt, md_level_at_fn at, const void *ctx);
 
