@@ -1,0 +1,302 @@
+/* mdshm.h - read the live market data of an mdengine on this machine.
+ *
+ * The public header of libmdshm: C99 and C++, no dependency but the C library. The engine's segment
+ * is mapped read-only: nothing here can slow the engine down, make it wait, or change what others
+ * read. What the segment says is checked before use; a damaged or hostile one gives MDSHM_CORRUPT.
+ *
+ * Thread rule, everywhere: a handle belongs to one thread at a time; different handles are
+ * independent. Ownership: handles are made by an open function and freed by the close function of
+ * the same name; everything else is the caller's memory. No function but the open functions,
+ * mdshm_check and a read that finds an old heartbeat makes a system call; none blocks but
+ * mdshm_open.
+ *
+ * Public structs begin with struct_size: the caller sets it to sizeof of the struct before the
+ * call. Prices and quantities are integer mantissas: value = mantissa * 10^exponent, exact. */
+#ifndef MDSHM_H
+#define MDSHM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define MDSHM_MUST_USE  __attribute__((warn_unused_result))
+#define MDSHM_MAY_ALIAS __attribute__((may_alias))
+#else
+#define MDSHM_MUST_USE
+#define MDSHM_MAY_ALIAS
+#endif
+
+#define MDSHM_NAME_BYTES    32
+#define MDSHM_SYMBOL_BYTES  48
+#define MDSHM_ASSET_BYTES   16
+#define MDSHM_LADDER_LEVELS 20
+#define MDSHM_RECORD_BYTES  32768
+#define MDSHM_NONE          UINT32_MAX /* no such row */
+#define MDSHM_ABSENT_I64    INT64_MIN  /* a price or time that is not there */
+#define MDSHM_ANY_AGE       INT64_MAX  /* a maximum age: do not look at the heartbeat */
+#define MDSHM_ANY_FEED      UINT32_MAX
+
+/* What every function returns. */
+typedef enum mdshm_result {
+  MDSHM_OK         = 0,
+  MDSHM_NOT_VALID  = 1, /* read, but the book is EMPTY, SYNCING or STALE: see meta.state, reason */
+  MDSHM_STALE      = 2, /* the feed thread's heartbeat is too old, its process is alive */
+  MDSHM_DEAD       = 3, /* the heartbeat is too old and the process is gone */
+  MDSHM_SUPERSEDED = 4, /* a newer engine of this name made another segment: close and open again */
+  MDSHM_STOPPED    = 5, /* the engine stopped in order */
+  MDSHM_BUSY       = 6, /* the writer was faster than the bounded retries: try again */
+  MDSHM_ABSENT     = 7, /* no such engine, instrument, book, feed, name or row */
+  MDSHM_EMPTY      = 8, /* nothing new, or the engine is not ready yet */
+  MDSHM_LAPPED     = 9, /* the tape reader was overtaken: records were lost to it */
+  MDSHM_VERSION    = 10, /* the segment has another layout: use library and engine of one version */
+  MDSHM_CORRUPT    = 11, /* the segment holds what it must not */
+  MDSHM_DENIED     = 12, /* no permission to open the segment */
+  MDSHM_USAGE      = 13, /* struct_size too small, or a NULL where none may be */
+  MDSHM_FAILED     = 14  /* out of memory, or the system refused: see the message of the open */
+} mdshm_result_t;
+
+typedef struct mdshm      mdshm_t;      /* an open segment */
+typedef struct mdshm_tape mdshm_tape_t; /* a position in the stream of a feed */
+
+/* mdshm_result_name returns "OK", "STALE" ...; "?" for another value. Never freed. Any thread. */
+const char *mdshm_result_name(mdshm_result_t result);
+
+/* ---- open, check, close ---- */
+
+/* mdshm_open maps the segment of engine `name` in dir (NULL: /dev/shm) and waits at most timeout_ms
+ * (0: one look) until it is ready. message (may be NULL) of message_bytes gets one line that says
+ * what is wrong. Cost: a few system calls, memory of 16 bytes for each instrument the segment has
+ * room for. OK; ABSENT, EMPTY after the timeout; VERSION, CORRUPT, DENIED, FAILED at once. */
+MDSHM_MUST_USE mdshm_result_t mdshm_open(const char *dir, const char *name, int timeout_ms,
+                                         mdshm_t **out, char *message, size_t message_bytes);
+
+/* mdshm_close unmaps and frees; NULL is allowed. Close the tape readers of the handle first. */
+void mdshm_close(mdshm_t *shm);
+
+/* mdshm_check says whether the segment is still the engine's: OK, SUPERSEDED, STOPPED, DEAD
+ * (process gone). Cost: reads /proc, microseconds: not for every message. */
+MDSHM_MUST_USE mdshm_result_t mdshm_check(const mdshm_t *shm);
+
+typedef struct mdshm_info {
+  uint32_t struct_size;
+  uint32_t epoch; /* counts engine starts */
+  uint32_t pid;
+  uint32_t abi_version;
+  uint32_t feed_cnt, thread_cnt, stream_cnt, instrument_capacity;
+  int64_t  created_ns;
+  uint8_t  journal_uuid[16];
+  char     name[MDSHM_NAME_BYTES];
+  char     version[32];
+} mdshm_info_t;
+
+/* mdshm_info copies what the segment says of itself. Cost: a copy. OK, USAGE. */
+MDSHM_MUST_USE mdshm_result_t mdshm_info(const mdshm_t *shm, mdshm_info_t *out);
+
+/* ---- instruments ---- */
+
+typedef struct mdshm_instrument {
+  uint32_t struct_size;
+  uint32_t id; /* of the journal, for ever; the row is of this segment */
+  uint32_t feed;
+  int32_t  px_exp, qty_exp;
+  uint32_t kind;    /* 0 spot, 1 perpetual, 2 future, 3 option, 4 index */
+  uint32_t trading; /* 0 unknown, 1 on, 2 halt, 3 ended */
+  uint32_t has_book;
+  int64_t  tick_size; /* mantissa of px_exp */
+  int64_t  lot_size;  /* mantissa of qty_exp */
+  int64_t  min_qty;
+  int64_t  expiry_ns;                      /* MDSHM_ABSENT_I64 if none */
+  char     symbol[MDSHM_SYMBOL_BYTES];     /* the exchange's own */
+  char     normalised[MDSHM_SYMBOL_BYTES]; /* BTC-USDT */
+  char     base[MDSHM_ASSET_BYTES], quote[MDSHM_ASSET_BYTES], settle[MDSHM_ASSET_BYTES];
+} mdshm_instrument_t;
+
+/* mdshm_instrument_cnt returns the rows in use; rows are 0 .. cnt - 1 and never go away. One load.
+ */
+uint32_t mdshm_instrument_cnt(const mdshm_t *shm);
+
+/* mdshm_instrument_find puts into *row the instrument of feed (its row, or MDSHM_ANY_FEED) whose
+ * raw or normalised symbol equals symbol without regard to case. Cost: linear, for start-up. OK,
+ * ABSENT, USAGE. */
+MDSHM_MUST_USE mdshm_result_t mdshm_instrument_find(const mdshm_t *shm, uint32_t feed,
+                                                    const char *symbol, uint32_t *row);
+
+/* mdshm_instrument_get copies one row. Cost: 40 loads. OK, ABSENT, EMPTY (being filled), BUSY,
+ * CORRUPT, USAGE. */
+MDSHM_MUST_USE mdshm_result_t mdshm_instrument_get(const mdshm_t *shm, uint32_t row,
+                                                   mdshm_instrument_t *out);
+
+/* ---- books ---- */
+
+typedef struct mdshm_book_meta {
+  uint8_t  state;  /* 0 EMPTY, 1 SYNCING, 2 VALID, 3 STALE */
+  uint8_t  reason; /* of STALE: mdshm_reason_name */
+  int8_t   px_exp, qty_exp;
+  uint32_t gen;        /* counts resyncs: levels of different generations do not continue */
+  uint64_t last_seq;   /* seq of the last record applied; joins with the tape */
+  uint64_t tape_pos;   /* tape cursor behind that record: mdshm_tape_seek */
+  uint64_t exch_seq;   /* the exchange's sequence */
+  int64_t  ts_exch_ns; /* MDSHM_ABSENT_I64 if the venue gives none */
+  int64_t  ts_recv_ns;
+  int64_t  ts_pub_ns;
+  int64_t  trusted_bid;          /* lowest bid that is surely known, MDSHM_ABSENT_I64: all are */
+  int64_t  trusted_ask;          /* highest ask that is surely known */
+  uint32_t bid_total, ask_total; /* levels known to the engine */
+  uint32_t flags;                /* 128: crossed or locked */
+  uint32_t pad0;
+} mdshm_book_meta_t;
+
+typedef struct mdshm_level {
+  int64_t px, qty; /* mantissas */
+} MDSHM_MAY_ALIAS mdshm_level_t;
+
+typedef struct mdshm_top {
+  uint32_t          struct_size;
+  uint32_t          pad0;
+  mdshm_book_meta_t meta;
+  int64_t           bid_px, bid_qty, ask_px, ask_qty; /* MDSHM_ABSENT_I64 and 0: side is empty */
+} mdshm_top_t;
+
+typedef struct mdshm_ladder {
+  uint32_t          struct_size;
+  uint32_t          pad0;
+  mdshm_book_meta_t meta;
+  uint32_t          bid_cnt, ask_cnt; /* <= MDSHM_LADDER_LEVELS */
+  mdshm_level_t     bids[MDSHM_LADDER_LEVELS], asks[MDSHM_LADDER_LEVELS]; /* best first */
+} mdshm_ladder_t;
+
+typedef struct mdshm_depth {
+  uint32_t          struct_size;
+  uint32_t          max_levels; /* in: room of bids and of asks */
+  mdshm_level_t    *bids;       /* in: the caller's arrays, filled best first */
+  mdshm_level_t    *asks;
+  mdshm_book_meta_t meta;
+  uint32_t          bid_cnt, ask_cnt;
+} mdshm_depth_t;
+
+/* mdshm_read_top, _ladder, _depth copy the book of an instrument row. OK is the only answer that
+ * may be traded on: the book is VALID and the heartbeat of the feed thread that owns it is at most
+ * max_age_ns old (MDSHM_ANY_AGE: not looked at). NOT_VALID, STALE, DEAD, SUPERSEDED and STOPPED
+ * fill out as well: it is what the engine knew last. BUSY, ABSENT (no row, no book, no depth),
+ * EMPTY, CORRUPT and USAGE leave it undefined. Cost: a bounded number of loads (top two cache
+ * lines, ladder about eleven, depth 16 bytes a level) and one clock read, no system call while the
+ * heartbeat is fresh. */
+MDSHM_MUST_USE mdshm_result_t mdshm_read_top(mdshm_t *shm, uint32_t row, int64_t max_age_ns,
+                                             mdshm_top_t *out);
+MDSHM_MUST_USE mdshm_result_t mdshm_read_ladder(mdshm_t *shm, uint32_t row, int64_t max_age_ns,
+                                                mdshm_ladder_t *out);
+MDSHM_MUST_USE mdshm_result_t mdshm_read_depth(mdshm_t *shm, uint32_t row, int64_t max_age_ns,
+                                               mdshm_depth_t *out);
+
+/* mdshm_depth_levels returns the most levels a side that a row's depth can hold, 0 without depth.
+ */
+uint32_t mdshm_depth_levels(mdshm_t *shm, uint32_t row);
+
+/* Names of meta.state and meta.reason; "?" for another value. Never freed. */
+const char *mdshm_state_name(unsigned state);
+const char *mdshm_reason_name(unsigned reason);
+
+/* mdshm_decimal writes mantissa * 10^exponent as text ("61837.63") and returns its length without
+ * the NUL; 0 when exponent is outside [-128, 127] or out_bytes is below 192. */
+size_t mdshm_decimal(int64_t mantissa, int exponent, char *out, size_t out_bytes);
+
+/* ---- tape: every record of a feed, in order ---- */
+
+typedef enum mdshm_from { MDSHM_FROM_NOW = 0, MDSHM_FROM_OLDEST = 1 } mdshm_from_t;
+
+/* mdshm_tape_open makes a reader on the tape of a feed row, at what comes next or at about the
+ * oldest record that is safe to reach. Cost: one allocation of 32 KiB. OK, ABSENT (no such feed, no
+ * tape), CORRUPT, FAILED, USAGE. */
+MDSHM_MUST_USE mdshm_result_t mdshm_tape_open(const mdshm_t *shm, uint32_t feed, mdshm_from_t from,
+                                              mdshm_tape_t **out);
+void                          mdshm_tape_close(mdshm_tape_t *tape);
+
+/* mdshm_tape_next copies the next record (layout: shm/README.md) and points *record to the copy,
+ * which is 8-byte aligned and stays until the next call. EMPTY: caught up (then ask
+ * mdshm_feed_check whether the feed lives). LAPPED: overtaken, *lost_bytes were not read, the
+ * reader now stands at the newest record; the seq of the next one tells how many records that was.
+ * CORRUPT: the tape holds garbage. */
+MDSHM_MUST_USE mdshm_result_t mdshm_tape_next(mdshm_tape_t *tape, const void **record,
+                                              size_t *bytes, uint64_t *lost_bytes);
+
+/* mdshm_tape_seek goes to a position that a book told (meta.tape_pos): the next record is the first
+ * that this book has not seen. */
+void mdshm_tape_seek(mdshm_tape_t *tape, uint64_t tape_pos);
+
+/* mdshm_record_json writes a copied record as one line of JSON with exact decimals; symbol may be
+ * NULL. Returns its length, 0 when it does not fit or record is none. Microseconds. */
+size_t mdshm_record_json(const void *record, size_t bytes, const char *symbol, char *out,
+                         size_t out_bytes);
+
+/* ---- status ---- */
+
+typedef struct mdshm_feed {
+  uint32_t struct_size;
+  uint32_t thread, stream, raw_stream; /* rows; MDSHM_NONE if none */
+  uint32_t depth_levels;
+  uint32_t input_state; /* 0 none, 1 connecting, 2 live, 3 ended, 4 failed */
+  uint64_t connect_cnt;
+  char     name[MDSHM_NAME_BYTES], venue[MDSHM_NAME_BYTES];
+} mdshm_feed_t;
+
+typedef struct mdshm_thread {
+  uint32_t struct_size;
+  uint32_t kind; /* 1 feed, 2 writer, 3 monitor */
+  uint32_t index;
+  int32_t  core;  /* -1: not pinned */
+  uint32_t state; /* 0 boot, 1 run, 2 drain, 3 halt, 4 fail */
+  uint32_t last_err;
+  uint64_t tid;
+  int64_t  heartbeat_age_ns;
+  char     name[MDSHM_NAME_BYTES];
+} mdshm_thread_t;
+
+typedef struct mdshm_stream {
+  uint32_t struct_size;
+  uint32_t stream; /* id in the journal */
+  uint32_t feed;
+  uint32_t is_raw;
+  uint64_t published_seq, written_seq, durable_seq, stored_seq;
+  int64_t  last_recv_ns;
+  char     name[MDSHM_NAME_BYTES];
+} mdshm_stream_t;
+
+/* Copies of one row; rows are 0 .. the cnt of mdshm_info. A few loads. OK, ABSENT, USAGE. */
+MDSHM_MUST_USE mdshm_result_t mdshm_feed(const mdshm_t *shm, uint32_t row, mdshm_feed_t *out);
+MDSHM_MUST_USE mdshm_result_t mdshm_thread(const mdshm_t *shm, uint32_t row, mdshm_thread_t *out);
+MDSHM_MUST_USE mdshm_result_t mdshm_stream(const mdshm_t *shm, uint32_t row, mdshm_stream_t *out);
+
+/* mdshm_feed_find returns the row of a feed by name, MDSHM_NONE if there is none. */
+uint32_t mdshm_feed_find(const mdshm_t *shm, const char *name);
+
+/* mdshm_feed_check looks at the heartbeat of a feed's thread as the book reads do: OK, STALE, DEAD,
+ * SUPERSEDED, STOPPED, ABSENT. */
+MDSHM_MUST_USE mdshm_result_t mdshm_feed_check(const mdshm_t *shm, uint32_t feed,
+                                               int64_t max_age_ns);
+
+/* ---- metrics ---- */
+
+/* mdshm_counter_name returns the i-th counter's name, NULL behind the last. Never freed. */
+const char *mdshm_counter_name(unsigned i);
+const char *mdshm_stage_name(unsigned i);
+
+/* mdshm_counter reads one counter of a thread row by name. Cost: a search of the names. OK, ABSENT.
+ */
+MDSHM_MUST_USE mdshm_result_t mdshm_counter(const mdshm_t *shm, uint32_t thread, const char *name,
+                                            uint64_t *value);
+
+/* mdshm_stage_quantile reads a latency: q_ppm 500000 is the median, 999000 P99.9; *cnt how many
+ * were measured (0: *ns is 0). Cost: copies one histogram, 4 KiB. OK, ABSENT, USAGE. */
+MDSHM_MUST_USE mdshm_result_t mdshm_stage_quantile(const mdshm_t *shm, uint32_t thread,
+                                                   const char *name, uint32_t q_ppm, uint64_t *ns,
+                                                   uint64_t *cnt);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
