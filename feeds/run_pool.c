@@ -1,0 +1,76 @@
+#include "feeds/run_pool.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+bool
+md_run_pool_init(md_run_pool_t *p, uint64_t bytes) {
+  memset(p, 0, sizeof *p);
+  uint64_t rounded = md_align_up(bytes ? bytes : 1, 1ull << MD_RUN_ORDER_MAX);
+  void    *base    = mmap(NULL, rounded, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (base == MAP_FAILED) {
+    return false;
+  }
+  p->base  = base;
+  p->bytes = rounded;
+  return true;
+}
+
+void
+md_run_pool_fini(md_run_pool_t *p) {
+  if (p->base) munmap(p->base, p->bytes);
+  memset(p, 0, sizeof *p);
+}
+
+uint32_t
+md_run_order(uint64_t bytes) {
+  uint32_t order = MD_RUN_ORDER_MIN;
+  while (order <= MD_RUN_ORDER_MAX && (1ull << order) < bytes) {
+    order++;
+  }
+  return order;
+}
+
+/* The first word of a free run names the next one. */
+static void *
+pop(md_run_pool_t *p, uint32_t order) {
+  void *run = p->free_first[order];
+  if (run) memcpy(&p->free_first[order], run, sizeof(void *));
+  return run;
+}
+
+void *
+md_run_pool_take(md_run_pool_t *p, uint32_t order) {
+  if (order > MD_RUN_ORDER_MAX) return NULL;
+  md_assert(order >= MD_RUN_ORDER_MIN);
+
+  void *run = pop(p, order);
+  if (run) return run;
+
+  if (p->bytes - p->used >= 1ull << order) {
+    run = p->base + p->used;
+    p->used += 1ull << order;
+    return run;
+  }
+
+  uint32_t larger = order + 1;
+  while (larger <= MD_RUN_ORDER_MAX && !p->free_first[larger]) {
+    larger++;
+  }
+  if (larger > MD_RUN_ORDER_MAX) return NULL;
+  run = pop(p, larger);
+  while (larger > order) {
+    larger--;
+    md_run_pool_give(p, (uint8_t *)run + (1ull << larger), larger);
+  }
+  return run;
+}
+
+void
+md_run_pool_give(md_run_pool_t *p, void *run, uint32_t order) {
+  md_assert(order >= MD_RUN_ORDER_MIN && order <= MD_RUN_ORDER_MAX);
+  md_assert((uint8_t *)run >= p->base && (uint8_t *)run < p->base + p->used);
+  memcpy(run, &p->free_first[order], sizeof(void *));
+  p->free_first[order] = run;
+}

@@ -1,0 +1,36 @@
+/* run_pool.h - memory in power-of-two runs from one reserved range: levels of books, pending
+ * updates.
+ *
+ * The range is address space until it is touched. A run that is given back goes into the free list
+ * of its size; a list that is empty is served from the untouched rest, then by splitting a larger
+ * run. Runs are never joined again, so the pool is bounded by its range and nothing else. Used by
+ * one feed thread only; never calls an allocator after md_run_pool_new. Within feeds/ only. */
+#ifndef FEEDS_RUN_POOL_H
+#define FEEDS_RUN_POOL_H
+
+#include "shm/limits.h"
+
+#define MD_RUN_ORDER_MIN 10u /* 1 KiB */
+#define MD_RUN_ORDER_MAX 24u /* 16 MiB */
+
+typedef struct md_run_pool {
+  uint8_t *base;
+  uint64_t bytes, used; /* used: below it everything was handed out at least once */
+  void    *free_first[MD_RUN_ORDER_MAX + 1];
+} md_run_pool_t;
+
+/* md_run_pool_init reserves bytes (rounded up to the largest run); false when the system refuses.
+ */
+bool md_run_pool_init(md_run_pool_t *p, uint64_t bytes);
+void md_run_pool_fini(md_run_pool_t *p);
+
+/* md_run_order returns the order of the smallest run that holds bytes, or MD_RUN_ORDER_MAX + 1 when
+ * no run does. */
+uint32_t md_run_order(uint64_t bytes);
+
+/* md_run_pool_take returns a run of 2^order bytes, aligned to 1 KiB, contents undefined; NULL when
+ * the pool is used up. md_run_pool_give takes it back. */
+void *md_run_pool_take(md_run_pool_t *p, uint32_t order);
+void  md_run_pool_give(md_run_pool_t *p, void *run, uint32_t order);
+
+#endif
