@@ -1,0 +1,76 @@
+/* bench.h - what the measurements behind `mdengine bench` share: results, rounds, clock, machine.
+ *
+ * A measurement runs a subject and its baseline in the same rounds and reports a ratio, because
+ * only ratios carry over from one machine to another. Called by the command line only; one at a
+ * time, on the calling thread, which may pin itself and start one peer. bench/README.md says how to
+ * read it. */
+#ifndef BENCH_BENCH_H
+#define BENCH_BENCH_H
+
+#include "shm/base.h"
+
+#define MD_BENCH_RESULT_MAX 64u
+#define MD_BENCH_ROUND_MAX  256u
+#define MD_BENCH_NONE       (-1.0) /* not applicable: null in JSON, "-" in the table */
+
+/* One line of the report. The names and notes are literals or live as long as the report. */
+typedef struct md_bench_result {
+  const char *name;
+  const char *unit;
+  const char *note;                /* NULL, or why it was not measured */
+  const char *baseline;            /* NULL: none */
+  double      value, min, max;     /* median, smallest, largest of the rounds that count */
+  double      p50, p99, p999, top; /* ns */
+  double      baseline_value;
+  double ratio; /* how many times better than the baseline; of a cost: how many times its cost */
+  double floor, target;
+  bool   is_cost; /* the ratio must stay at or below floor and target */
+} md_bench_result_t;
+
+typedef struct md_bench {
+  unsigned          seconds; /* for one measurement, roughly */
+  uint32_t          result_cnt;
+  md_bench_result_t results[MD_BENCH_RESULT_MAX];
+} md_bench_t;
+
+/* One series of rounds. */
+typedef struct md_bench_series {
+  uint32_t cnt;
+  double   v[MD_BENCH_ROUND_MAX];
+} md_bench_series_t;
+
+/* md_bench_main is `mdengine bench [ring|decode|all] [--json] [--seconds N]`: argv[0] is "bench".
+ * Returns the exit code: 0, also when something was not measured; 1 when parsers disagree or memory
+ * is short; 2 for bad usage. */
+int md_bench_main(int argc, char **argv);
+
+/* md_bench_decode and md_bench_ring measure for about b->seconds and add their results. False: the
+ * measurement itself is wrong, told on stderr. */
+bool md_bench_decode(md_bench_t *b);
+bool md_bench_ring(md_bench_t *b);
+
+/* md_bench_add returns a new empty result (everything not applicable), asserted to have room. */
+md_bench_result_t *md_bench_add(md_bench_t *b, const char *name, const char *unit);
+
+/* md_bench_push adds a value, ignored when the series is full. */
+void md_bench_push(md_bench_series_t *s, double v);
+
+/* md_bench_median sorts a copy; MD_BENCH_NONE when empty. md_bench_spread fills value, min and max.
+ */
+double md_bench_median(const md_bench_series_t *s);
+void   md_bench_spread(md_bench_result_t *r, const md_bench_series_t *s);
+
+int64_t md_bench_now_ns(void);
+/* md_bench_switches returns how often the calling thread lost its processor against its will. */
+int64_t md_bench_switches(void);
+
+/* md_bench_tick is the cheapest clock there is; md_bench_tick_ns the length of a tick, measured
+ * once per process by the first caller (takes 20 ms). */
+uint64_t md_bench_tick(void);
+double   md_bench_tick_ns(void);
+
+/* md_bench_table_print and md_bench_json_print write the report to stdout. */
+void md_bench_table_print(const md_bench_t *b);
+void md_bench_json_print(const md_bench_t *b);
+
+#endif

@@ -1,0 +1,376 @@
+/* bench ring: two pinned threads, our ring beside ck_ring and the reference ring.
+ *
+ * Virtual processors move about under us: how far apart two of them are decides every figure. So
+ * each round begins and ends with a probe, the round trip of one cache line, and counts only when
+ * both probes are near the run's usual one and nobody was preempted. */
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/bench.h"
+#include "bench/queue.h"
+#include "shm/atomics.h"
+#include "shm/hist.h"
+
+#define THROUGHPUT_CNT 100000u
+#define TRIP_CNT       5000u
+#define WARM_CNT       500u
+#define SWITCH_MAX     2
+#define STEP_TRY_MAX   6u /* a step that was preempted is done again so often */
+#define ROUND_MIN      3u /* fewer that count: not measured */
+#define MODE_FACTOR    1.3
+#define QUEUE_CNT      4u
+#define TRIP_KINDS     3u
+
+/* The job of one step, for both threads. Queues are private to the step until it ends. */
+typedef struct pair pair_t;
+typedef enum step { STEP_PROBE, STEP_THROUGHPUT, STEP_TRIP, STEP_END } step_t;
+
+struct pair {
+  _Alignas(MD_CACHE_BLOCK) md_atomic_u64 ping;
+  _Alignas(MD_CACHE_BLOCK) md_atomic_u64 pong;
+  _Alignas(MD_CACHE_BLOCK) md_atomic_u64 order; /* number of the step that may begin */
+  _Alignas(MD_CACHE_BLOCK) md_atomic_u64 done;  /* number of the step that the peer ended */
+  _Alignas(MD_CACHE_BLOCK) step_t step;
+  const md_bench_queue_t *queue;
+  void                   *there, *back;
+  int64_t                 peer_switches;
+  bool                    peer_good;
+  int                     cpu[2];
+  md_hist_t               hist;
+};
+
+static bool
+pin(int cpu) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET((size_t)cpu, &set);
+  return pthread_setaffinity_np(pthread_self(), sizeof set, &set) == 0;
+}
+
+static void
+probe_answer(pair_t *p) {
+  for (uint64_t i = 1; i <= TRIP_CNT; i++) {
+    while (md_load_acquire(&p->ping) != i) /* A1: the ping; pairs with R1 */
+      md_bench_relax();
+    md_store_release(&p->pong, i); /* R2: the pong; pairs with A2 */
+  }
+}
+
+static void
+trip_answer(pair_t *p) {
+  for (uint64_t i = 1; i <= TRIP_CNT; i++)
+    p->queue->push(p->back, p->queue->pop(p->there));
+}
+
+static void *
+peer_main(void *arg) {
+  pair_t *p    = arg;
+  p->peer_good = pin(p->cpu[1]);
+  for (uint64_t n = 1;; n++) {
+    while (md_load_acquire(&p->order) != n) /* A3: the step to do; pairs with R3 */
+      md_bench_relax();
+    int64_t switches = md_bench_switches();
+    if (p->step == STEP_PROBE) probe_answer(p);
+    if (p->step == STEP_TRIP) trip_answer(p);
+    if (p->step == STEP_THROUGHPUT) p->peer_good &= p->queue->consume(p->there, THROUGHPUT_CNT);
+    p->peer_switches = md_bench_switches() - switches;
+    bool end         = p->step == STEP_END;
+    md_store_release(&p->done, n); /* R4: the step's outcome; pairs with A4 */
+    if (end) return NULL;
+  }
+}
+
+/* Begins a step on the peer; step_wait waits for its end. */
+static void
+step_begin(pair_t *p, step_t step, const md_bench_queue_t *queue) {
+  p->step  = step;
+  p->queue = queue;
+  memset(&p->hist, 0, sizeof p->hist);
+  if (queue != NULL) {
+    queue->init(p->there);
+    queue->init(p->back);
+  }
+  md_store_relaxed(&p->ping, 0); /* ordered by R3 */
+  md_store_relaxed(&p->pong, 0);
+  uint64_t n = md_load_relaxed(&p->order) + 1; /* own word */
+  md_store_release(&p->order, n);              /* R3: hands the step over; pairs with A3 */
+}
+
+static void
+step_wait(pair_t *p) {
+  uint64_t n = md_load_relaxed(&p->order); /* own word */
+  while (md_load_acquire(&p->done) != n)   /* A4: the step's outcome; pairs with R4 */
+    md_bench_relax();
+}
+
+/* Times TRIP_CNT round trips into p->hist; one clock reading for each, so its cost is in all alike.
+ */
+static void
+trips_once(pair_t *p, step_t step, const md_bench_queue_t *queue) {
+  double tick_ns = md_bench_tick_ns();
+  step_begin(p, step, queue);
+  uint64_t before = md_bench_tick();
+  for (uint64_t i = 1; i <= TRIP_CNT; i++) {
+    if (queue == NULL) {
+      md_store_release(&p->ping, i);         /* R1: the ping; pairs with A1 */
+      while (md_load_acquire(&p->pong) != i) /* A2: the pong; pairs with R2 */
+        md_bench_relax();
+    } else {
+      queue->push(p->there, i);
+      p->peer_good &= queue->pop(p->back) == i;
+    }
+    uint64_t now = md_bench_tick();
+    if (i > WARM_CNT) md_hist_add(&p->hist, (int64_t)((double)(now - before) * tick_ns));
+    before = now;
+  }
+  step_wait(p);
+}
+
+/* False when neither thread could be left alone for the step in STEP_TRY_MAX tries. */
+static bool
+trips(pair_t *p, step_t step, const md_bench_queue_t *queue) {
+  for (unsigned i = 0; i < STEP_TRY_MAX; i++) {
+    int64_t switches = md_bench_switches();
+    trips_once(p, step, queue);
+    if (md_bench_switches() - switches + p->peer_switches <= SWITCH_MAX) return true;
+  }
+  return false;
+}
+
+/* Adds millions of records a second to *rate; false as above. */
+static bool
+throughput(pair_t *p, const md_bench_queue_t *queue, double *rate) {
+  for (unsigned i = 0; i < STEP_TRY_MAX; i++) {
+    int64_t switches = md_bench_switches();
+    step_begin(p, STEP_THROUGHPUT, queue);
+    int64_t start_ns = md_bench_now_ns();
+    queue->produce(p->there, THROUGHPUT_CNT);
+    step_wait(p);
+    int64_t end_ns = md_bench_now_ns();
+    if (md_bench_switches() - switches + p->peer_switches > SWITCH_MAX) continue;
+    *rate += (double)THROUGHPUT_CNT * 1e3 / (double)(end_ns - start_ns);
+    return true;
+  }
+  return false;
+}
+
+/* What one round found. */
+typedef struct round {
+  double         probe[2];             /* P50 before and after, ns */
+  double         rate[QUEUE_CNT];      /* M/s, mean of both directions of the round */
+  double         trip_p50[TRIP_KINDS]; /* ns */
+  md_hist_copy_t trip[TRIP_KINDS], probe_hist;
+  bool           preempted;
+} round_t;
+
+typedef struct run {
+  pair_t                 *pair;
+  round_t                *rounds;
+  uint32_t                round_cnt;
+  const md_bench_queue_t *queues[QUEUE_CNT];
+} run_t;
+
+/* Indices of run_t.queues; the first of them makes no trips of its own. */
+enum { OURS_BATCH = 0, OURS_EACH = 1, REFERENCE = 2, CK = 3 };
+
+static double
+median_of(pair_t *p, md_hist_copy_t *into) {
+  md_hist_copy_t copy;
+  md_hist_read(&p->hist, &copy);
+  md_hist_merge(into, &copy);
+  return (double)md_hist_quantile(&copy, 500000);
+}
+
+static void
+run_round(run_t *run, round_t *r) {
+  pair_t *p = run->pair;
+  memset(r, 0, sizeof *r);
+  bool calm   = trips(p, STEP_PROBE, NULL);
+  r->probe[0] = median_of(p, &r->probe_hist);
+  for (unsigned i = 0; i < 2 * QUEUE_CNT && calm; i++) { /* A B C D D C B A */
+    unsigned at = i < QUEUE_CNT ? i : 2 * QUEUE_CNT - 1 - i;
+    calm        = throughput(p, run->queues[at], &r->rate[at]);
+  }
+  for (unsigned i = 0; i < QUEUE_CNT; i++)
+    r->rate[i] /= 2;
+  for (unsigned i = 0; i < TRIP_KINDS && calm; i++) {
+    calm           = trips(p, STEP_TRIP, run->queues[i + 1]);
+    r->trip_p50[i] = median_of(p, &r->trip[i]);
+  }
+  calm         = calm && trips(p, STEP_PROBE, NULL);
+  r->probe[1]  = median_of(p, &r->probe_hist);
+  r->preempted = !calm;
+}
+
+/* ---- the report ---- */
+
+static bool
+near_mode(double probe, double usual) {
+  return probe <= usual * MODE_FACTOR && probe >= usual / MODE_FACTOR;
+}
+
+/* Moves the rounds that count to the front and returns how many there are. */
+static uint32_t
+keep_good_rounds(run_t *run) {
+  md_bench_series_t probes = {0};
+  for (uint32_t i = 0; i < run->round_cnt; i++) {
+    if (run->rounds[i].preempted) continue;
+    md_bench_push(&probes, run->rounds[i].probe[0]);
+    md_bench_push(&probes, run->rounds[i].probe[1]);
+  }
+  double   usual = md_bench_median(&probes);
+  uint32_t good  = 0;
+  for (uint32_t i = 0; i < run->round_cnt; i++) {
+    const round_t *r = &run->rounds[i];
+    if (r->preempted || !near_mode(r->probe[0], usual) || !near_mode(r->probe[1], usual)) continue;
+    if (good != i) run->rounds[good] = *r;
+    good++;
+  }
+  return good;
+}
+
+static const char few_rounds[] = "threads preempted or placed anew in nearly every round";
+
+static void
+report_rate(md_bench_t *b, const run_t *run, uint32_t cnt, const char *name, int which,
+            int baseline, double floor, double target) {
+  md_bench_result_t *r    = md_bench_add(b, name, "M/s");
+  md_bench_series_t  rate = {0}, base = {0}, ratio = {0};
+  r->floor  = floor;
+  r->target = target;
+  if (baseline >= 0) r->baseline = run->queues[baseline]->name;
+  if (cnt < ROUND_MIN) {
+    r->note = few_rounds;
+    return;
+  }
+  for (uint32_t i = 0; i < cnt; i++) {
+    md_bench_push(&rate, run->rounds[i].rate[which]);
+    if (baseline < 0) continue;
+    md_bench_push(&base, run->rounds[i].rate[baseline]);
+    md_bench_push(&ratio, run->rounds[i].rate[which] / run->rounds[i].rate[baseline]);
+  }
+  md_bench_spread(r, &rate);
+  r->baseline_value = md_bench_median(&base);
+  r->ratio          = md_bench_median(&ratio);
+}
+
+static void
+fill_percentiles(md_bench_result_t *r, const md_hist_copy_t *h) {
+  r->p50  = (double)md_hist_quantile(h, 500000);
+  r->p99  = (double)md_hist_quantile(h, 990000);
+  r->p999 = (double)md_hist_quantile(h, 999000);
+  r->top  = (double)h->max_ns;
+}
+
+/* A round trip beside the bare cache line; kind < 0 is the cache line itself. */
+static void
+report_trip(md_bench_t *b, const run_t *run, uint32_t cnt, const char *name, int kind) {
+  static md_hist_copy_t all;
+  md_bench_result_t    *r    = md_bench_add(b, name, "ns");
+  md_bench_series_t     trip = {0}, probe = {0}, ratio = {0};
+  r->is_cost = true;
+  if (kind >= 0) r->baseline = "cache-line ping-pong";
+  if (kind == OURS_EACH - 1) {
+    r->floor  = 1.4;
+    r->target = 1.1;
+  }
+  if (cnt < ROUND_MIN) {
+    r->note = few_rounds;
+    return;
+  }
+  memset(&all, 0, sizeof all);
+  for (uint32_t i = 0; i < cnt; i++) {
+    const round_t *round = &run->rounds[i];
+    double         usual = (round->probe[0] + round->probe[1]) / 2;
+    md_hist_merge(&all, kind < 0 ? &round->probe_hist : &round->trip[kind]);
+    md_bench_push(&trip, kind < 0 ? usual : round->trip_p50[kind]);
+    if (kind < 0) continue;
+    md_bench_push(&probe, usual);
+    md_bench_push(&ratio, round->trip_p50[kind] / usual);
+  }
+  md_bench_spread(r, &trip);
+  fill_percentiles(r, &all);
+  r->baseline_value = md_bench_median(&probe);
+  r->ratio          = md_bench_median(&ratio);
+}
+
+static void
+report(md_bench_t *b, const run_t *run, uint32_t cnt) {
+  const double none = MD_BENCH_NONE;
+  report_rate(b, run, cnt, "ring.batch16", OURS_BATCH, REFERENCE, 1.2, 2.0);
+  report_rate(b, run, cnt, "ring.batch16.ck", OURS_BATCH, CK, none, 5.0);
+  report_rate(b, run, cnt, "ring.each", OURS_EACH, REFERENCE, none, none);
+  report_rate(b, run, cnt, "ring.each.ck", OURS_EACH, CK, none, none);
+  report_trip(b, run, cnt, "ring.round_trip", OURS_EACH - 1);
+  report_trip(b, run, cnt, "ring.round_trip.reference", REFERENCE - 1);
+  report_trip(b, run, cnt, "ring.round_trip.ck", CK - 1);
+  report_trip(b, run, cnt, "ring.ping_pong", -1);
+}
+
+/* ---- the run ---- */
+
+/* The first two processors that this process may use; false when there is only one. */
+static bool
+choose_cpus(int cpu[2]) {
+  cpu_set_t set;
+  int       found = 0;
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return false;
+  for (int i = 0; i < CPU_SETSIZE && found < 2; i++) {
+    if (CPU_ISSET((size_t)i, &set)) cpu[found++] = i;
+  }
+  return found == 2;
+}
+
+static bool
+run_rounds(run_t *run, unsigned seconds) {
+  pair_t   *p = run->pair;
+  pthread_t peer;
+  cpu_set_t before;
+  if (pthread_getaffinity_np(pthread_self(), sizeof before, &before) != 0 || !pin(p->cpu[0]))
+    return true; /* no rounds: not measured */
+  if (pthread_create(&peer, NULL, peer_main, p) != 0) return false;
+  int64_t end_ns = md_bench_now_ns() + (int64_t)seconds * 1000000000;
+  run_round(run, &run->rounds[0]); /* warms up, and is overwritten */
+  do {
+    run_round(run, &run->rounds[run->round_cnt++]);
+  } while (run->round_cnt < MD_BENCH_ROUND_MAX / 2 && md_bench_now_ns() < end_ns);
+  step_begin(p, STEP_END, NULL);
+  pthread_join(peer, NULL);
+  (void)pthread_setaffinity_np(pthread_self(), sizeof before, &before);
+  if (!p->peer_good) fprintf(stderr, "mdengine bench: a ring lost or changed a record: a defect\n");
+  return p->peer_good;
+}
+
+bool
+md_bench_ring(md_bench_t *b) {
+  run_t  run   = {.queues = {md_bench_queue_ours_batch(), md_bench_queue_ours_each(),
+                             md_bench_queue_reference(), md_bench_queue_ck()}};
+  size_t bytes = 0;
+  bool   good  = true;
+  for (unsigned i = 0; i < QUEUE_CNT; i++)
+    bytes = run.queues[i]->bytes > bytes ? run.queues[i]->bytes : bytes;
+  bytes       = md_align_up(bytes, MD_CACHE_BLOCK);
+  run.pair    = aligned_alloc(MD_CACHE_BLOCK, md_align_up(sizeof *run.pair, MD_CACHE_BLOCK));
+  run.rounds  = calloc(MD_BENCH_ROUND_MAX / 2, sizeof *run.rounds);
+  void *there = aligned_alloc(MD_CACHE_BLOCK, bytes), *back = aligned_alloc(MD_CACHE_BLOCK, bytes);
+  if (run.pair == NULL || run.rounds == NULL || there == NULL || back == NULL) {
+    fprintf(stderr, "mdengine bench: out of memory: free some and try again\n");
+    good = false;
+  } else {
+    memset(run.pair, 0, sizeof *run.pair);
+    memset(there, 0, bytes);
+    memset(back, 0, bytes);
+    run.pair->there = there;
+    run.pair->back  = back;
+    if (choose_cpus(run.pair->cpu)) good = run_rounds(&run, b->seconds);
+    if (good) report(b, &run, keep_good_rounds(&run));
+  }
+  free(run.pair);
+  free(run.rounds);
+  free(there);
+  free(back);
+  return good;
+}
