@@ -7,6 +7,10 @@ trap 'rm -f "$lines"' EXIT
   echo "mdengine check --keys --markdown prints too little"
   exit 1
 }
+[ -f engine/README.md ] || {
+  echo "engine/README.md is missing: mdengine check --keys --markdown prints its table"
+  exit 1
+}
 status=0
 while IFS= read -r line; do
   grep -qxF -- "$line" engine/README.md || {
