@@ -94,6 +94,16 @@ md_segment_lock(const char *dir, const char *name, int *fd, md_msg_t *msg) {
                  s.rings_path);
 }
 
+void
+md_segment_unlock(const char *dir, const char *name, int fd) {
+  md_segment_t s = {0};
+  struct stat  st;
+  md_err_t     err = md_segment_paths(&s, dir, name, NULL);
+  if (!err && fstat(fd, &st) == 0 && st.st_size == 0 && is_same_file(fd, s.rings_path))
+    (void)unlink(s.rings_path);
+  (void)close(fd);
+}
+
 /* ---- layout ---- */
 
 static void

@@ -142,6 +142,10 @@ typedef struct md_segment {
  * none. *fd stays open until md_segment_delete or exit. */
 MD_MUST_USE md_err_t md_segment_lock(const char *dir, const char *name, int *fd, md_msg_t *msg);
 
+/* md_segment_unlock gives the name back after a start that failed before md_segment_new took over the
+ * lock; the rings file is removed when there is nothing in it. */
+void md_segment_unlock(const char *dir, const char *name, int fd);
+
 /* md_rings_join_old maps the rings that a dead engine left (through the locked fd): MD_ERR_ABSENT when
  * the file is empty or was never ready. The caller unmaps with md_rings_leave. */
 MD_MUST_USE md_err_t md_rings_join_old(int fd, md_rings_header_t **out, uint64_t *bytes, md_msg_t *msg);
