@@ -6,7 +6,16 @@
 function verdict(ok, why,    good, wrong) {
   good = tested >= 0 ? passing : (ok ? 1 : 0)
   wrong = bad_skips
-  if (!ok)
+  if (missing) {
+    # ctest writes "Test Passed." even then.
+    good = 0
+    wrong++
+    why = "not built"
+  } else if (ok && tested < 0 && name ~ /^test_/) {
+    good = 0
+    wrong++
+    why = "printed no result"
+  } else if (!ok)
     wrong += (failing > 0 ? failing : 1)
   else if (tested == 0 && skips == 0) {
     wrong++
@@ -25,7 +34,11 @@ function verdict(ok, why,    good, wrong) {
   }
 }
 
+/^Unable to find executable/ { next_missing = 1; next }
+
 /^[0-9]+\/[0-9]+ Testing: / {
+  missing = next_missing
+  next_missing = 0
   name = $3
   output = skip_lines = ""
   tested = -1
@@ -59,6 +72,5 @@ inside && /Synthesis: Tested:/ {
 
 /^Test Passed\.$/ { verdict(1, ""); next }
 /^Test (Failed|Timeout|Not Run|Skipped)/ && !inside { verdict(0, "failed after " seconds " s"); next }
-/^Unable to find executable/ { verdict(0, "not built"); next }
 
 END { printf "count %d %d\n", passed_cnt, failed_cnt }

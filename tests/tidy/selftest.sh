@@ -149,5 +149,31 @@ expect check_text dev 'see /ho'""'me/somebody/notes.md' 'a path of one machine'
 
 expect check_layout notes.txt 'x' 'does not belong'
 
+# expect_count PASSED FAILED LOG: what ctest.awk counts in ctest's log.
+expect_count() {
+  count=$((count + 1))
+  out=$(printf '%b\n' "$3" | awk -v captures="$4" -f "$here/ctest.awk")
+  if ! printf '%s\n' "$out" | grep -qx "count $1 $2"; then
+    echo "ctest.awk: not $1 passed, $2 failed:"
+    echo "$out"
+    failed=$((failed + 1))
+  fi
+}
+
+head='1/1 Testing: test_x\nOutput:\n'
+tail='\n<end of output>\nTest time = 0.1 sec\n'
+tests='[====] Synthesis: Tested: 3 | Passing: 3 | Failing: 0 | Crashing: 0'
+skip='[SKIP] x::y: MD_CAPTURES is not set'
+expect_count 3 0 "$head$tests${tail}Test Passed." ''
+expect_count 2 1 "$head[====] Synthesis: Tested: 3 | Passing: 2 | Failing: 1 | Crashing: 1${tail}Test Failed." ''
+expect_count 3 1 "$head$tests${tail}Test Failed." ''
+expect_count 0 1 "$head[====] Synthesis: Tested: 0 | Passing: 0 | Failing: 0 | Crashing: 0${tail}Test Passed." ''
+expect_count 3 0 "$head$skip\n$tests${tail}Test Passed." ''
+expect_count 3 1 "$head$skip\n$tests${tail}Test Passed." /captures
+expect_count 3 1 "$head[SKIP] x::y: no mood\n$tests${tail}Test Passed." ''
+expect_count 0 1 "Unable to find executable: x\n$head${tail}Test Passed." ''
+expect_count 0 1 "$head${tail}Test Passed." ''
+expect_count 1 0 "1/1 Testing: stress_x\nOutput:\n${tail}Test Passed." ''
+
 echo "$count examples, $failed wrong"
 [ "$failed" -eq 0 ]
