@@ -125,7 +125,7 @@ Test(recording, zstd_is_told_by_content_and_frames_may_follow_each_other) {
   uint8_t *first, *second, both[4096];
   size_t   half       = strlen(GOOD) / 2;
   size_t   first_len  = pack(GOOD, half, &first);
-  size_t   second_len = pack(GOOD + half, strlen(GOOD) - half, &second);
+  size_t   second_len = pack(&GOOD[half], strlen(GOOD) - half, &second);
   memcpy(both, first, first_len);
   memcpy(both + first_len, second, second_len);
   check_good(open_source(write_file(both, first_len + second_len), 0, NULL));
@@ -185,7 +185,7 @@ many_lines(uint32_t cnt, size_t *len) {
   char *text = malloc((size_t)cnt * 64);
   *len       = 0;
   for (uint32_t i = 0; i < cnt; i++) {
-    *len += (size_t)sprintf(text + *len, "%u\tI\tconn\tpayload %u\n", i, i * 2654435761u);
+    *len += (size_t)snprintf(text + *len, 64, "%u\tI\tconn\tpayload %u\n", i, i * 2654435761u);
   }
   return text;
 }
@@ -262,12 +262,12 @@ Test(recording, what_is_no_recording_is_refused_when_opened) {
 Test(recording, payload_of_five_megabytes_comes_whole_with_bytes_behind_it) {
   size_t payload_len = 5u << 20;
   char  *text        = malloc(payload_len + 200);
-  size_t len         = (size_t)sprintf(text, "1\tI\ta\tsmall\n2\tI\tconn\t");
+  size_t len         = (size_t)snprintf(text, 100, "1\tI\ta\tsmall\n2\tI\tconn\t");
   size_t payload_off = len;
   for (size_t i = 0; i < payload_len; i++) {
     text[len++] = (char)('a' + i % 23);
   }
-  len += (size_t)sprintf(text + len, "\n3\tI\ta\tlast\n");
+  len += (size_t)snprintf(text + len, 100, "\n3\tI\ta\tlast\n");
 
   for (unsigned packs = 0; packs < 2; packs++) {
     uint8_t    *packed     = NULL;
