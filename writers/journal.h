@@ -28,7 +28,10 @@ typedef struct md_journal_config {
   struct md_manifest *manifest;      /* open and locked */
 } md_journal_config_t;
 
-/* ---- manifest: opened once by the engine, passed to the sink ---- */
+/* ---- manifest: opened once by the engine, passed to the sink ----
+ *
+ * While the sink's thread runs, only that thread calls functions that add; the engine keeps the pointer and
+ * closes it when the sink is closed. */
 
 typedef struct md_manifest md_manifest_t;
 
@@ -58,6 +61,16 @@ MD_MUST_USE md_err_t md_manifest_epoch(md_manifest_t *m, int64_t real_ns, uint32
 /* md_manifest_instrument adds (feed, symbol) with its id durably; the same again is not an error. */
 MD_MUST_USE md_err_t md_manifest_instrument(md_manifest_t *m, uint32_t id, const char *feed,
                                             const char *symbol, md_msg_t *msg);
+/* md_manifest_instrument_add is the same without the sync: many, then one md_manifest_sync. */
+MD_MUST_USE md_err_t md_manifest_instrument_add(md_manifest_t *m, uint32_t id, const char *feed,
+                                                const char *symbol, md_msg_t *msg);
+MD_MUST_USE md_err_t md_manifest_sync(md_manifest_t *m, md_msg_t *msg);
+
+/* md_manifest_segment notes a segment durably, so that its number is never used again. */
+MD_MUST_USE md_err_t md_manifest_segment(md_manifest_t *m, uint64_t segment, uint32_t epoch,
+                                         int64_t real_ns, md_msg_t *msg);
+uint64_t md_manifest_last_segment(const md_manifest_t *m); /* 0: none yet */
+
 uint32_t md_manifest_instrument_cnt(const md_manifest_t *m);
 const md_manifest_instrument_t *md_manifest_instrument_at(const md_manifest_t *m, uint32_t i);
 /* md_manifest_instrument_by_id: NULL if unknown. */

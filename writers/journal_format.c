@@ -1,0 +1,96 @@
+#include "writers/journal_format.h"
+
+#include <isa-l.h>
+#include <string.h>
+
+#define CRC_STEP (1u << 30) /* the library counts in int */
+
+/* The library neither inverts at the start nor at the end, and takes a pointer that it does not
+ * write through as if it would. */
+uint32_t
+md_crc32c(uint32_t crc, const void *data, size_t len) {
+  union {
+    const void    *in;
+    unsigned char *out;
+  } p          = {.in = data};
+  uint32_t sum = ~crc;
+  while (len > 0) {
+    size_t step = len < CRC_STEP ? len : CRC_STEP;
+    sum         = crc32_iscsi(p.out, (int)step, sum);
+    p.out += step;
+    len -= step;
+  }
+  return ~sum;
+}
+
+static uint32_t
+head_crc(const md_journal_head_t *head) {
+  return md_crc32c(0, head, offsetof(md_journal_head_t, crc));
+}
+
+void
+md_journal_head_seal(md_journal_head_t *head) {
+  md_assert(head->mark_cnt <= MD_JOURNAL_MARK_CNT);
+  head->magic      = MD_JOURNAL_HEAD_MAGIC;
+  head->version    = MD_JOURNAL_VERSION;
+  head->head_bytes = MD_JOURNAL_PAGE_BYTES;
+  head->crc        = head_crc(head);
+}
+
+md_err_t
+md_journal_head_check(const md_journal_head_t *head) {
+  if (head->magic != MD_JOURNAL_HEAD_MAGIC || head->crc != head_crc(head)) return MD_ERR_CORRUPT;
+  if (head->version != MD_JOURNAL_VERSION) return MD_ERR_VERSION;
+  if (head->head_bytes != MD_JOURNAL_PAGE_BYTES || head->segment == 0) return MD_ERR_CORRUPT;
+  if (head->mark_cnt > MD_JOURNAL_MARK_CNT) return MD_ERR_CORRUPT;
+  if (head->prev_segment >= head->segment) return MD_ERR_CORRUPT;
+  return MD_OK;
+}
+
+static uint32_t
+block_crc(const md_journal_block_t *block) {
+  return md_crc32c(0, (const uint8_t *)block + 8, block->block_bytes - 8u);
+}
+
+void
+md_journal_block_seal(md_journal_block_t *block) {
+  md_assert(block->block_bytes % MD_JOURNAL_PAGE_BYTES == 0);
+  md_assert(block->block_bytes >= MD_JOURNAL_PAGE_BYTES);
+  block->magic   = MD_JOURNAL_BLOCK_MAGIC;
+  block->version = MD_JOURNAL_VERSION;
+  block->crc     = block_crc(block);
+}
+
+md_err_t
+md_journal_block_peek(const void *p, uint64_t segment, uint64_t offset) {
+  static const uint8_t zero[sizeof(md_journal_block_t)];
+  if (memcmp(p, zero, sizeof zero) == 0) return MD_ERR_EMPTY;
+  md_journal_block_t b;
+  memcpy(&b, p, sizeof b);
+  if (b.magic != MD_JOURNAL_BLOCK_MAGIC || b.segment != segment || b.offset != offset)
+    return MD_ERR_CORRUPT;
+  if (b.version != MD_JOURNAL_VERSION) return MD_ERR_VERSION;
+  if (b.block_bytes % MD_JOURNAL_PAGE_BYTES != 0 || b.block_bytes == 0) return MD_ERR_CORRUPT;
+  if (b.block_bytes > MD_BLOCK_BYTES_MAX || b.stream_cnt > MD_JOURNAL_SUB_CNT)
+    return MD_ERR_CORRUPT;
+  if (b.header_bytes < sizeof b + b.stream_cnt * sizeof(md_journal_sub_t)) return MD_ERR_CORRUPT;
+  if (b.header_bytes % MD_RECORD_ALIGN_BYTES != 0 || b.raw_bytes != b.stored_bytes)
+    return MD_ERR_CORRUPT;
+  if ((uint64_t)b.header_bytes + b.stored_bytes > b.block_bytes) return MD_ERR_CORRUPT;
+  return MD_OK;
+}
+
+md_err_t
+md_journal_block_check(const md_journal_block_t *block) {
+  if (block->crc != block_crc(block)) return MD_ERR_CORRUPT;
+  const uint8_t *p    = md_journal_block_records(block);
+  uint32_t       left = block->stored_bytes;
+  for (uint32_t i = 0; i < block->record_cnt; i++) {
+    if (md_record_check(p, left) != MD_OK) return MD_ERR_CORRUPT;
+    uint16_t len;
+    memcpy(&len, p, sizeof len);
+    p += len;
+    left -= len;
+  }
+  return left == 0 ? MD_OK : MD_ERR_CORRUPT;
+}

@@ -1,0 +1,55 @@
+/* journal_scan.h - walking the blocks of a segment file and telling whole, torn and damaged ones
+ * apart.
+ *
+ * Used by the reader, by recovery, by the sink when it opens, and by verify. Reads only. */
+#ifndef WRITERS_JOURNAL_SCAN_H
+#define WRITERS_JOURNAL_SCAN_H
+
+#include "writers/journal.h"
+#include "writers/journal_write.h"
+
+/* One block in memory; grows to the largest block that it met. */
+typedef struct md_journal_buffer {
+  uint8_t *data;
+  size_t   cap_bytes;
+} md_journal_buffer_t;
+
+void md_journal_buffer_fini(md_journal_buffer_t *buf);
+
+static inline const md_journal_block_t *
+md_journal_buffer_block(const md_journal_buffer_t *buf) {
+  return (const md_journal_block_t *)(const void *)buf->data;
+}
+
+/* md_journal_load reads and checks the block at off of segment, which must end at or below limit.
+ * MD_OK; MD_ERR_END: off is at the limit or behind the file; MD_ERR_EMPTY: zeros stand there;
+ * MD_ERR_CORRUPT; MD_ERR_VERSION; MD_ERR_IO; MD_ERR_NOMEM. */
+MD_MUST_USE md_err_t md_journal_load(md_journal_buffer_t *buf, int fd, uint64_t segment,
+                                     uint64_t off, uint64_t limit);
+
+/* md_journal_find_block returns the offset of the next whole block at or above off (loaded into
+ * buf), or UINT64_MAX when there is none below limit. min_durable: it must say that more than so
+ * many bytes were durable (0: any block). */
+uint64_t md_journal_find_block(md_journal_buffer_t *buf, int fd, uint64_t segment, uint64_t off,
+                               uint64_t limit, uint64_t min_durable);
+
+typedef struct md_journal_scan {
+  md_journal_segment_info_t info;
+  bool                      head_ok;
+  md_journal_head_t         head;      /* when head_ok */
+  uint64_t                  valid_end; /* end of the last block that counts */
+  uint64_t                  file_bytes;
+  md_journal_marks_t        marks; /* header's, then raised by each block */
+  char                      first_damage[160];
+} md_journal_scan_t;
+
+/* md_journal_scan_segment walks segment id of dir. limit: up to where it counts by its successor's
+ * header, 0 when nobody says. A bad block below the limit, or below a durable position that a later
+ * block names, is damage; any other ends the segment and is torn. */
+MD_MUST_USE md_err_t md_journal_scan_segment(const char *dir, uint64_t id, uint64_t limit,
+                                             md_journal_scan_t *out, md_msg_t *msg);
+
+/* md_journal_limit_of returns the limit that the successor of ids[i] gives it, 0 when none does. */
+uint64_t md_journal_limit_of(const char *dir, const uint64_t *ids, uint32_t cnt, uint32_t i);
+
+#endif

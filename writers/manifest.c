@@ -1,0 +1,507 @@
+#include "writers/journal.h"
+#include "writers/journal_format.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LINE_BYTES       512u
+#define MANIFEST_VERSION 1u
+#define PATH_BYTES       512u
+#define FILE_BYTES_MAX   (1ull << 30)
+#define TOKEN_CNT        8u
+#define INSTRUMENT_MAX                                                                             \
+  (1u << 24) /* ids are never reused; this many are a hundred years of listings */
+
+struct md_manifest {
+  int  fd, dir_fd; /* dir_fd holds the flock of a writer */
+  bool write;
+  bool broken; /* a sync failed: what the file holds is no longer known */
+  bool dirty;  /* lines appended and not yet synced */
+  char path[PATH_BYTES];
+
+  uint8_t  uuid[16];
+  uint64_t bytes; /* end of the last whole line */
+  uint32_t last_epoch;
+  uint32_t next_instrument;
+  uint64_t last_segment;
+
+  char (*stream)[MD_NAME_BYTES]; /* stream id i stands at i - 1 */
+  uint32_t                  stream_cnt;
+  md_manifest_instrument_t *instrument;
+  uint32_t                  instrument_cnt, instrument_cap;
+  uint32_t                 *by_id; /* index + 1, 0 for none */
+  uint32_t                  by_id_cnt;
+};
+
+/* ---- what is known ---- */
+
+const uint8_t *
+md_manifest_uuid(const md_manifest_t *m) {
+  return m->uuid;
+}
+
+uint32_t
+md_manifest_last_epoch(const md_manifest_t *m) {
+  return m->last_epoch;
+}
+
+uint32_t
+md_manifest_next_instrument(const md_manifest_t *m) {
+  return m->next_instrument;
+}
+
+uint64_t
+md_manifest_last_segment(const md_manifest_t *m) {
+  return m->last_segment;
+}
+
+const char *
+md_manifest_stream_name(const md_manifest_t *m, uint16_t id) {
+  return id == 0 || id > m->stream_cnt ? NULL : m->stream[id - 1];
+}
+
+uint32_t
+md_manifest_instrument_cnt(const md_manifest_t *m) {
+  return m->instrument_cnt;
+}
+
+const md_manifest_instrument_t *
+md_manifest_instrument_at(const md_manifest_t *m, uint32_t i) {
+  return i < m->instrument_cnt ? &m->instrument[i] : NULL;
+}
+
+const md_manifest_instrument_t *
+md_manifest_instrument_by_id(const md_manifest_t *m, uint32_t id) {
+  if (id >= m->by_id_cnt || m->by_id[id] == 0) return NULL;
+  return &m->instrument[m->by_id[id] - 1];
+}
+
+static md_err_t
+add_stream(md_manifest_t *m, const char *name) {
+  if (m->stream_cnt >= UINT16_MAX) return MD_ERR_FULL;
+  void *grown = realloc(m->stream, (m->stream_cnt + 1u) * sizeof *m->stream);
+  if (!grown) return MD_ERR_NOMEM;
+  m->stream = grown;
+  memset(m->stream[m->stream_cnt], 0, MD_NAME_BYTES);
+  memcpy(m->stream[m->stream_cnt], name, strnlen(name, MD_NAME_BYTES - 1));
+  m->stream_cnt++;
+  return MD_OK;
+}
+
+static md_err_t
+grow_by_id(md_manifest_t *m, uint32_t id) {
+  if (id < m->by_id_cnt) return MD_OK;
+  uint32_t cnt   = (uint32_t)md_align_up(id + 1u, 4096);
+  void    *grown = realloc(m->by_id, cnt * sizeof *m->by_id);
+  if (!grown) return MD_ERR_NOMEM;
+  m->by_id = grown;
+  memset(m->by_id + m->by_id_cnt, 0, (cnt - m->by_id_cnt) * sizeof *m->by_id);
+  m->by_id_cnt = cnt;
+  return MD_OK;
+}
+
+static md_err_t
+add_instrument(md_manifest_t *m, uint32_t id, const char *feed, const char *symbol) {
+  if (id == 0 || id >= INSTRUMENT_MAX) return MD_ERR_RANGE;
+  if (grow_by_id(m, id) != MD_OK) return MD_ERR_NOMEM;
+  if (m->instrument_cnt == m->instrument_cap) {
+    uint32_t cap   = m->instrument_cap ? 2 * m->instrument_cap : 1024;
+    void    *grown = realloc(m->instrument, cap * sizeof *m->instrument);
+    if (!grown) return MD_ERR_NOMEM;
+    m->instrument     = grown;
+    m->instrument_cap = cap;
+  }
+  md_manifest_instrument_t *row = &m->instrument[m->instrument_cnt++];
+  memset(row, 0, sizeof *row);
+  row->id = id;
+  memcpy(row->feed, feed, strnlen(feed, sizeof row->feed - 1));
+  memcpy(row->symbol, symbol, strnlen(symbol, sizeof row->symbol - 1));
+  m->by_id[id] = m->instrument_cnt;
+  if (id >= m->next_instrument) m->next_instrument = id + 1;
+  return MD_OK;
+}
+
+/* ---- lines ---- */
+
+/* Blanks, controls and '%' become %XX, so that a line splits at its blanks. */
+static void
+escape(const char *in, char *out, size_t out_bytes) {
+  size_t n = 0;
+  for (const unsigned char *p = (const unsigned char *)in; *p && n + 4 < out_bytes; p++) {
+    if (*p <= ' ' || *p == '%' || *p == 0x7f) {
+      n += (size_t)snprintf(out + n, out_bytes - n, "%%%02X", *p);
+    } else {
+      out[n++] = (char)*p;
+    }
+  }
+  out[n] = 0;
+}
+
+static int
+hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  return -1;
+}
+
+static bool
+unescape(const char *in, char *out, size_t out_bytes) {
+  size_t n = 0;
+  while (*in) {
+    if (n + 1 >= out_bytes) return false;
+    if (*in != '%') {
+      out[n++] = *in++;
+      continue;
+    }
+    int high = hex_digit(in[1]);
+    int low  = high < 0 ? -1 : hex_digit(in[2]);
+    if (low < 0) return false;
+    out[n++] = (char)(high * 16 + low);
+    in += 3;
+  }
+  out[n] = 0;
+  return n > 0;
+}
+
+static bool
+parse_number(const char *text, uint64_t max, uint64_t *out) {
+  if (*text < '0' || *text > '9') return false;
+  char *end  = NULL;
+  errno      = 0;
+  uint64_t v = strtoull(text, &end, 10);
+  if (errno != 0 || *end != 0 || v > max) return false;
+  *out = v;
+  return true;
+}
+
+static bool
+parse_uuid(const char *text, uint8_t *out) {
+  uint32_t n = 0;
+  for (; *text; text++) {
+    if (*text == '-') continue;
+    int digit = hex_digit(*text);
+    if (digit < 0 || n >= 32) return false;
+    out[n / 2] = (uint8_t)(n % 2 ? out[n / 2] | digit : digit << 4);
+    n++;
+  }
+  return n == 32;
+}
+
+/* One line whose checksum was right. False: it says something that cannot be. */
+static bool
+take_line(md_manifest_t *m, char *const *token, uint32_t cnt) {
+  uint64_t number = 0, more = 0;
+  char     name[MD_NAME_BYTES], symbol[MD_SYMBOL_BYTES];
+  if (strcmp(token[0], "journal") == 0)
+    return cnt == 3 && parse_number(token[1], MANIFEST_VERSION, &number) &&
+           parse_uuid(token[2], m->uuid);
+  if (cnt < 2 || !parse_number(token[1], UINT64_MAX, &number)) return false;
+  if (strcmp(token[0], "stream") == 0)
+    return cnt == 3 && number == m->stream_cnt + 1u && unescape(token[2], name, sizeof name) &&
+           add_stream(m, name) == MD_OK;
+  if (strcmp(token[0], "epoch") == 0) {
+    if (cnt != 3 || number <= m->last_epoch || number > UINT32_MAX) return false;
+    m->last_epoch = (uint32_t)number;
+    return true;
+  }
+  if (strcmp(token[0], "instrument") == 0)
+    return cnt == 4 && number < INSTRUMENT_MAX && unescape(token[2], name, sizeof name) &&
+           unescape(token[3], symbol, sizeof symbol) &&
+           !md_manifest_instrument_by_id(m, (uint32_t)number) &&
+           add_instrument(m, (uint32_t)number, name, symbol) == MD_OK;
+  if (strcmp(token[0], "segment") == 0) {
+    if (cnt != 4 || !parse_number(token[2], UINT32_MAX, &more)) return false;
+    if (number > m->last_segment) m->last_segment = number;
+    return true;
+  }
+  return false;
+}
+
+/* Checks and takes the line of len bytes (without newline). It is written into. */
+static bool
+read_line(md_manifest_t *m, char *line, size_t len) {
+  static const char mark[]   = " crc=";
+  const size_t      tail_len = sizeof mark - 1 + 8;
+  if (len <= tail_len || memchr(line, 0, len)) return false;
+  char *tail = line + len - tail_len;
+  if (memcmp(tail, mark, sizeof mark - 1) != 0) return false;
+  uint32_t crc = 0;
+  for (const char *p = tail + sizeof mark - 1; p < line + len; p++) {
+    int digit = hex_digit(*p);
+    if (digit < 0) return false;
+    crc = crc << 4 | (uint32_t)digit;
+  }
+  if (crc != md_crc32c(0, line, (size_t)(tail - line))) return false;
+  *tail = 0;
+  char    *token[TOKEN_CNT];
+  uint32_t cnt  = 0;
+  char    *save = NULL;
+  for (char *t = strtok_r(line, " ", &save); t && cnt < TOKEN_CNT; t = strtok_r(NULL, " ", &save))
+    token[cnt++] = t;
+  return cnt > 0 && take_line(m, token, cnt);
+}
+
+static md_err_t
+read_lines(md_manifest_t *m, char *text, size_t len, md_msg_t *msg) {
+  uint32_t line_no = 0;
+  size_t   off     = 0;
+  while (off < len) {
+    line_no++;
+    char  *end  = memchr(text + off, '\n', len - off);
+    size_t next = end ? (size_t)(end - text) + 1 : len;
+    bool   ok   = end && read_line(m, text + off, next - 1 - off);
+    if (!ok && next < len)
+      return md_fail(msg, MD_ERR_CORRUPT, "%s:%u: damaged line: restore it from a backup", m->path,
+                     line_no);
+    if (!ok) break; /* torn while it was written: nothing relies on it yet */
+    if (line_no == 1 && strncmp(text, "journal", 7) != 0)
+      return md_fail(msg, MD_ERR_CORRUPT, "%s:1: this is not a journal manifest", m->path);
+    off = next;
+  }
+  if (off == 0)
+    return md_fail(msg, MD_ERR_CORRUPT, "%s:1: the first line is damaged, or not a journal's",
+                   m->path);
+  m->bytes = off;
+  return MD_OK;
+}
+
+static md_err_t
+read_file(md_manifest_t *m, md_msg_t *msg) {
+  struct stat st;
+  if (fstat(m->fd, &st) != 0) return md_fail_errno(msg, errno, "cannot read %s", m->path);
+  if ((uint64_t)st.st_size > FILE_BYTES_MAX)
+    return md_fail(msg, MD_ERR_CORRUPT, "%s is too large for a manifest", m->path);
+  size_t size = (size_t)st.st_size;
+  char  *text = malloc(size + 1);
+  if (!text) return md_fail(msg, MD_ERR_NOMEM, "no memory to read %s", m->path);
+  size_t len = 0;
+  while (len < size) {
+    ssize_t n = pread(m->fd, text + len, size - len, (off_t)len);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) break;
+    len += (size_t)n;
+  }
+  text[len]    = 0;
+  md_err_t err = read_lines(m, text, len, msg);
+  free(text);
+  if (err || !m->write || m->bytes == size) return err;
+  if (ftruncate(m->fd, (off_t)m->bytes) != 0 || fsync(m->fd) != 0)
+    return md_fail_errno(msg, errno, "cannot cut the torn last line of %s", m->path);
+  return MD_OK;
+}
+
+/* ---- writing ---- */
+
+/* A failed write leaves the file as it was; a failed sync leaves it unknown, so nothing more is
+ * written by this process. */
+static md_err_t
+append(md_manifest_t *m, md_msg_t *msg, const char *line) {
+  md_assert(m->write);
+  if (m->broken)
+    return md_fail(msg, MD_ERR_IO, "%s failed to sync before: restart the engine", m->path);
+  char text[LINE_BYTES];
+  int  len = snprintf(text, sizeof text, "%s crc=%08x\n", line, md_crc32c(0, line, strlen(line)));
+  md_assert(len > 0 && (size_t)len < sizeof text);
+  ssize_t n = pwrite(m->fd, text, (size_t)len, (off_t)m->bytes);
+  if (n != len) {
+    int cause = n < 0 ? errno : ENOSPC;
+    if (ftruncate(m->fd, (off_t)m->bytes) != 0) m->broken = true;
+    return md_fail_errno(msg, cause, "cannot write %s", m->path);
+  }
+  m->bytes += (uint64_t)len;
+  m->dirty = true;
+  return MD_OK;
+}
+
+md_err_t
+md_manifest_sync(md_manifest_t *m, md_msg_t *msg) {
+  if (!m->dirty) return MD_OK;
+  if (m->broken || fdatasync(m->fd) != 0) {
+    int cause = m->broken ? EIO : errno;
+    m->broken = true;
+    return md_fail_errno(msg, cause, "cannot sync %s: restart the engine", m->path);
+  }
+  m->dirty = false;
+  return MD_OK;
+}
+
+md_err_t
+md_manifest_stream(md_manifest_t *m, const char *name, uint16_t *id, md_msg_t *msg) {
+  for (uint32_t i = 0; i < m->stream_cnt; i++) {
+    if (strncmp(m->stream[i], name, MD_NAME_BYTES) != 0) continue;
+    *id = (uint16_t)(i + 1);
+    return MD_OK;
+  }
+  if (name[0] == 0 || strnlen(name, MD_NAME_BYTES) == MD_NAME_BYTES)
+    return md_fail(msg, MD_ERR_RANGE, "the stream name '%.40s' is empty or too long", name);
+  char escaped[3 * MD_NAME_BYTES + 1], line[LINE_BYTES / 2];
+  escape(name, escaped, sizeof escaped);
+  (void)snprintf(line, sizeof line, "stream %u %s", m->stream_cnt + 1, escaped);
+  md_err_t err = append(m, msg, line);
+  if (!err) err = md_manifest_sync(m, msg);
+  if (err) return err;
+  err = add_stream(m, name);
+  if (err) return md_fail(msg, err, "too many streams, or no memory for them");
+  *id = (uint16_t)m->stream_cnt;
+  return MD_OK;
+}
+
+md_err_t
+md_manifest_epoch(md_manifest_t *m, int64_t real_ns, uint32_t *epoch, md_msg_t *msg) {
+  char line[LINE_BYTES / 2];
+  (void)snprintf(line, sizeof line, "epoch %u %" PRId64, m->last_epoch + 1, real_ns);
+  md_err_t err = append(m, msg, line);
+  if (!err) err = md_manifest_sync(m, msg);
+  if (err) return err;
+  *epoch = ++m->last_epoch;
+  return MD_OK;
+}
+
+md_err_t
+md_manifest_instrument_add(md_manifest_t *m, uint32_t id, const char *feed, const char *symbol,
+                           md_msg_t *msg) {
+  const md_manifest_instrument_t *known = md_manifest_instrument_by_id(m, id);
+  if (known) {
+    if (strcmp(known->feed, feed) == 0 && strcmp(known->symbol, symbol) == 0) return MD_OK;
+    return md_fail(msg, MD_ERR_EXISTS, "instrument %u is %s of %s in the manifest, not %s of %s",
+                   id, known->symbol, known->feed, symbol, feed);
+  }
+  if (id == 0 || id >= INSTRUMENT_MAX || !feed[0] || !symbol[0])
+    return md_fail(msg, MD_ERR_RANGE, "instrument %u cannot stand in the manifest", id);
+  char feed_text[3 * MD_NAME_BYTES + 1], symbol_text[3 * MD_SYMBOL_BYTES + 1];
+  char line[LINE_BYTES - 32];
+  escape(feed, feed_text, sizeof feed_text);
+  escape(symbol, symbol_text, sizeof symbol_text);
+  (void)snprintf(line, sizeof line, "instrument %u %s %s", id, feed_text, symbol_text);
+  md_err_t err = append(m, msg, line);
+  if (err) return err;
+  err = add_instrument(m, id, feed, symbol);
+  return err ? md_fail(msg, err, "no memory for instrument %u", id) : MD_OK;
+}
+
+md_err_t
+md_manifest_instrument(md_manifest_t *m, uint32_t id, const char *feed, const char *symbol,
+                       md_msg_t *msg) {
+  md_err_t err = md_manifest_instrument_add(m, id, feed, symbol, msg);
+  return err ? err : md_manifest_sync(m, msg);
+}
+
+md_err_t
+md_manifest_segment(md_manifest_t *m, uint64_t segment, uint32_t epoch, int64_t real_ns,
+                    md_msg_t *msg) {
+  char line[LINE_BYTES / 2];
+  (void)snprintf(line, sizeof line, "segment %" PRIu64 " %u %" PRId64, segment, epoch, real_ns);
+  md_err_t err = append(m, msg, line);
+  if (!err) err = md_manifest_sync(m, msg);
+  if (err) return err;
+  if (segment > m->last_segment) m->last_segment = segment;
+  return MD_OK;
+}
+
+/* ---- opening ---- */
+
+static md_err_t
+make_dirs(const char *dir, md_msg_t *msg) {
+  char   path[PATH_BYTES];
+  size_t len = strnlen(dir, sizeof path);
+  if (len == 0 || len >= sizeof path - 32)
+    return md_fail(msg, MD_ERR_RANGE, "the journal directory's path is empty or too long");
+  memcpy(path, dir, len + 1);
+  for (size_t i = 1; i <= len; i++) {
+    if (path[i] != '/' && path[i] != 0) continue;
+    char kept = path[i];
+    path[i]   = 0;
+    if (mkdir(path, 0750) != 0 && errno != EEXIST)
+      return md_fail_errno(msg, errno, "cannot make the journal directory %s", path);
+    path[i] = kept;
+  }
+  return MD_OK;
+}
+
+static md_err_t
+create_file(md_manifest_t *m, md_msg_t *msg) {
+  uint8_t u[16];
+  if (getrandom(u, sizeof u, 0) != (ssize_t)sizeof u)
+    return md_fail_errno(msg, errno, "no random bytes for the journal's uuid");
+  u[6] = (uint8_t)((u[6] & 0x0fu) | 0x40u);
+  u[8] = (uint8_t)((u[8] & 0x3fu) | 0x80u);
+  char line[LINE_BYTES / 2], text[LINE_BYTES];
+  int  n = snprintf(line, sizeof line, "journal %u ", MANIFEST_VERSION);
+  for (uint32_t i = 0; i < 16; i++)
+    n += snprintf(line + n, sizeof line - (size_t)n,
+                  i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x", u[i]);
+  n      = snprintf(text, sizeof text, "%s crc=%08x\n", line, md_crc32c(0, line, strlen(line)));
+  int fd = openat(m->dir_fd, "MANIFEST.tmp", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+  if (fd < 0) return md_fail_errno(msg, errno, "cannot create %s", m->path);
+  bool ok = write(fd, text, (size_t)n) == n && fsync(fd) == 0 &&
+            renameat(m->dir_fd, "MANIFEST.tmp", m->dir_fd, "MANIFEST") == 0 &&
+            fsync(m->dir_fd) == 0;
+  int cause = errno;
+  m->fd     = fd;
+  return ok ? MD_OK : md_fail_errno(msg, cause, "cannot create %s", m->path);
+}
+
+static md_err_t
+open_files(md_manifest_t *m, const char *dir, bool create, md_msg_t *msg) {
+  m->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (m->dir_fd < 0) return md_fail_errno(msg, errno, "cannot open the journal directory %s", dir);
+  if (m->write && flock(m->dir_fd, LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK)
+      return md_fail(msg, MD_ERR_EXISTS,
+                     "another engine writes to the journal %s: stop it, or use another directory",
+                     dir);
+    return md_fail_errno(msg, errno, "cannot lock the journal %s", dir);
+  }
+  m->fd = openat(m->dir_fd, "MANIFEST", (m->write ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+  if (m->fd < 0 && errno == ENOENT && create) {
+    md_err_t err = create_file(m, msg);
+    if (err) return err;
+  }
+  if (m->fd < 0 && errno == ENOENT)
+    return md_fail(msg, MD_ERR_ABSENT, "%s holds no journal (no file MANIFEST)", dir);
+  if (m->fd < 0) return md_fail_errno(msg, errno, "cannot open %s", m->path);
+  return MD_OK;
+}
+
+md_err_t
+md_manifest_open(const char *dir, bool write, bool create, md_manifest_t **out, md_msg_t *msg) {
+  md_assert(write || !create);
+  if (create) {
+    md_err_t err = make_dirs(dir, msg);
+    if (err) return err;
+  }
+  md_manifest_t *m = calloc(1, sizeof *m);
+  if (!m) return md_fail(msg, MD_ERR_NOMEM, "no memory for the manifest");
+  m->fd = m->dir_fd  = -1;
+  m->write           = write;
+  m->next_instrument = 1;
+  (void)snprintf(m->path, sizeof m->path, "%s/MANIFEST", dir);
+  md_err_t err = open_files(m, dir, create, msg);
+  if (!err) err = read_file(m, msg);
+  if (err) {
+    md_manifest_close(m);
+    return err;
+  }
+  *out = m;
+  return MD_OK;
+}
+
+void
+md_manifest_close(md_manifest_t *m) {
+  if (!m) return;
+  if (m->fd >= 0) (void)close(m->fd);
+  if (m->dir_fd >= 0) (void)close(m->dir_fd);
+  free(m->stream);
+  free(m->instrument);
+  free(m->by_id);
+  free(m);
+}

@@ -1,0 +1,207 @@
+/* The journal as a sink: opens where the last segment ended, then each turn takes, writes, syncs
+ * and releases. What it shares with its other files is in writers/journal_sink.h. */
+#include "writers/journal_sink.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+extern const md_sink_t md_sink_journal;
+
+#define IO_ENTRY_CNT 16u
+#define MEMORY_BYTES ((size_t)MD_JOURNAL_SLOT_CNT * MD_JOURNAL_SLOT_BYTES + MD_BLOCK_BYTES_MAX)
+#define SEGMENT_MIN  (1u << 16)
+
+_Static_assert(IO_ENTRY_CNT > MD_JOURNAL_SLOT_CNT + 2, "an entry for each slot and the sync");
+
+/* ---- open ---- */
+
+/* Slots stand one behind the other; the large one is last, and its pages are touched by the first
+ * large group only. */
+static md_err_t
+open_memory(md_journal_sink_t *s, md_msg_t *msg) {
+  void *memory =
+      mmap(NULL, MEMORY_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return md_fail(msg, MD_ERR_NOMEM, "no memory for the journal's blocks");
+  s->memory = memory;
+  memset(s->memory, 0, (size_t)MD_JOURNAL_SLOT_CNT * MD_JOURNAL_SLOT_BYTES);
+  uint32_t cap_bytes = s->cfg.block_bytes;
+  if (cap_bytes == 0 || cap_bytes > MD_JOURNAL_SLOT_BYTES) cap_bytes = MD_JOURNAL_SLOT_BYTES;
+  cap_bytes = (uint32_t)md_align_up(cap_bytes, MD_JOURNAL_PAGE_BYTES);
+  if (cap_bytes < 2 * MD_JOURNAL_PAGE_BYTES) cap_bytes = 2 * MD_JOURNAL_PAGE_BYTES;
+  for (uint32_t i = 0; i <= MD_JOURNAL_LARGE_SLOT; i++) {
+    s->slot[i].sink      = s;
+    s->slot[i].data      = s->memory + (size_t)i * MD_JOURNAL_SLOT_BYTES;
+    s->slot[i].cap_bytes = i < MD_JOURNAL_LARGE_SLOT ? cap_bytes : MD_BLOCK_BYTES_MAX;
+  }
+  return MD_OK;
+}
+
+static md_err_t
+open_io(md_journal_sink_t *s, md_msg_t *msg) {
+  void  *buffers[MD_JOURNAL_SLOT_CNT];
+  size_t buffer_bytes[MD_JOURNAL_SLOT_CNT];
+  for (uint32_t i = 0; i < MD_JOURNAL_SLOT_CNT; i++) {
+    buffers[i]      = s->slot[i].data;
+    buffer_bytes[i] = MD_JOURNAL_SLOT_BYTES;
+  }
+  md_io_config_t cfg = {.entry_cnt    = IO_ENTRY_CNT,
+                        .buffers      = buffers,
+                        .buffer_bytes = buffer_bytes,
+                        .buffer_cnt   = MD_JOURNAL_SLOT_CNT};
+  return md_io_open(&cfg, &s->io, msg);
+}
+
+static md_err_t
+open_streams(md_journal_sink_t *s, md_msg_t *msg) {
+  const md_sink_env_t *env = &s->env;
+  s->streams.slot          = calloc(MD_JOURNAL_STREAM_SLOTS, 1);
+  if (!s->streams.slot) return md_fail(msg, MD_ERR_NOMEM, "no memory for the journal's streams");
+  uint32_t cnt = env->segment->header->section[MD_SECTION_STREAMS].cnt;
+  for (uint32_t i = 0; i < cnt; i++) {
+    md_stream_row_t *row = &env->segment->streams[i];
+    int              idx = md_journal_streams_index(&s->streams, row->stream);
+    if (idx < 0) return md_fail(msg, MD_ERR_FULL, "more than %u streams", MD_STREAM_CNT_MAX);
+    s->row[idx] = row;
+  }
+  s->sub_cap = s->streams.cnt + MD_JOURNAL_SPARE_SUBS;
+  if (s->sub_cap > MD_JOURNAL_SUB_CNT) s->sub_cap = MD_JOURNAL_SUB_CNT;
+  return MD_OK;
+}
+
+/* The journal is whole: recovery ran before. Its last segment says where every stream stands. */
+static md_err_t
+open_end(md_journal_sink_t *s, md_msg_t *msg) {
+  uint64_t *ids = NULL;
+  uint32_t  cnt = 0;
+  md_err_t  err = md_journal_list(s->cfg.dir, &ids, &cnt, msg);
+  if (err) return err;
+  uint64_t last = cnt ? ids[cnt - 1] : 0;
+  free(ids);
+  md_journal_unlink_unfinished(s->cfg.dir);
+  s->next_segment = md_manifest_last_segment(s->cfg.manifest) + 1;
+  if (last >= s->next_segment) s->next_segment = last + 1;
+  if (last == 0) return MD_OK;
+  md_journal_scan_t *scan = malloc(sizeof *scan);
+  if (!scan) return md_fail(msg, MD_ERR_NOMEM, "no memory to read the last segment");
+  err = md_journal_scan_segment(s->cfg.dir, last, 0, scan, msg);
+  if (!err) {
+    s->marks        = scan->marks;
+    s->prev_segment = last;
+    s->prev_bytes   = scan->valid_end;
+  }
+  free(scan);
+  return err;
+}
+
+static void
+open_rings(md_journal_sink_t *s) {
+  for (uint32_t r = 0; r < s->env.ring_cnt; r++)
+    md_ring_consumer_init(&s->ring[r], s->env.rings[r]);
+  for (uint32_t r = 0; r < s->env.ring_cnt; r++) {
+    s->durable.ring_read[r]       = s->ring[r].read;
+    s->durable.ring_handed_cnt[r] = s->ring[r].handed_cnt;
+  }
+  for (uint32_t i = 0; i < s->streams.cnt; i++) {
+    s->streams.seq[i] = md_journal_marks_seq(&s->marks, s->streams.id[i], s->epoch);
+    s->durable.seq[i] = s->streams.seq[i];
+  }
+  s->written = s->durable;
+}
+
+static void
+journal_close(void *state) {
+  md_journal_sink_t *s = state;
+  if (!s) return;
+  /* The kernel may still read the blocks: not before it is done do they go away. */
+  for (uint32_t i = 0; i < 10000 && s->io && md_journal_flow_in_flight(s); i++) {
+    if (md_io_turn(s->io, 1000000) < 0) break;
+  }
+  if (s->file.fd >= 0) {
+    md_msg_t msg   = {0};
+    uint64_t bytes = s->file.end_off; /* not drained: what was not synced stays for recovery */
+    if (md_journal_flow_idle(s)) bytes = md_journal_file_seal(&s->file, s->epoch, s->memory);
+    if (md_journal_file_finish(&s->file, bytes, &msg) != MD_OK)
+      md_journal_say(s, "error", "journal: %s", msg.text);
+  }
+  md_io_close(s->io);
+  if (s->memory) (void)munmap(s->memory, MEMORY_BYTES);
+  free(s->streams.slot);
+  free(s);
+}
+
+static md_err_t
+journal_open(const md_sink_env_t *env, void **state, md_msg_t *msg) {
+  const md_journal_config_t *cfg = env->cfg;
+  if (env->ring_cnt > MD_FEED_CNT_MAX)
+    return md_fail(msg, MD_ERR_RANGE, "more than %u feeds for one journal", MD_FEED_CNT_MAX);
+  md_journal_sink_t *s = calloc(1, sizeof *s);
+  if (!s) return md_fail(msg, MD_ERR_NOMEM, "no memory for the journal's writer");
+  s->env     = *env;
+  s->cfg     = *cfg;
+  s->epoch   = env->segment->header->epoch;
+  s->file.fd = -1;
+  s->filling = -1;
+  if (s->cfg.segment_bytes < SEGMENT_MIN) s->cfg.segment_bytes = SEGMENT_MIN;
+  md_err_t err = open_memory(s, msg);
+  if (!err) err = open_io(s, msg);
+  if (!err) err = open_streams(s, msg);
+  if (!err) err = open_end(s, msg);
+  if (!err) {
+    open_rings(s);
+    err = md_journal_roll_open(s, msg);
+  }
+  if (err) {
+    journal_close(s);
+    return err;
+  }
+  *state = s;
+  return MD_OK;
+}
+
+/* ---- turn ---- */
+
+/* How long an idle turn may sleep: to the next thing that the clock wants. */
+static int64_t
+sleep_ns(const md_journal_sink_t *s, int64_t now_ns, int64_t wait_ns) {
+  int64_t until = INT64_MAX;
+  if (s->failed || s->hold || s->file.fd < 0) until = s->retry_ns - now_ns;
+  if (s->filling >= 0 && s->builder.record_cnt > 0)
+    until = s->filling_since_ns + s->cfg.interval_ns - now_ns;
+  if (!md_journal_flow_idle(s) && s->filling < 0) until = s->sync_ns + s->cfg.interval_ns - now_ns;
+  if (until > wait_ns) until = wait_ns;
+  return until < 0 ? 0 : until;
+}
+
+static int
+journal_turn(void *state, int64_t wait_ns) {
+  md_journal_sink_t *s    = state;
+  int                done = md_io_turn(s->io, 0);
+  if (done < 0) return done;
+  const int64_t now_ns = md_clock_mono_ns(s->env.clock);
+  md_journal_roll_turn(s, now_ns);
+  uint32_t taken = md_journal_take(s);
+  md_journal_flow_turn(s, now_ns, s->stopping || s->roll.ready);
+  int more = md_io_turn(s->io, taken == 0 && done == 0 ? sleep_ns(s, now_ns, wait_ns) : 0);
+  if (more < 0) return more;
+  return done + more + (int)taken;
+}
+
+static bool
+journal_drained(void *state, bool stopping) {
+  md_journal_sink_t *s = state;
+  s->stopping          = stopping;
+  if (!md_journal_flow_idle(s) || s->file.fd < 0 || s->roll.wanted) return false;
+  for (uint32_t r = 0; r < s->env.ring_cnt; r++) {
+    md_ring_consumer_t probe = s->ring[r];
+    if (md_ring_next(&probe)) return false;
+  }
+  return true;
+}
+
+const md_sink_t md_sink_journal = {.name    = "journal",
+                                   .open    = journal_open,
+                                   .turn    = journal_turn,
+                                   .drained = journal_drained,
+                                   .close   = journal_close};
