@@ -115,6 +115,8 @@ md_json_string_general(md_json_t *j, const uint8_t **s, uint32_t *len) {
   const uint8_t *p      = j->p;
   bool           escape = false;
   while (p < j->end) {
+    p += md_swar_plain_cnt(md_swar_load(p));
+    if (p >= j->end) break;
     unsigned n = 1;
     if (*p == '"') {
       *s            = j->p;
@@ -226,16 +228,6 @@ md_json_unescape(const uint8_t *s, uint32_t len, uint8_t *out, uint32_t out_byte
 /* ---- scalars ---- */
 
 bool
-md_json_bool(md_json_t *j, bool *out) {
-  md_json_ws(j);
-  bool value = j->p < j->end && *j->p == 't';
-  if (!(value ? md_json_expect(j, "true") : md_json_expect(j, "false")))
-    return md_json_fail(j, MD_ERR_SYNTAX);
-  *out = value;
-  return true;
-}
-
-bool
 md_json_null_if(md_json_t *j) {
   md_json_ws(j);
   return md_json_expect(j, "null");
@@ -299,7 +291,14 @@ md_err_t
 md_json_mantissa(md_json_t *j, int exp, int64_t *mantissa) {
   const uint8_t *s;
   uint32_t       len;
-  md_json_t      before = *j;
+  if (MD_LIKELY(j->p < j->end && *j->p == '"' && exp <= 0 && exp >= -(int)MD_SWAR_SCALE_MAX)) {
+    const uint8_t *q = md_swar_decimal(j->p + 1, (unsigned)-exp, mantissa);
+    if (MD_LIKELY(q != NULL && q < j->end && *q == '"')) {
+      j->p = q + 1;
+      return MD_OK;
+    }
+  }
+  md_json_t before = *j;
   if (!md_json_number_or_string(j, &s, &len)) return j->err;
   md_err_t err = md_decimal_to_exp(s, len, exp, mantissa);
   if (MD_UNLIKELY(err == MD_ERR_SYNTAX)) {

@@ -65,8 +65,6 @@ bool md_json_number(md_json_t *j, const uint8_t **s, uint32_t *len);
  * both for decimals. The inside of a string is not checked: the decimal parser does that. */
 bool md_json_number_or_string(md_json_t *j, const uint8_t **s, uint32_t *len);
 
-bool md_json_bool(md_json_t *j, bool *out);
-
 /* md_json_null_if passes over a null and returns true; anything else stays where it is. */
 bool md_json_null_if(md_json_t *j);
 
@@ -138,19 +136,12 @@ md_json_take(md_json_t *j, uint8_t c) {
 static inline bool
 md_json_string(md_json_t *j, const uint8_t **s, uint32_t *len) {
   if (MD_UNLIKELY(!md_json_take(j, '"'))) return false;
-  /* Eight bytes at once: the first that is a quote, a backslash, a control or not ASCII. A borrow
-   * can mark wrong bytes only behind a right one. */
-  uint64_t w     = md_swar_load(j->p);
-  uint64_t quote = w ^ 0x2222222222222222u;
-  uint64_t slash = w ^ 0x5c5c5c5c5c5c5c5cu;
-  uint64_t stop =
-      (quote - 0x0101010101010101u) | (slash - 0x0101010101010101u) | (w - 0x2020202020202020u) | w;
-  stop &= MD_SWAR_HIGH;
-  if (MD_LIKELY(stop != 0)) {
-    const uint8_t *q = j->p + (__builtin_ctzll(stop) >> 3);
+  unsigned n = md_swar_plain_cnt(md_swar_load(j->p));
+  if (MD_LIKELY(n < 8)) {
+    const uint8_t *q = j->p + n;
     if (MD_LIKELY(q < j->end && *q == '"')) {
       *s            = j->p;
-      *len          = (uint32_t)(q - j->p);
+      *len          = n;
       j->has_escape = false;
       j->p          = q + 1;
       return true;
@@ -223,6 +214,14 @@ md_json_expect_bytes(md_json_t *j, const char *literal, size_t n) {
   if ((size_t)(j->end - j->p) < n || memcmp(j->p, literal, n) != 0) return false;
   j->p += n;
   return true;
+}
+
+/* md_json_bool reads true or false. */
+static inline bool
+md_json_bool(md_json_t *j, bool *out) {
+  md_json_ws(j);
+  *out = md_json_expect(j, "true");
+  return MD_LIKELY(*out || md_json_expect(j, "false")) ? true : md_json_fail(j, MD_ERR_SYNTAX);
 }
 
 /* md_json_finish returns MD_OK when the whole text was read without an error, every bracket was

@@ -1,6 +1,6 @@
 /* The array of price levels: the largest part of all market data, so it has a loop of its own. Any
  * level that the fast loop does not know goes through the cursor, which knows everything. */
-#include "feeds/json.h"
+#include "feeds/json_levels.h"
 
 /* Reads px and qty of one level with the cursor, extras skipped. */
 static md_err_t
@@ -21,23 +21,16 @@ syntax:
   return j->err;
 }
 
-/* Reads levels of the form ["px","qty"], one behind the other from p, which stands before a level,
- * up to the first that looks otherwise, the last one included only when a comma follows it. Returns
- * where it stopped: before a level, always inside the text. */
-static const uint8_t *
-levels_fast(const uint8_t *p, const uint8_t *end, unsigned px_scale, unsigned qty_scale,
-            md_level_t *out, uint32_t max, uint32_t *cnt) {
-  const uint32_t open = 0x225b, middle = 0x222c22, close = 0x2c5d22; /* [" "," "], */
-  uint32_t       n = 0;
-  while (n < max && (md_swar_load4(p) & 0xffff) == open) {
-    const uint8_t *q = md_swar_decimal(p + 2, px_scale, &out[n].px);
-    if (q == NULL || (md_swar_load4(q) & 0xffffff) != middle) break;
-    q = md_swar_decimal(q + 3, qty_scale, &out[n].qty);
-    if (q == NULL || (md_swar_load4(q) & 0xffffff) != close || q + 3 >= end) break;
-    p = q + 3;
+const uint8_t *
+md_levels_swar(const uint8_t *p, const uint8_t *end, md_levels_job_t *job) {
+  uint32_t n = 0;
+  while (n < job->max) {
+    const uint8_t *next = md_levels_read_one(p, end, job, &job->out[n]);
+    if (next == NULL) break;
+    p = next;
     n++;
   }
-  *cnt = n;
+  job->cnt = n;
   return p;
 }
 
@@ -46,16 +39,16 @@ md_json_levels(md_json_t *j, int px_exp, int qty_exp, md_level_t *out, uint32_t 
                uint32_t *cnt) {
   const int       min    = -(int)MD_SWAR_SCALE_MAX;
   const bool      fast   = px_exp <= 0 && px_exp >= min && qty_exp <= 0 && qty_exp >= min;
+  const bool      avx2   = md_levels_has_avx2();
   const md_json_t before = *j;
   uint32_t        n      = 0;
   *cnt                   = 0;
   if (!md_json_array_begin(j)) return j->err;
   while (md_json_element(j)) {
     if (fast) {
-      uint32_t got = 0;
-      j->p =
-          levels_fast(j->p, j->end, (unsigned)-px_exp, (unsigned)-qty_exp, out + n, max - n, &got);
-      n += got;
+      md_levels_job_t job = {(unsigned)-px_exp, (unsigned)-qty_exp, out + n, max - n, 0};
+      j->p = avx2 ? md_levels_avx2(j->p, j->end, &job) : md_levels_swar(j->p, j->end, &job);
+      n += job.cnt;
     }
     md_err_t err = n < max ? level_general(j, px_exp, qty_exp, &out[n]) : MD_ERR_FULL;
     if (MD_UNLIKELY(err)) {

@@ -65,6 +65,19 @@ md_swar_value(uint64_t w, unsigned n) {
   return md_swar_value8((w ^ MD_SWAR_ZEROS) << (64 - 8 * n));
 }
 
+/* md_swar_plain_cnt counts the bytes that w begins with, 0 to 8, which stand for themselves in a
+ * JSON string: no quote, no backslash, no control, nothing beyond ASCII. A borrow can mark wrong
+ * bytes only behind a right one. */
+static inline unsigned
+md_swar_plain_cnt(uint64_t w) {
+  uint64_t quote = w ^ 0x2222222222222222u;
+  uint64_t slash = w ^ 0x5c5c5c5c5c5c5c5cu;
+  uint64_t stop =
+      (quote - 0x0101010101010101u) | (slash - 0x0101010101010101u) | (w - 0x2020202020202020u) | w;
+  stop &= MD_SWAR_HIGH;
+  return stop ? (unsigned)__builtin_ctzll(stop) >> 3 : 8u;
+}
+
 /* md_swar_decimal reads [-]digits[.digits] at p as a mantissa with `scale` digits behind the point
  * (at most MD_SWAR_SCALE_MAX) and returns where it stopped, NULL on any surprise: no digit, more
  * than 15 digits before the point, a digit finer than the scale, a mantissa that might not fit. A
