@@ -132,6 +132,8 @@ MDSHM_MUST_USE mdshm_result_t mdshm_instrument_get(const mdshm_t *shm, uint32_t 
 
 /* ---- books ---- */
 
+/* In a ladder and a depth, everything but state, reason and trust is of the record that last
+ * changed their levels; those of top follow every record. */
 typedef struct mdshm_book_meta {
   uint8_t  state;  /* 0 EMPTY, 1 SYNCING, 2 VALID, 3 STALE */
   uint8_t  reason; /* of STALE: mdshm_reason_name */

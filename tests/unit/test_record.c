@@ -459,3 +459,32 @@ Test(record, names_of_states_and_reasons) {
   cr_assert_str_eq(md_reason_name(MD_REASON_OPERATOR), "OPERATOR");
   cr_assert_str_eq(md_reason_name(MD_REASON_CNT), "?");
 }
+
+/* The page for readers in other languages says every field where it is. */
+Test(record, readme_has_the_row_of_every_type) {
+  static const char *const kinds[] = {"PX", "QTY",  "D128", "TS",  "U64",   "U32", "U16",
+                                      "U8", "BOOL", "SIDE", "SYM", "ASSET", "PAD"};
+  static char              page[1u << 16];
+  FILE                    *file = fopen("shm/README.md", "r");
+  cr_assert(file);
+  page[fread(page, 1, sizeof page - 1, file)] = 0;
+  (void)fclose(file);
+  for (unsigned type = 1; type < MD_RECORD_TYPE_END; type++) {
+    const md_record_info_t *info = md_record_info(type);
+    char                   *row  = NULL;
+    size_t                  bytes;
+    const char             *comma = "";
+    FILE                   *text  = open_memstream(&row, &bytes);
+    (void)fprintf(text, "| %u | %s | %u | ", type, info->name, info->body_bytes);
+    for (uint32_t i = 0; i < info->field_cnt; i++) {
+      const md_field_t *f = &info->fields[i];
+      if (f->kind == MD_FIELD_PAD) continue;
+      (void)fprintf(text, "%s%u `%s` %s", comma, f->off, f->name, kinds[f->kind]);
+      comma = ", ";
+    }
+    (void)fprintf(text, " |\n");
+    (void)fclose(text);
+    cr_assert(strstr(page, row), "shm/README.md needs this row: %s", row);
+    free(row);
+  }
+}
