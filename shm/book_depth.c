@@ -211,10 +211,10 @@ static void
 depth_write(md_book_t *b, const md_book_message_t *m, depth_work_t work) {
   const uint64_t newest = md_load_relaxed(&b->depth_newest); /* only this thread stores it */
 
-  depth_write_copy(b, md_book_depth_copy(b, 1 - newest), m, work);
-  md_store_release(&b->depth_newest, 1 - newest); /* R3: the copy is whole; pairs with A3 */
+  depth_write_copy(b, md_book_depth_copy(b, (newest + 1) % MD_DEPTH_COPIES), m, work);
+  md_store_release(&b->depth_newest, newest + 1); /* R3: the copy is whole; pairs with A3 */
 #if MD_MUTANT != 25
-  depth_write_copy(b, md_book_depth_copy(b, newest), m, work);
+  depth_write_copy(b, md_book_depth_copy(b, newest % MD_DEPTH_COPIES), m, work);
 #endif
 }
 
@@ -292,7 +292,7 @@ md_book_read_depth(const md_book_t *b, uint32_t max, md_book_meta_t *meta, md_le
     const uint64_t newest = md_load_acquire(&b->depth_newest); /* A3: whole copy; pairs with R3 */
     const md_book_depth_t *copy    = md_book_depth_copy_const(b, cap, newest % MD_DEPTH_COPIES);
     const uint64_t         version = md_load_acquire(&copy->version); /* A2: words; pairs with R2 */
-    if (version % 2 != 0) continue;
+    if (version % 2 != 0 || version / 2 > newest + 1) continue; /* ahead of what newest says */
     md_book_words_load(copy->meta, meta, MD_BOOK_META_WORDS);
     const bool sound = depth_copy_side(copy, cap, 0, max, bids, bid_cnt) &&
                        depth_copy_side(copy, cap, 1, max, asks, ask_cnt);

@@ -107,6 +107,8 @@ md_book_read_ladder(const md_book_t *b, md_book_ladder_t *out) {
     md_book_words_load(slot->words, out, MD_BOOK_LADDER_WORDS);
 #if MD_MUTANT != 24
     if (md_load_relaxed(&slot->version) != version) continue; /* ordered by A1 */
+    /* The slot may already hold a ladder that newest does not point to yet: relaxed, by A1 too. */
+    if (md_load_relaxed(&b->ladder_newest) - newest >= MD_LADDER_SLOTS - 1) continue;
 #endif
     if (!md_book_meta_sane(&out->meta)) return MD_ERR_CORRUPT;
     if (out->bid_cnt > MD_LADDER_LEVELS || out->ask_cnt > MD_LADDER_LEVELS) return MD_ERR_CORRUPT;

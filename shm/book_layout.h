@@ -9,6 +9,9 @@
  * at base: a change near the top moves few levels, and neither dropping the worst level nor
  * refilling behind it moves any.
  *
+ * A tier never goes back: what a reader gets is at most what newest says, or will say to a later
+ * read. So a slot or copy that was written again before newest points to it is not handed out.
+ *
  * Orders: R1 data words store-release after the odd mark  <-> A1 reader's word loads
  *         R2 version even publishes the words             <-> A2 reader's version load
  *         R3 newest slot or copy, stored when it is whole <-> A3 reader's choice of slot or copy */
@@ -46,7 +49,7 @@ typedef struct md_book_slot {
 
 /* The fixed part of a depth copy; behind it md_level_t bids[depth_levels], asks[depth_levels]. */
 typedef struct md_book_depth {
-  _Alignas(MD_CACHE_BLOCK) md_atomic_u64 version;
+  _Alignas(MD_CACHE_BLOCK) md_atomic_u64 version; /* half of it counts the messages written */
   md_atomic_u64 meta[MD_BOOK_META_WORDS];
   md_atomic_u64 side[2];  /* bids, asks: level count in the low half, base in the high half */
   md_atomic_u64 spare[2]; /* zero */
@@ -60,7 +63,7 @@ struct md_book {
   uint32_t depth_levels; /* a side */
   uint32_t spare;
   _Alignas(MD_CACHE_BLOCK) md_atomic_u64 ladder_newest; /* ladders written; slot = low bits */
-  md_atomic_u64       depth_newest;                     /* 0 or 1 */
+  md_atomic_u64       depth_newest; /* messages written to depth; copy = low bit */
   md_book_top_words_t top;
   md_book_slot_t      ladder[MD_LADDER_SLOTS];
   /* The depth copies follow, each of md_book_depth_bytes. */

@@ -6,7 +6,7 @@
  *
  *    1 ring: head is published before the bytes are copied
  *    2 ring: head is stored relaxed (x86 hides it: only TSan sees the race on the bytes)
- *    3 ring: the account changes without its odd mark
+ *    3 ring: offered_cnt is stored as records are written, outside the account's version
  *    4 ring: the producer takes 512 bytes more than the consumer gave back
  *    5 ring: tail is stored relaxed (x86 hides it: only TSan sees the race on the bytes)
  *    6 ring: a LOSS record counts one record too few

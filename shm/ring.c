@@ -71,10 +71,8 @@ ring_account(const md_ring_producer_t *p) {
   md_ring_t     *ring    = p->ring;
   const uint64_t version = md_load_relaxed(&ring->account_version) | 1; /* only writer */
 
-#if MD_MUTANT != 3
-  md_store_relaxed(&ring->account_version, version); /* ordered before the words by their R3 */
-#endif
-  md_store_release(&ring->offered_cnt, p->offered_cnt);     /* R3: after odd mark; pairs with A3 */
+  md_store_relaxed(&ring->account_version, version);    /* ordered before the words by their R3 */
+  md_store_release(&ring->offered_cnt, p->offered_cnt); /* R3: after odd mark; pairs with A3 */
   md_store_release(&ring->published_cnt, p->published_cnt); /* R3: after odd mark; pairs with A3 */
   md_store_release(&ring->lost_cnt, p->lost_cnt);           /* R3: after odd mark; pairs with A3 */
   md_store_relaxed(&ring->loss_record_cnt, p->loss_record_cnt); /* a plain counter */
@@ -140,6 +138,9 @@ ring_put(md_ring_producer_t *p, const void *rec, uint32_t len) {
   }
 #if MD_MUTANT == 1
   md_store_release(&p->ring->head, p->write + len); /* R1: too early on purpose; pairs with A1 */
+#endif
+#if MD_MUTANT == 3
+  md_store_relaxed(&p->ring->offered_cnt, p->offered_cnt + 1);
 #endif
   memcpy(p->ring->data + place, rec, len);
   p->write += len;
