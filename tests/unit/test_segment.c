@@ -26,7 +26,7 @@ Test(segment, a_reader_sees_what_the_engine_laid_out) {
   cr_assert_eq(md_segment_join(test_dir, "unit", &reader, &msg), MD_OK, "%s", msg.text);
 
   cr_assert_eq(reader.header->epoch, 9);
-  cr_assert_eq(reader.header->pid, getpid());
+  cr_assert_eq(reader.header->pid, (uint32_t)getpid());
   cr_assert_str_eq(reader.header->name, "unit");
   cr_assert_eq(reader.header->journal_uuid[2], 3);
   cr_assert_eq(reader.thread_cnt, 3);
