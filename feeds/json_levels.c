@@ -26,9 +26,11 @@ md_levels_swar(const uint8_t *p, const uint8_t *end, md_levels_job_t *job) {
   uint32_t n = 0;
   while (n < job->max) {
     const uint8_t *next = md_levels_read_one(p, end, job, &job->out[n]);
-    if (next == NULL) break;
-    p = next;
+    if (next == NULL || (*next != ',' && *next != ']')) break;
+    p = next + 1;
     n++;
+    job->closed = *next == ']';
+    if (job->closed || p >= end) break;
   }
   job->cnt = n;
   return p;
@@ -46,9 +48,13 @@ md_json_levels(md_json_t *j, int px_exp, int qty_exp, md_level_t *out, uint32_t 
   if (!md_json_array_begin(j)) return j->err;
   while (md_json_element(j)) {
     if (fast) {
-      md_levels_job_t job = {(unsigned)-px_exp, (unsigned)-qty_exp, out + n, max - n, 0};
+      md_levels_job_t job = {(unsigned)-px_exp, (unsigned)-qty_exp, out + n, max - n, 0, false};
       j->p = avx2 ? md_levels_avx2(j->p, j->end, &job) : md_levels_swar(j->p, j->end, &job);
       n += job.cnt;
+      if (MD_LIKELY(job.closed)) {
+        j->depth--;
+        break;
+      }
     }
     md_err_t err = n < max ? level_general(j, px_exp, qty_exp, &out[n]) : MD_ERR_FULL;
     if (MD_UNLIKELY(err)) {

@@ -21,10 +21,16 @@ typedef struct shape {
   __m256i limit;  /* and the last digit's place */
 } shape_t;
 
-/* Where the parts of a level end, as offsets from the first digit of the price. */
-typedef struct ends {
+/* What a level looks like: where its parts end, as offsets from the first digit of the price, and
+ * what follows from that. Levels of one array mostly look alike, so this is kept from one to the
+ * next. */
+typedef struct look {
+  uint32_t other; /* bytes that are no digits */
+  uint32_t seen;  /* bytes of the level */
+  uint32_t drop;  /* digits that the scales do not keep: must be zeros */
   unsigned px_point, px_end, qty, qty_point, qty_end;
-} ends_t;
+  __m256i  pick; /* moves the digits that count to their places */
+} look_t;
 
 AVX2 static inline __m256i
 load(const uint8_t *p) {
@@ -44,45 +50,53 @@ digit_mask(__m256i v) {
       _mm256_cmpeq_epi8(_mm256_min_epu8(v, _mm256_set1_epi8(9)), v));
 }
 
-/* Finds the ends and checks every byte between the digits. other: the bytes that are no digits. */
-AVX2 static inline bool
-find_ends(const uint8_t *s, uint32_t other, unsigned close, const unsigned int_max[2], ends_t *e) {
-  e->px_point  = _tzcnt_u32(other);
+/* Bits from (included) to end (excluded), both at most 32. */
+AVX2 static inline uint32_t
+bits(unsigned from, unsigned end) {
+  return (uint32_t)(_bzhi_u64(UINT32_MAX, end) >> from << from);
+}
+
+/* Learns the look of a level from its bytes that are no digits; false when one of the numbers has
+ * no digit before or behind its point, or does not fit. Which bytes they are is checked for each
+ * level. */
+AVX2 static bool
+learn(uint32_t other, const shape_t *shape, const md_levels_job_t *job, look_t *k) {
+  k->other     = other;
+  k->px_point  = _tzcnt_u32(other);
   other        = _blsr_u32(other);
-  e->px_end    = _tzcnt_u32(other);
+  k->px_end    = _tzcnt_u32(other);
   other        = _blsr_u32(_blsr_u32(_blsr_u32(other)));
-  e->qty       = e->px_end + 3;
-  e->qty_point = _tzcnt_u32(other);
+  k->qty       = k->px_end + 3;
+  k->qty_point = _tzcnt_u32(other);
   other        = _blsr_u32(other);
-  e->qty_end   = _tzcnt_u32(other);
-  /* When qty_end stands right before the bracket, every end is within the 32 bytes. */
-  uint32_t wrong = (md_swar_load4(s + e->px_end) ^ 0x222c22) & 0xffffff; /* "," */
-  wrong |= (md_swar_load4(s + e->qty_end) ^ 0x2c5d22) & 0xffffff;        /* "], */
-  wrong |= (uint32_t)(s[e->px_point] ^ '.') | (uint32_t)(s[e->qty_point] ^ '.');
-  wrong |= e->qty_end + 1 - close;
-  /* At least one digit on either side of a point, and not too many before it. */
-  bool digits = (e->px_point - 1 < int_max[0]) & (e->qty_point - e->qty - 1 < int_max[1]) &
-                (e->px_end != e->px_point + 1) & (e->qty_end != e->qty_point + 1);
-  return wrong == 0 && digits;
+  k->qty_end   = _tzcnt_u32(other);
+  if (k->qty_end > 30)
+    return false; /* the quote and the bracket behind it are within the 32 bytes */
+  unsigned px_int = k->px_point, qty_int = k->qty_point - k->qty;
+  if (px_int == 0 || px_int > 15 - job->px_scale || k->px_end == k->px_point + 1) return false;
+  if (qty_int == 0 || qty_int > 15 - job->qty_scale || k->qty_end == k->qty_point + 1) return false;
+  k->seen         = bits(0, k->qty_end + 1);
+  unsigned px_cut = k->px_point + 1 + job->px_scale, qty_cut = k->qty_point + 1 + job->qty_scale;
+  k->drop = (px_cut < k->px_end ? bits(px_cut, k->px_end) : 0) |
+            (qty_cut < k->qty_end ? bits(qty_cut, k->qty_end) : 0);
+  uint32_t four = (uint8_t)(px_int + job->px_scale - 16) | (k->px_end - 1) << 8 |
+                  (uint32_t)(uint8_t)(qty_int + job->qty_scale - 16) << 16 |
+                  (k->qty_end - 1 - k->qty) << 24;
+  __m256i all  = _mm256_set1_epi32((int)four);
+  __m256i from = _mm256_add_epi8(shape->place, _mm256_shuffle_epi8(all, shape->spread));
+  k->pick = _mm256_or_si256(from, _mm256_cmpgt_epi8(from, _mm256_shuffle_epi8(all, shape->limit)));
+  return true;
 }
 
 /* Both mantissas: the digits before the point and as many behind it as the scale keeps are moved to
  * the right end of their half, then added up in pairs, fours and eights. */
 AVX2 static inline void
-convert(const uint8_t *s, const shape_t *shape, const ends_t *e, const md_levels_job_t *job,
-        md_level_t *out) {
-  unsigned qty_int = e->qty_point - e->qty;
-  uint32_t four    = (uint8_t)(e->px_point + job->px_scale - 16) | (e->px_end - 1) << 8 |
-                  (uint32_t)(uint8_t)(qty_int + job->qty_scale - 16) << 16 |
-                  (e->qty_end - 1 - e->qty) << 24;
+convert(const uint8_t *s, const look_t *k, md_level_t *out) {
   __m128i px     = _mm_loadu_si128((const __m128i *)(const void *)s);
-  __m128i qty    = _mm_loadu_si128((const __m128i *)(const void *)(s + e->qty));
+  __m128i qty    = _mm_loadu_si128((const __m128i *)(const void *)(s + k->qty));
   __m256i digits = _mm256_inserti128_si256(_mm256_castsi128_si256(px), qty, 1);
   digits         = _mm256_sub_epi8(digits, _mm256_set1_epi8('0'));
-  __m256i all    = _mm256_set1_epi32((int)four);
-  __m256i from   = _mm256_add_epi8(shape->place, _mm256_shuffle_epi8(all, shape->spread));
-  __m256i behind = _mm256_cmpgt_epi8(from, _mm256_shuffle_epi8(all, shape->limit));
-  digits         = _mm256_shuffle_epi8(digits, _mm256_or_si256(from, behind));
+  digits         = _mm256_shuffle_epi8(digits, k->pick);
   __m256i v      = _mm256_maddubs_epi16(digits, _mm256_set1_epi16(0x010a));
   v              = _mm256_madd_epi16(v, _mm256_set1_epi32(0x00010064));
   v              = _mm256_packus_epi32(v, v);
@@ -95,46 +109,56 @@ convert(const uint8_t *s, const shape_t *shape, const ends_t *e, const md_levels
 
 AVX2 static inline shape_t
 make_shape(const md_levels_job_t *job) {
-  uint8_t place[32], spread[32], limit[32];
-  for (unsigned i = 0; i < 32; i++) {
-    unsigned scale = i < 16 ? job->px_scale : job->qty_scale;
-    unsigned k     = i % 16;
-    place[i]       = (uint8_t)(k + (k >= 16 - scale));
-    spread[i]      = i < 16 ? 0 : 2;
-    limit[i]       = i < 16 ? 1 : 3;
-  }
-  return (shape_t){load(place), load(spread), load(limit)};
+  const __m128i k   = _mm_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  const __m128i px  = _mm_cmpgt_epi8(k, _mm_set1_epi8((char)(15 - job->px_scale)));
+  const __m128i qty = _mm_cmpgt_epi8(k, _mm_set1_epi8((char)(15 - job->qty_scale)));
+  return (shape_t){
+      .place  = _mm256_set_m128i(_mm_sub_epi8(k, qty), _mm_sub_epi8(k, px)),
+      .spread = _mm256_set_m128i(_mm_set1_epi8(2), _mm_setzero_si128()),
+      .limit  = _mm256_set_m128i(_mm_set1_epi8(3), _mm_set1_epi8(1)),
+  };
+}
+
+/* 0 when every byte around the digits is the one that must stand there, and no digit would be lost.
+ */
+AVX2 static inline uint32_t
+differences(const uint8_t *p, __m256i v, const look_t *k) {
+  const uint8_t *s     = p + 2;
+  uint32_t       wrong = (md_swar_load4(p) ^ 0x225b) & 0xffff;   /* [" */
+  wrong |= (md_swar_load4(s + k->px_end) ^ 0x222c22) & 0xffffff; /* "," */
+  wrong |= (md_swar_load4(s + k->qty_end) ^ 0x5d22) & 0xffff;    /* "] */
+  wrong |= (uint32_t)(s[k->px_point] ^ '.') | (uint32_t)(s[k->qty_point] ^ '.');
+  return wrong | (~equal_mask(v, '0') & k->drop);
 }
 
 AVX2 const uint8_t *
 md_levels_avx2(const uint8_t *p, const uint8_t *end, md_levels_job_t *job) {
-  const shape_t  shape      = make_shape(job);
-  const unsigned int_max[2] = {15 - job->px_scale,
-                               15 - job->qty_scale}; /* a number within 16 bytes */
-  uint32_t       n          = 0;
+  const shape_t shape = make_shape(job);
+  look_t        look  = {.seen = UINT32_MAX}; /* of nothing: no level passes its checks */
+  uint32_t      n     = 0;
   while (n < job->max) {
-    const uint8_t *s     = p + 2;
-    __m256i        v     = load(s);
-    unsigned       close = _tzcnt_u32(equal_mask(v, ']'));
-    const uint8_t *next  = s + close + 2;
-    ends_t         e;
-    bool           good = (md_swar_load4(p) & 0xffff) == 0x225b && next < end && close < 32 &&
-                find_ends(s, ~digit_mask(v), close, int_max, &e);
-    if (MD_LIKELY(good)) {
-      /* Digits that the scales do not keep must be zeros. */
-      uint64_t rest = (uint32_t)~equal_mask(v, '0');
-      uint64_t lost = _bzhi_u64(rest, e.px_end) >> (e.px_point + 1 + job->px_scale) |
-                      _bzhi_u64(rest, e.qty_end) >> (e.qty_point + 1 + job->qty_scale);
-      good = lost == 0;
+    const __m256i  v     = load(p + 2);
+    const uint32_t other = ~digit_mask(v);
+    const uint8_t *next;
+    bool           known = ((other ^ look.other) & look.seen) == 0;
+    if (MD_UNLIKELY(!known)) {
+      known = learn(other, &shape, job, &look);
+      if (!known) look = (look_t){.seen = UINT32_MAX};
     }
-    if (MD_LIKELY(good)) {
-      convert(s, &shape, &e, job, &job->out[n]);
+    next = p + 2 + look.qty_end + 2;
+    if (MD_LIKELY(known && next < end && differences(p, v, &look) == 0)) {
+      convert(p + 2, &look, &job->out[n]);
     } else {
       next = md_levels_read_one(p, end, job, &job->out[n]);
       if (next == NULL) break;
     }
-    p = next;
+    if (MD_UNLIKELY(*next != ',')) {
+      if (*next != ']') break;
+      job->closed = true;
+    }
+    p = next + 1;
     n++;
+    if (MD_UNLIKELY(job->closed || p >= end)) break;
   }
   job->cnt = n;
   return p;
