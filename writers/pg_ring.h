@@ -1,0 +1,40 @@
+/* pg_ring.h - the PostgreSQL sink's side of one feed's ring.
+ *
+ * Live, records are taken in order while the journal has them durable; a record that is not durable
+ * yet is held. Let go, everything is released at once and only the highest sequence seen is kept,
+ * so that the ring can be joined again where the journal has brought the sink to. The consuming
+ * thread only. */
+#ifndef WRITERS_PG_RING_H
+#define WRITERS_PG_RING_H
+
+#include "shm/metric.h"
+#include "shm/ring.h"
+#include "shm/status.h"
+#include "writers/pg_batch.h"
+
+typedef struct md_pg_ring {
+  md_ring_consumer_t consumer;
+  md_stream_row_t   *row;                /* of the feed's normalised stream */
+  const md_record_t *held;               /* handed out, not handled yet */
+  uint64_t           done_pos, done_cnt; /* behind the last record handled */
+  uint64_t           seen_seq;           /* highest that was let go */
+} md_pg_ring_t;
+
+void md_pg_ring_init(md_pg_ring_t *r, md_ring_t *ring, md_stream_row_t *row);
+
+/* md_pg_ring_let_go releases up to max records; returns how many. */
+uint32_t md_pg_ring_let_go(md_pg_ring_t *r, uint32_t max);
+
+/* md_pg_ring_joins says whether the ring goes on without a hole at seq next; holds its first
+ * record. */
+bool md_pg_ring_joins(md_pg_ring_t *r, uint64_t next);
+
+/* md_pg_ring_take moves up to max records into b. *cnt counts them. MD_OK: nothing more now;
+ * MD_ERR_FULL: b is full; MD_ERR_SEQUENCE: records are missing, read the journal. */
+MD_MUST_USE md_err_t md_pg_ring_take(md_pg_ring_t *r, md_pg_batch_t *b, const md_pg_context_t *ctx,
+                                     uint32_t epoch, int64_t mono_ns, uint32_t max, uint32_t *cnt);
+
+/* md_pg_ring_is_empty: everything published was handled. */
+bool md_pg_ring_is_empty(const md_pg_ring_t *r);
+
+#endif

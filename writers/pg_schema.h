@@ -1,0 +1,67 @@
+/* pg_schema.h - the tables of the PostgreSQL sink: what they look like, the SQL that makes them,
+ * and the check that a database has them as expected.
+ *
+ * Record tables follow from md_record_info: a field row of shm/record_table.h is a column here. The
+ * tables of the sink itself (journals, streams, progress, instruments, losses, rejects) are rows in
+ * pg_schema.c. Text only: nothing here talks to a server. Used by the writer thread of the sink. */
+#ifndef WRITERS_PG_SCHEMA_H
+#define WRITERS_PG_SCHEMA_H
+
+#include "writers/copy_encode.h"
+#include "writers/pg.h"
+#include "writers/pg_sql.h"
+
+#define MD_PG_TABLE_MAX  40u
+#define MD_PG_COLUMN_MAX 40u
+#define MD_PG_NAME_BYTES 64u /* identifiers of PostgreSQL, with NUL */
+#define MD_PG_DDL_BYTES  (256u << 10)
+
+typedef struct md_pg_table {
+  const char      *name;
+  const char      *key; /* columns of the primary key, NULL for none */
+  const char      *doc;
+  uint32_t         record; /* md_record_type_t, 0 for a table of the sink itself */
+  uint32_t         column_cnt;
+  md_copy_column_t column[MD_PG_COLUMN_MAX];
+  bool             is_found, is_partitioned; /* said by md_pg_schema_check */
+} md_pg_table_t;
+
+typedef struct md_pg_schema {
+  char          name[MD_PG_NAME_BYTES];
+  uint32_t      table_cnt;
+  md_pg_table_t table[MD_PG_TABLE_MAX];
+  uint8_t       of_type[MD_RECORD_TYPE_END]; /* index into table, UINT8_MAX for none */
+} md_pg_schema_t;
+
+/* md_pg_schema_init fills in all tables. name: 1 to 48 bytes, else MD_ERR_CONFIG. */
+MD_MUST_USE md_err_t md_pg_schema_init(md_pg_schema_t *s, const char *name, md_msg_t *msg);
+
+/* md_pg_schema_query appends the question whose answer md_pg_schema_check reads. */
+void md_pg_schema_query(const md_pg_schema_t *s, md_sql_t *sql);
+
+/* md_pg_schema_check compares the answer in pg with the tables. MD_OK with *missing_cnt tables that
+ * are not there at all; MD_ERR_DB names the first table and column that differ, found and expected
+ * type, and what to do. */
+MD_MUST_USE md_err_t md_pg_schema_check(md_pg_schema_t *s, const md_pg_t *pg, uint32_t *missing_cnt,
+                                        md_msg_t *msg);
+
+/* md_pg_schema_create appends everything that is missing: one transaction under an advisory lock,
+ * so two engines may do it at once. */
+void md_pg_schema_create(const md_pg_schema_t *s, md_sql_t *sql);
+
+/* md_pg_schema_table appends "schema"."table". */
+void md_pg_schema_table(const md_pg_schema_t *s, const char *table, md_sql_t *sql);
+
+/* md_pg_schema_copy appends the COPY statement of a table. */
+void md_pg_schema_copy(const md_pg_schema_t *s, uint32_t table, md_sql_t *sql);
+
+/* md_pg_schema_partition appends the statements that make the partition of one UTC day (days since
+ * 1970-01-01). */
+void md_pg_schema_partition(const md_pg_schema_t *s, uint32_t table, int32_t day, md_sql_t *sql);
+
+/* md_pg_schema_instruments appends the statement that brings table instruments up to date with the
+ * definitions of this journal received from first_ns to last_ns. */
+void md_pg_schema_instruments(const md_pg_schema_t *s, int32_t journal, int64_t first_ns,
+                              int64_t last_ns, md_sql_t *sql);
+
+#endif

@@ -1,0 +1,445 @@
+/* The PostgreSQL sink: one turn is link, intake (ring or journal into the batch that fills),
+ * transaction (the batch that is sent). Whatever fails, the connection is dropped, both batches are
+ * forgotten and the journal is read again from where the database says that it stands: there is no
+ * other kind of retry. */
+#include "writers/postgres.h"
+
+#include "writers/pg_catchup.h"
+#include "writers/pg_link.h"
+#include "writers/pg_ring.h"
+#include "writers/sink.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TAKE_MAX     1024u /* records of one ring, or of the journal, in one turn */
+#define TURN_STEP_NS INT64_C(1000000)
+#define IO_ENTRIES   16u
+#define SWEEP_MAX    100000u
+
+typedef enum md_pg_mode {
+  MODE_JOURNAL, /* reading the journal; rings are let go */
+  MODE_JOIN,    /* at the journal's end; rings are held until they go on where it stands */
+  MODE_LIVE     /* reading the rings */
+} md_pg_mode_t;
+
+typedef struct md_pg_sink {
+  md_sink_env_t        env;
+  md_postgres_config_t cfg;
+  md_io_t             *io;
+  md_pg_link_t         link;
+  md_pg_schema_t       schema;
+  md_pg_partitions_t   partitions;
+  md_pg_progress_t     progress;
+  md_pg_context_t      ctx;
+  md_pg_catchup_t      catchup;
+  md_pg_ring_t         ring[MD_FEED_CNT_MAX];
+  uint32_t             ring_cnt;
+  md_pg_batch_t        batch[2];
+  uint32_t             filling;   /* the other one is being sent, or empty */
+  bool                 is_closed; /* the filling one takes no more */
+  uint32_t             row_limit; /* lowered to find a row that the server refuses */
+  md_pg_send_t         send;
+  md_pg_mode_t         mode;
+  bool                 is_stopping;
+  bool                 is_marking; /* the statement that moves complete_epoch is under way */
+  bool                 was_up, is_down_said;
+  int                  fatal;
+} md_pg_sink_t;
+
+static void
+MD_PRINTF(3, 4) say(const md_pg_sink_t *k, const char *level, const char *format, ...) {
+  char    text[768];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  if (k->env.log) k->env.log(k->env.log_ctx, level, text);
+}
+
+static int64_t
+mono_ns(const md_pg_sink_t *k) {
+  return md_clock_mono_ns(k->env.clock);
+}
+
+/* ---- failing and coming back ---- */
+
+static void
+read_journal(md_pg_sink_t *k) {
+  md_pg_catchup_stop(&k->catchup);
+  k->mode = MODE_JOURNAL;
+}
+
+/* Forgets everything that is not in the database. */
+static void
+forget(md_pg_sink_t *k, bool at_once) {
+  md_pg_link_drop(&k->link, mono_ns(k), at_once);
+  md_pg_send_stop(&k->send);
+  md_pg_batch_clear(&k->batch[0]);
+  md_pg_batch_clear(&k->batch[1]);
+  md_pg_progress_clear(&k->progress);
+  k->is_closed = k->is_marking = false;
+  read_journal(k);
+}
+
+/* Says once that the database is away, and why. */
+static void
+go_down(md_pg_sink_t *k, const char *why) {
+  md_count(k->env.metrics, MD_COUNTER_SINK_ERRORS, 1);
+  if (!k->is_down_said)
+    say(k, "warn", "PostgreSQL is not available, the journal keeps everything, trying again: %s",
+        why);
+  k->is_down_said = true;
+  forget(k, false);
+}
+
+/* The server refused a value. Half as many rows are tried until one is alone; that one is put
+ * aside. */
+static void
+narrow(md_pg_sink_t *k) {
+  const md_pg_batch_t *b = k->send.batch;
+  md_count(k->env.metrics, MD_COUNTER_SINK_ERRORS, 1);
+  if (b->row_cnt == 1) {
+    md_pg_refusal_t *r = &k->ctx.refusal;
+    r->is_set          = true;
+    r->place           = b->last_row;
+    snprintf(r->why, sizeof r->why, "%s", md_pg_error(k->link.pg));
+    for (char *c = r->why; *c; c++)
+      if ((unsigned char)*c < 0x20 || (unsigned char)*c > 0x7e) *c = '?';
+    say(k, "error", "PostgreSQL refuses record %u/%u/%llu, it goes to table rejects: %s",
+        r->place.stream, r->place.epoch, (unsigned long long)r->place.seq, r->why);
+  } else {
+    k->row_limit = b->row_cnt / 2;
+  }
+  forget(k, true);
+}
+
+static void
+fail_send(md_pg_sink_t *k, int err) {
+  if (err == MD_ERR_FENCED) {
+    md_count(k->env.metrics, MD_COUNTER_SINK_ERRORS, 1);
+    say(k, "warn", "progress in PostgreSQL was moved by another writer: reading it again");
+    forget(k, false);
+    return;
+  }
+  if (md_pg_fault(k->link.pg) == MD_PG_FAULT_DATA && k->send.batch && k->send.batch->row_cnt > 0)
+    narrow(k);
+  else
+    go_down(k, md_pg_error(k->link.pg));
+}
+
+static void
+publish_stored(md_pg_sink_t *k) {
+  uint64_t lag = 0;
+  for (uint32_t i = 0; i < k->ring_cnt; i++) {
+    md_stream_row_t *row       = k->ring[i].row;
+    uint32_t         p         = md_pg_progress_find(&k->progress, row->stream, k->cfg.epoch);
+    uint64_t         stored    = p == UINT32_MAX ? 0 : k->progress.row[p].stored - 1;
+    uint64_t         published = md_load_relaxed(&row->published_seq); /* a number by itself */
+    md_store_relaxed(&row->stored_seq, stored);                        /* a number by itself */
+    lag += published > stored ? published - stored : 0;
+  }
+  md_gauge(k->env.metrics, MD_COUNTER_SINK_LAG, lag);
+}
+
+static void
+come_up(md_pg_sink_t *k) {
+  k->ctx.journal            = k->link.setup.journal;
+  k->catchup.complete_epoch = k->link.setup.complete_epoch;
+  md_pg_partitions_clear(&k->partitions);
+  if (k->was_up) md_count(k->env.metrics, MD_COUNTER_SINK_RECONNECTS, 1);
+  if (!k->was_up || k->is_down_said)
+    say(k, "info", "PostgreSQL: connected to %s", md_pg_target(k->link.pg));
+  k->was_up       = true;
+  k->is_down_said = false;
+  publish_stored(k);
+  read_journal(k);
+}
+
+/* ---- intake ---- */
+
+static uint32_t
+take_journal(md_pg_sink_t *k) {
+  md_pg_batch_t *b   = &k->batch[k->filling];
+  md_msg_t       msg = {{0}};
+  uint32_t       cnt = 0;
+  md_err_t err = md_pg_catchup_take(&k->catchup, b, &k->ctx, mono_ns(k), TAKE_MAX, &cnt, &msg);
+  if (err == MD_ERR_END && k->mode == MODE_JOURNAL) k->mode = MODE_JOIN;
+  if (err == MD_ERR_FULL) k->is_closed = true;
+  if (err != MD_OK && err != MD_ERR_END && err != MD_ERR_FULL) {
+    go_down(k, msg.text[0] ? msg.text : md_err_text(err));
+    return 0;
+  }
+  return cnt;
+}
+
+/* Once every ring goes on where the journal has brought its stream to, the rings are read. */
+static void
+try_join(md_pg_sink_t *k) {
+  for (uint32_t i = 0; i < k->ring_cnt; i++) {
+    uint32_t row  = md_pg_progress_find(&k->progress, k->ring[i].row->stream, k->cfg.epoch);
+    uint64_t next = row == UINT32_MAX ? 1 : k->progress.row[row].next;
+    if (!md_pg_ring_joins(&k->ring[i], next)) return;
+  }
+  md_pg_catchup_stop(&k->catchup);
+  k->mode = MODE_LIVE;
+}
+
+static uint32_t
+take_rings(md_pg_sink_t *k) {
+  uint32_t total = 0;
+  int64_t  now   = mono_ns(k);
+  for (uint32_t i = 0; i < k->ring_cnt && !k->is_closed; i++) {
+    uint32_t cnt = 0;
+    md_err_t err = md_pg_ring_take(&k->ring[i], &k->batch[k->filling], &k->ctx, k->cfg.epoch, now,
+                                   TAKE_MAX, &cnt);
+    total += cnt;
+    if (err == MD_ERR_FULL) k->is_closed = true;
+    if (err == MD_ERR_SEQUENCE) {
+      say(k, "warn", "ring %s lost records for PostgreSQL: reading the journal",
+          k->ring[i].consumer.ring->name);
+      read_journal(k);
+      break;
+    }
+    if (err == MD_ERR_NOMEM) k->fatal = err;
+  }
+  return total;
+}
+
+static uint32_t
+let_rings_go(md_pg_sink_t *k) {
+  uint32_t total = 0;
+  for (uint32_t i = 0; i < k->ring_cnt; i++)
+    total += md_pg_ring_let_go(&k->ring[i], TAKE_MAX);
+  return total;
+}
+
+static void
+close_if_due(md_pg_sink_t *k) {
+  const md_pg_batch_t *b = &k->batch[k->filling];
+  if (b->record_cnt == 0) {
+    k->is_closed = false; /* nothing fitted an empty batch: it is not the batch that is full */
+    return;
+  }
+  if (k->is_stopping || b->row_cnt >= k->row_limit ||
+      mono_ns(k) - b->opened_mono_ns >= k->cfg.batch_ns)
+    k->is_closed = true;
+}
+
+static uint32_t
+intake(md_pg_sink_t *k) {
+  uint32_t cnt = 0;
+  if (!k->is_closed) {
+    cnt = k->mode == MODE_LIVE ? take_rings(k) : take_journal(k);
+    md_count(k->env.metrics, MD_COUNTER_SINK_RECORDS, cnt);
+  }
+  if (k->mode == MODE_JOIN) try_join(k);
+  if (k->mode == MODE_JOURNAL) let_rings_go(k);
+  md_gauge(k->env.metrics, MD_COUNTER_SINK_CATCHUP, k->mode != MODE_LIVE);
+  close_if_due(k);
+  return cnt;
+}
+
+/* ---- transactions ---- */
+
+static void
+committed(md_pg_sink_t *k, md_pg_batch_t *b) {
+  int64_t now = md_clock_real_ns(k->env.clock);
+  for (uint32_t i = 0; i < b->sample_cnt; i++)
+    md_stage_add(k->env.metrics, MD_STAGE_STORED, now - b->sample_pub_ns[i]);
+  md_count(k->env.metrics, MD_COUNTER_SINK_ROWS, b->row_cnt);
+  md_count(k->env.metrics, MD_COUNTER_SINK_BYTES, b->byte_cnt);
+  md_count(k->env.metrics, MD_COUNTER_SINK_BATCHES, 1);
+  md_pg_link_works(&k->link);
+  md_pg_batch_clear(b);
+  k->ctx.refusal.is_set = false;
+  k->row_limit = k->row_limit > k->cfg.batch_rows / 2 ? k->cfg.batch_rows : 2 * k->row_limit;
+  publish_stored(k);
+}
+
+/* All of the older epochs is stored: the next start need not look for them. */
+static bool
+mark_complete(md_pg_sink_t *k) {
+  md_pg_t *pg = k->link.pg;
+  if (k->is_marking) {
+    if (md_pg_step(pg) == MD_PG_DOWN) {
+      go_down(k, md_pg_error(pg));
+      return true;
+    }
+    if (md_pg_step(pg) != MD_PG_READY) return true;
+    k->is_marking             = false;
+    k->catchup.complete_epoch = k->cfg.epoch;
+    return true;
+  }
+  if (k->mode != MODE_LIVE || k->catchup.complete_epoch >= k->cfg.epoch) return false;
+  for (uint32_t i = 0; i < k->progress.cnt; i++) {
+    const md_pg_progress_row_t *p = &k->progress.row[i];
+    if (p->epoch < k->cfg.epoch && !p->is_skipped && p->stored != p->next) return false;
+  }
+  char     text[256];
+  md_sql_t sql = {.text = text, .bytes = sizeof text};
+  md_sql_add(&sql, "UPDATE ");
+  md_pg_schema_table(&k->schema, "journals", &sql);
+  md_sql_add(&sql, " SET complete_epoch = %u WHERE id = %d AND complete_epoch < %u", k->cfg.epoch,
+             k->ctx.journal, k->cfg.epoch);
+  md_pg_query(pg, text, false);
+  k->is_marking = true;
+  return true;
+}
+
+/* Returns 1 when something moved. */
+static uint32_t
+transact(md_pg_sink_t *k) {
+  if (k->send.phase == MD_PG_SEND_IDLE) {
+    if (mark_complete(k)) return 1;
+    if (!k->is_closed) return 0;
+    md_pg_partitions_ahead(&k->partitions, &k->schema, k->cfg.record_types,
+                           md_clock_real_ns(k->env.clock), k->cfg.partition_days);
+    md_pg_send_start(&k->send, &k->batch[k->filling]);
+    k->filling ^= 1;
+    k->is_closed = false;
+  }
+  md_pg_batch_t *b  = k->send.batch;
+  int            rc = md_pg_send_step(&k->send, k->link.pg, &k->ctx);
+  if (k->send.warning[0]) {
+    say(k, "warn", "PostgreSQL: %s", k->send.warning);
+    k->send.warning[0] = 0;
+  }
+  if (rc < 0) fail_send(k, rc);
+  if (rc == 1) committed(k, b);
+  return rc != 0;
+}
+
+/* ---- the row of the sink table ---- */
+
+static uint32_t
+work(md_pg_sink_t *k) {
+  md_msg_t msg = {{0}};
+  int      rc  = md_pg_link_step(&k->link, &k->schema, &k->progress, mono_ns(k), &msg);
+  if (rc < 0) go_down(k, msg.text);
+  if (rc == 1) come_up(k);
+  if (k->link.phase != MD_PG_LINK_UP) return let_rings_go(k) + (rc != 0);
+  uint32_t cnt = intake(k);
+  return k->link.phase == MD_PG_LINK_UP ? cnt + transact(k) : cnt;
+}
+
+static int
+pg_turn(void *state, int64_t wait_ns) {
+  md_pg_sink_t *k  = state;
+  int           io = md_io_turn(k->io, 0);
+  if (io < 0) return io;
+  int done = io + (int)work(k);
+  if (k->fatal) return k->fatal;
+  if (done > 0 || wait_ns <= 0) return done;
+  io = md_io_turn(k->io, wait_ns);
+  return io;
+}
+
+static bool
+pg_drained(void *state, bool stopping) {
+  md_pg_sink_t *k = state;
+  k->is_stopping  = stopping;
+  if (k->mode != MODE_LIVE || k->send.phase != MD_PG_SEND_IDLE || k->is_marking) return false;
+  if (k->batch[0].record_cnt > 0 || k->batch[1].record_cnt > 0) return false;
+  for (uint32_t i = 0; i < k->ring_cnt; i++)
+    if (!md_pg_ring_is_empty(&k->ring[i])) return false;
+  return true;
+}
+
+static void
+pg_close(void *state) {
+  md_pg_sink_t *k = state;
+  if (!k) return;
+  md_pg_catchup_stop(&k->catchup);
+  md_pg_close(k->link.pg);
+  md_io_close(k->io);
+  md_pg_setup_delete(&k->link.setup);
+  md_pg_send_delete(&k->send);
+  md_pg_batch_delete(&k->batch[0]);
+  md_pg_batch_delete(&k->batch[1]);
+  md_pg_progress_delete(&k->progress);
+  free(k);
+}
+
+static md_err_t
+take_memory(md_pg_sink_t *k, md_msg_t *msg) {
+  md_err_t err = md_pg_setup_new(&k->link.setup, k->cfg.journal_uuid);
+  if (err == MD_OK) err = md_pg_send_new(&k->send);
+  if (err == MD_OK) err = md_pg_batch_new(&k->batch[0], k->cfg.batch_rows);
+  if (err == MD_OK) err = md_pg_batch_new(&k->batch[1], k->cfg.batch_rows);
+  if (err != MD_OK)
+    return md_fail(msg, err,
+                   "PostgreSQL: no memory for batches of %u rows: make batch_rows smaller",
+                   k->cfg.batch_rows);
+  return MD_OK;
+}
+
+static void
+join_rings(md_pg_sink_t *k) {
+  const md_segment_t *s = k->env.segment;
+  md_assert(k->env.ring_cnt <= MD_FEED_CNT_MAX);
+  for (uint32_t i = 0; i < k->env.ring_cnt; i++) {
+    md_ring_t *ring = k->env.rings[i];
+    md_pg_ring_init(&k->ring[k->ring_cnt++], ring, &s->streams[s->feeds[ring->feed].stream_row]);
+  }
+  k->catchup.dir        = k->env.journal_dir;
+  k->catchup.epoch      = k->cfg.epoch;
+  k->catchup.streams    = s->streams;
+  k->catchup.stream_cnt = s->header->section[MD_SECTION_STREAMS].cnt;
+}
+
+/* Waits for the first connection; the schema may take longer than connecting. */
+static md_err_t
+wait_up(md_pg_sink_t *k, md_msg_t *msg) {
+  for (uint32_t i = 0; i < SWEEP_MAX; i++) {
+    md_msg_t why = {{0}};
+    if (md_io_turn(k->io, i == 0 ? 0 : TURN_STEP_NS) < 0) break;
+    int rc = md_pg_link_step(&k->link, &k->schema, &k->progress, mono_ns(k), &why);
+    if (rc == 1) {
+      come_up(k);
+      return MD_OK;
+    }
+    if (rc < 0)
+      return md_fail(msg, MD_ERR_DB,
+                     "PostgreSQL: %.380s (start the server, correct the connection string, or set "
+                     "wait_at_start)",
+                     why.text);
+  }
+  return md_fail(msg, MD_ERR_DB,
+                 "PostgreSQL: %s did not get the schema ready in time: is it locked?",
+                 md_pg_target(k->link.pg));
+}
+
+static md_err_t
+pg_open(const md_sink_env_t *env, void **state, md_msg_t *msg) {
+  md_pg_sink_t *k = calloc(1, sizeof *k);
+  if (!k) return md_fail(msg, MD_ERR_NOMEM, "PostgreSQL: no memory for the sink");
+  k->env                     = *env;
+  k->cfg                     = *(const md_postgres_config_t *)env->cfg;
+  k->row_limit               = k->cfg.batch_rows;
+  k->link.connect_timeout_ns = (int64_t)k->cfg.connect_timeout_ms * 1000000;
+  k->ctx                     = (md_pg_context_t){.schema       = &k->schema,
+                                                 .partitions   = &k->partitions,
+                                                 .progress     = &k->progress,
+                                                 .record_types = k->cfg.record_types};
+  md_assert(k->cfg.batch_rows > 0);
+  const md_io_config_t io  = {.entry_cnt = IO_ENTRIES};
+  md_err_t             err = md_pg_schema_init(&k->schema, k->cfg.schema, msg);
+  if (err == MD_OK) err = take_memory(k, msg);
+  if (err == MD_OK) err = md_io_open(&io, &k->io, msg);
+  if (err == MD_OK) err = md_pg_open(k->io, k->cfg.conninfo, &k->link.pg, msg);
+  if (err == MD_OK) join_rings(k);
+  if (err == MD_OK && !k->cfg.wait_at_start) err = wait_up(k, msg);
+  if (err != MD_OK) {
+    pg_close(k);
+    return err;
+  }
+  *state = k;
+  return MD_OK;
+}
+
+extern const md_sink_t md_sink_postgres;
+const md_sink_t        md_sink_postgres = {
+           .name = "postgres", .open = pg_open, .turn = pg_turn, .drained = pg_drained, .close = pg_close};
