@@ -233,41 +233,10 @@ md_json_null_if(md_json_t *j) {
   return md_json_expect(j, "null");
 }
 
-/* Up to 15 digits, ended by a byte that can stand behind them: nearly every id and time. */
-static bool
-u64_fast(md_json_t *j, uint64_t *out) {
-  bool           quoted = *j->p == '"';
-  const uint8_t *p      = j->p + quoted;
-  uint64_t       w      = md_swar_load(p);
-  unsigned       n      = md_swar_digit_cnt(w);
-  if (n == 0) return false;
-  if (*p == '0' && n > 1) return false;
-  uint64_t v = md_swar_value(w, n);
-  p += n;
-  if (n == 8) {
-    w = md_swar_load(p);
-    n = md_swar_digit_cnt(w);
-    if (n == 8) return false;
-    if (n != 0) v = v * md_swar_pow10[n] + md_swar_value(w, n);
-    p += n;
-  }
-  if (p >= j->end) return false;
-  if (quoted) {
-    if (*p != '"') return false;
-    p++;
-  } else if (*p != ',' && *p != '}' && *p != ']') {
-    return false;
-  }
-  j->p = p;
-  *out = v;
-  return true;
-}
-
 bool
-md_json_u64(md_json_t *j, uint64_t *out) {
+md_json_u64_general(md_json_t *j, uint64_t *out) {
   const uint8_t *s;
   uint32_t       len;
-  if (MD_LIKELY(j->p < j->end && u64_fast(j, out))) return true;
   if (!md_json_number_or_string(j, &s, &len)) return false;
   md_err_t err = md_uint_parse(s, len, out);
   return err ? md_json_fail(j, err) : true;
@@ -288,17 +257,10 @@ md_json_i64(md_json_t *j, int64_t *out) {
 }
 
 md_err_t
-md_json_mantissa(md_json_t *j, int exp, int64_t *mantissa) {
+md_json_mantissa_general(md_json_t *j, int exp, int64_t *mantissa) {
   const uint8_t *s;
   uint32_t       len;
-  if (MD_LIKELY(j->p < j->end && *j->p == '"' && exp <= 0 && exp >= -(int)MD_SWAR_SCALE_MAX)) {
-    const uint8_t *q = md_swar_decimal(j->p + 1, (unsigned)-exp, mantissa);
-    if (MD_LIKELY(q != NULL && q < j->end && *q == '"')) {
-      j->p = q + 1;
-      return MD_OK;
-    }
-  }
-  md_json_t before = *j;
+  md_json_t      before = *j;
   if (!md_json_number_or_string(j, &s, &len)) return j->err;
   md_err_t err = md_decimal_to_exp(s, len, exp, mantissa);
   if (MD_UNLIKELY(err == MD_ERR_SYNTAX)) {

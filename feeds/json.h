@@ -70,13 +70,12 @@ bool md_json_null_if(md_json_t *j);
 
 /* md_json_u64 and md_json_i64 read an integer, bare or in a string. A fraction, an exponent or a
  * value that does not fit (or means absent in a record) is an error of the cursor. */
-bool md_json_u64(md_json_t *j, uint64_t *out);
 bool md_json_i64(md_json_t *j, int64_t *out);
 
 /* md_json_mantissa reads a decimal, bare or in a string, at exponent exp. MD_ERR_RANGE (digits
  * finer than exp) and MD_ERR_OVERFLOW leave the cursor before the value and without an error, so
  * that the caller can widen the exponent and read it again; MD_ERR_SYNTAX sticks. */
-MD_MUST_USE md_err_t md_json_mantissa(md_json_t *j, int exp, int64_t *mantissa);
+MD_MUST_USE static inline md_err_t md_json_mantissa(md_json_t *j, int exp, int64_t *mantissa);
 
 /* md_json_dec128 reads a decimal, bare or in a string, exactly. */
 bool md_json_dec128(md_json_t *j, md_dec128_t *out);
@@ -103,6 +102,12 @@ MD_MUST_USE md_err_t md_json_levels_min_exp(md_json_t j, int *px_exp, int *qty_e
 /* md_json_string_general is what md_json_string does from the opening quote on, for long strings,
  * escapes and text beyond ASCII. Not for callers. */
 bool md_json_string_general(md_json_t *j, const uint8_t **s, uint32_t *len);
+
+/* md_json_u64_general is md_json_u64 for whatever it does not expect. Not for callers. */
+bool md_json_u64_general(md_json_t *j, uint64_t *out);
+
+/* The same for md_json_mantissa. */
+MD_MUST_USE md_err_t md_json_mantissa_general(md_json_t *j, int exp, int64_t *mantissa);
 
 /* ---- inline: the walk ---- */
 
@@ -209,11 +214,71 @@ md_json_element(md_json_t *j) {
  * object or array is paired by one that closes it. */
 #define md_json_expect(j, literal) md_json_expect_bytes((j), (literal), sizeof(literal) - 1)
 
-static inline bool
+/* Eight bytes at once: n is a constant where this is inlined, and the literal becomes numbers. */
+static inline __attribute__((always_inline)) bool
+md_json_same(const uint8_t *p, const char *literal, size_t n) {
+  const uint8_t *l         = (const uint8_t *)literal;
+  uint64_t       different = 0;
+  if (n < 8) return memcmp(p, literal, n) == 0;
+  for (size_t i = 0; i + 8 <= n; i += 8)
+    different |= md_swar_load(p + i) ^ md_swar_load(l + i);
+  different |= md_swar_load(p + n - 8) ^ md_swar_load(l + n - 8);
+  return different == 0;
+}
+
+static inline __attribute__((always_inline)) bool
 md_json_expect_bytes(md_json_t *j, const char *literal, size_t n) {
-  if ((size_t)(j->end - j->p) < n || memcmp(j->p, literal, n) != 0) return false;
+  if (MD_UNLIKELY((size_t)(j->end - j->p) < n || !md_json_same(j->p, literal, n))) return false;
   j->p += n;
   return true;
+}
+
+/* Not for callers. Up to 15 digits, ended by a byte that can stand behind them: nearly every id and
+ * time. */
+static inline __attribute__((always_inline)) bool
+md_json_u64_fast(md_json_t *j, uint64_t *out) {
+  bool           quoted = *j->p == '"';
+  const uint8_t *p      = j->p + quoted;
+  uint64_t       w      = md_swar_load(p);
+  unsigned       n      = md_swar_digit_cnt(w);
+  if (n == 0) return false;
+  if (*p == '0' && n > 1) return false;
+  uint64_t v = md_swar_value(w, n);
+  p += n;
+  if (n == 8) {
+    w = md_swar_load(p);
+    n = md_swar_digit_cnt(w);
+    if (n == 8) return false;
+    if (n != 0) v = v * md_swar_pow10[n] + md_swar_value(w, n);
+    p += n;
+  }
+  if (p >= j->end) return false;
+  if (quoted) {
+    if (*p != '"') return false;
+    p++;
+  } else if (*p != ',' && *p != '}' && *p != ']') {
+    return false;
+  }
+  j->p = p;
+  *out = v;
+  return true;
+}
+
+static inline bool
+md_json_u64(md_json_t *j, uint64_t *out) {
+  return MD_LIKELY(j->p < j->end && md_json_u64_fast(j, out)) || md_json_u64_general(j, out);
+}
+
+static inline __attribute__((always_inline)) md_err_t
+md_json_mantissa(md_json_t *j, int exp, int64_t *mantissa) {
+  if (MD_LIKELY(j->p < j->end && *j->p == '"' && exp <= 0 && exp >= -(int)MD_SWAR_SCALE_MAX)) {
+    const uint8_t *q = md_swar_decimal(j->p + 1, (unsigned)-exp, mantissa);
+    if (MD_LIKELY(q != NULL && q < j->end && *q == '"')) {
+      j->p = q + 1;
+      return MD_OK;
+    }
+  }
+  return md_json_mantissa_general(j, exp, mantissa);
 }
 
 /* md_json_bool reads true or false. */
