@@ -216,7 +216,7 @@ make_text(uint64_t *seed, char *out) {
     out[n++] = '.';
     n += put_digits(seed, out + n, 1 + (unsigned)(r >> 24) % (r % 7 ? 8 : 14), r >> 40 & 1);
   }
-  if ((r >> 48) % 16 == 0) n += (unsigned)sprintf(out + n, "e%d", (int)(r >> 52) % 17 - 8);
+  if ((r >> 48) % 16 == 0) n += (unsigned)snprintf(out + n, 8, "e%d", (int)(r >> 52) % 17 - 8);
   out[n] = 0;
 }
 
