@@ -1,0 +1,227 @@
+/* cmd_book.c - mdengine book: one live book, or its digest taken inside the engine. */
+#include "engine/live.h"
+#include "shm/segment.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COMMAND_TIMEOUT_MS 5000
+
+typedef struct options {
+  md_live_t   live;
+  const char *feed, *symbol;
+  uint32_t    levels;
+  bool        json, digest;
+} options_t;
+
+static const struct argp_option option_rows[] = {
+    {"levels", 'd', "N", 0, "levels a side (default 10; above 20 from the depth tier)", 0},
+    {"json", 'j', NULL, 0, "print one JSON object", 0},
+    {"digest", 'D', NULL, 0,
+     "ask the feed thread for the SHA-256 of every level, taken between two messages (same user "
+     "only)",
+     0},
+    MD_LIVE_OPTIONS,
+    {0}};
+
+static error_t
+parse_option(int key, char *arg, struct argp_state *state) {
+  options_t    *o = state->input;
+  char         *end;
+  unsigned long levels;
+  switch (key) {
+  case 'd':
+    levels = strtoul(arg, &end, 10);
+    if (*end || levels < 1 || levels > MD_DEPTH_LEVELS_MAX)
+      argp_error(state, "-d wants 1 to %u levels, not '%s'", MD_DEPTH_LEVELS_MAX, arg);
+    o->levels = (uint32_t)levels;
+    return 0;
+  case 'j':
+    o->json = true;
+    return 0;
+  case 'D':
+    o->digest = true;
+    return 0;
+  case ARGP_KEY_ARG:
+    if (state->arg_num > 1) argp_error(state, "unexpected argument '%s'", arg);
+    *(state->arg_num == 0 ? &o->feed : &o->symbol) = arg;
+    return 0;
+  case ARGP_KEY_END:
+    if (!o->symbol) argp_error(state, "name a feed and a symbol");
+    return 0;
+  default:
+    return md_live_option(key, arg, &o->live);
+  }
+}
+
+static const struct argp argp = {
+    option_rows,
+    parse_option,
+    "FEED SYMBOL",
+    "Print a live order book. Exit status 1 when the book is not VALID."
+    "\vExamples:\n  mdengine book binance_spot BTC-USDT -d 5\n"
+    "  mdengine book binance_spot BTCUSDT --digest\n",
+    NULL,
+    NULL,
+    NULL};
+
+/* What is printed, whichever tier it came from. */
+typedef struct view {
+  mdshm_book_meta_t meta;
+  mdshm_level_t    *bids, *asks;
+  uint32_t          bid_cnt, ask_cnt;
+  const char       *result; /* "VALID", or why not */
+} view_t;
+
+static void
+print_side_json(const char *name, const mdshm_level_t *levels, uint32_t cnt,
+                const mdshm_book_meta_t *meta) {
+  char px[MD_DECIMAL_BYTES], qty[MD_DECIMAL_BYTES];
+  (void)printf(",\"%s\":[", name);
+  for (uint32_t i = 0; i < cnt; i++)
+    (void)printf("%s[\"%s\",\"%s\"]", i ? "," : "", md_cli_decimal(levels[i].px, meta->px_exp, px),
+                 md_cli_decimal(levels[i].qty, meta->qty_exp, qty));
+  (void)printf("]");
+}
+
+static void
+print_json(const options_t *o, const view_t *v) {
+  (void)printf("{\"feed\":");
+  md_cli_json_string(stdout, o->feed);
+  (void)printf(",\"symbol\":");
+  md_cli_json_string(stdout, o->symbol);
+  (void)printf(",\"state\":\"%s\",\"reason\":\"%s\",\"gen\":%u,\"seq\":%" PRIu64
+               ",\"exch_seq\":%" PRIu64 ",\"ts_recv_ns\":%" PRId64
+               ",\"bid_levels\":%u,\"ask_levels\":%u",
+               v->result, mdshm_reason_name(v->meta.reason), v->meta.gen, v->meta.last_seq,
+               v->meta.exch_seq, v->meta.ts_recv_ns, v->meta.bid_total, v->meta.ask_total);
+  print_side_json("bids", v->bids, v->bid_cnt, &v->meta);
+  print_side_json("asks", v->asks, v->ask_cnt, &v->meta);
+  (void)printf("}\n");
+}
+
+static void
+print_text(const options_t *o, const view_t *v) {
+  uint32_t rows = v->bid_cnt > v->ask_cnt ? v->bid_cnt : v->ask_cnt;
+  (void)printf("%s %s  %s  update %" PRIu64 "  seq %" PRIu64 "  %u bids, %u asks\n", o->feed,
+               o->symbol, v->result, v->meta.exch_seq, v->meta.last_seq, v->meta.bid_total,
+               v->meta.ask_total);
+  (void)printf("%20s %18s | %-18s %-20s\n", "quantity", "bid", "ask", "quantity");
+  for (uint32_t i = 0; i < rows; i++) {
+    char px[MD_DECIMAL_BYTES] = "", qty[MD_DECIMAL_BYTES] = "";
+    if (i < v->bid_cnt) {
+      (void)md_cli_decimal(v->bids[i].px, v->meta.px_exp, px);
+      (void)md_cli_decimal(v->bids[i].qty, v->meta.qty_exp, qty);
+    }
+    (void)printf("%20s %18s | ", qty, px);
+    px[0] = qty[0] = 0;
+    if (i < v->ask_cnt) {
+      (void)md_cli_decimal(v->asks[i].px, v->meta.px_exp, px);
+      (void)md_cli_decimal(v->asks[i].qty, v->meta.qty_exp, qty);
+    }
+    (void)printf("%-18s %-20s\n", px, qty);
+  }
+}
+
+static mdshm_result_t
+read_view(const options_t *o, uint32_t row, view_t *v) {
+  mdshm_ladder_t ladder = {.struct_size = sizeof ladder};
+  mdshm_depth_t  depth  = {
+        .struct_size = sizeof depth, .max_levels = o->levels, .bids = v->bids, .asks = v->asks};
+  mdshm_result_t result;
+  if (o->levels > MDSHM_LADDER_LEVELS) {
+    result     = mdshm_read_depth(o->live.shm, row, MD_LIVE_MAX_AGE_NS, &depth);
+    v->meta    = depth.meta;
+    v->bid_cnt = depth.bid_cnt;
+    v->ask_cnt = depth.ask_cnt;
+    return result;
+  }
+  result     = mdshm_read_ladder(o->live.shm, row, MD_LIVE_MAX_AGE_NS, &ladder);
+  v->meta    = ladder.meta;
+  v->bid_cnt = ladder.bid_cnt < o->levels ? ladder.bid_cnt : o->levels;
+  v->ask_cnt = ladder.ask_cnt < o->levels ? ladder.ask_cnt : o->levels;
+  memcpy(v->bids, ladder.bids, v->bid_cnt * sizeof *v->bids);
+  memcpy(v->asks, ladder.asks, v->ask_cnt * sizeof *v->asks);
+  return result;
+}
+
+static int
+show(const options_t *o, uint32_t row) {
+  view_t v = {.bids = calloc(o->levels, sizeof *v.bids), .asks = calloc(o->levels, sizeof *v.asks)};
+  int    status = MD_EXIT_FAILED;
+  if (!v.bids || !v.asks) {
+    status = md_cli_error(MD_ERR_NOMEM, "no memory for the levels");
+  } else {
+    mdshm_result_t result = read_view(o, row, &v);
+    bool           shown  = result <= MDSHM_STOPPED;
+    v.result = result == MDSHM_OK || result == MDSHM_NOT_VALID ? mdshm_state_name(v.meta.state)
+                                                               : mdshm_result_name(result);
+    if (shown && o->json)
+      print_json(o, &v);
+    else if (shown)
+      print_text(o, &v);
+    else
+      (void)md_cli_error(MD_ERR_ABSENT,
+                         o->levels > MDSHM_LADDER_LEVELS && result == MDSHM_ABSENT
+                             ? "the feed keeps no depth; use -d 20 or less, or set feeds.FEED.depth"
+                             : mdshm_result_name(result));
+    status = result == MDSHM_OK ? MD_EXIT_OK : MD_EXIT_FAILED;
+  }
+  free(v.bids);
+  free(v.asks);
+  return status;
+}
+
+static void
+print_answer(const options_t *o, const md_command_answer_t *a) {
+  if (!o->json) {
+    (void)printf("%s %s  %s  update %" PRIu64 "  seq %" PRIu64 "  %" PRIu64 " bids, %" PRIu64
+                 " asks\n%s\n",
+                 o->feed, o->symbol, md_book_state_name((unsigned)a->state), a->exch_seq,
+                 a->last_seq, a->bid_cnt, a->ask_cnt, a->digest);
+    return;
+  }
+  (void)printf("{\"state\":\"%s\",\"exch_seq\":%" PRIu64 ",\"seq\":%" PRIu64 ",\"bids\":%" PRIu64
+               ",\"asks\":%" PRIu64 ",\"trades\":%" PRIu64
+               ",\"digest\":\"%s\",\"digest_top20\":\"%s\",\"digest_top400\":\"%s\"}\n",
+               md_book_state_name((unsigned)a->state), a->exch_seq, a->last_seq, a->bid_cnt,
+               a->ask_cnt, a->trade_cnt, a->digest, a->digest_top20, a->digest_top400);
+}
+
+static int
+ask_digest(const options_t *o, uint32_t row) {
+  md_segment_t        segment;
+  md_msg_t            msg;
+  md_instrument_row_t instrument;
+  md_command_answer_t answer;
+  md_err_t            err = md_segment_join(o->live.dir, o->live.name, &segment, &msg);
+  if (err) return md_cli_error(err, msg.text);
+  err = md_segment_join_rings(&segment, COMMAND_TIMEOUT_MS, &msg);
+  if (!err) {
+    err = md_instrument_read(&segment, row, &instrument);
+    if (!err)
+      err = md_command_ask(md_segment_command(&segment, instrument.feed), MD_COMMAND_DIGEST,
+                           instrument.id, COMMAND_TIMEOUT_MS, &answer);
+    (void)md_fail(&msg, err, "the feed thread gave no answer: %s", md_err_text(err));
+  }
+  md_segment_leave(&segment);
+  if (err) return md_cli_error(err, msg.text);
+  if (answer.err) return md_cli_error((md_err_t)answer.err, md_err_text((md_err_t)answer.err));
+  answer.digest[64] = answer.digest_top20[64] = answer.digest_top400[64] = 0;
+  print_answer(o, &answer);
+  return answer.state == MD_BOOK_VALID ? MD_EXIT_OK : MD_EXIT_FAILED;
+}
+
+int
+md_cmd_book(int argc, char **argv) {
+  options_t o = {.levels = 10};
+  uint32_t  row;
+  md_cli_parse(&argp, argc, argv, &o);
+  int status = md_live_open(&o.live);
+  if (status) return status;
+  status = md_live_find(&o.live, o.feed, o.symbol, &row);
+  if (!status) status = o.digest ? ask_digest(&o, row) : show(&o, row);
+  mdshm_close(o.live.shm);
+  return status;
+}

@@ -1,0 +1,85 @@
+/* config_table.h - every configuration key. One row adds one: the struct member, the parser, its range
+ * check, `mdengine check --keys` and the reference in engine/README.md follow from it.
+ *
+ * Rows: X(key, KIND, default, min, max, values, "what it means, what to choose").
+ *   TEXT      up to 255 bytes; min is 1 where it must not be empty
+ *   BOOL      true or false
+ *   NUMBER    a whole number in [min, max]
+ *   BYTES     a number with B, KiB, MiB, GiB; [min, max] in bytes
+ *   POW2      BYTES that must be a power of two
+ *   DURATION  a number with ns, us, ms, s, m, h, d; [min, max] in ns
+ *   CHOICE    one of values ("a|b|c"); the struct holds its index
+ *   SPEED     a factor with up to three decimals, or max; the struct holds thousandths, 0 for max
+ *   DEPTH     none, full, or a number of levels; the struct holds levels
+ *   RECORDS   a list of record types with a table; the struct holds bits
+ * The default is written as in a file. */
+#ifndef ENGINE_CONFIG_TABLE_H
+#define ENGINE_CONFIG_TABLE_H
+
+#define MD_CONFIG_ENGINE(X)                                                                        \
+  X(name, TEXT, "mdengine", 1, 24, "",                                                             \
+    "name of the segment under shm_dir and of this engine: a-z, 0-9, _ and -")                     \
+  X(shm_dir, TEXT, "/dev/shm", 1, 100, "", "tmpfs that holds the segment")                         \
+  X(instruments, NUMBER, "1000", 1, 100000, "", "rows of the instrument directory, all feeds")     \
+  X(book_space, BYTES, "64MiB", 65536, 68719476736, "",                                            \
+    "shared memory for live books; `mdengine check` says what the depth settings need")            \
+  X(stop_timeout, DURATION, "30s", 100000000, 3600000000000, "",                                   \
+    "how long a stop waits for the sinks to drain; the next start recovers the rest")              \
+  X(log_format, CHOICE, "logfmt", 0, 0, "logfmt|json", "form of the log lines on stderr")          \
+  X(log_level, CHOICE, "info", 0, 0, "debug|info|warn|error", "the least that is logged")
+
+#define MD_CONFIG_FEED(X)                                                                          \
+  X(enabled, BOOL, "true", 0, 0, "", "false leaves the feed out")                                  \
+  X(recording, TEXT, "", 0, 255, "",                                                               \
+    "a .wscap or .wscap.zst file to play as this feed's input")                                    \
+  X(speed, SPEED, "1", 0, 1000000, "", "pace of the recording: 1 as recorded, 10 ten times, max")  \
+  X(on_end, CHOICE, "hold", 0, 0, "hold|exit",                                                     \
+    "when the recording ends: keep the books up, or stop the engine once all feeds have ended")    \
+  X(repeat, NUMBER, "1", 0, 1000000000, "", "how often the recording is played; 0 without end")    \
+  X(raw, BOOL, "true", 0, 0, "", "keep every received frame in the journal beside the records")    \
+  X(microseconds, BOOL, "false", 0, 0, "",                                                         \
+    "the connection's times are microseconds where its URL does not say so")                       \
+  X(depth, DEPTH, "1000", 0, 20000, "",                                                            \
+    "levels a side that readers see: none, a number, or full (20000)")                             \
+  X(tape, POW2, "16MiB", 65536, 4294967296, "", "size of the broadcast ring that readers follow")  \
+  X(journal_ring, POW2, "64MiB", 65536, 4294967296, "",                                            \
+    "ring to the journal: seconds of peak rate that it may fall behind before records are lost")   \
+  X(postgres_ring, POW2, "64MiB", 65536, 4294967296, "",                                           \
+    "ring to PostgreSQL; when it overflows the sink reads the journal instead, nothing is lost")   \
+  X(level_space, BYTES, "1GiB", 1048576, 1099511627776, "",                                        \
+    "address space for the engine's own books; memory is taken as levels come")                    \
+  X(sync_buffer, BYTES, "64MiB", 65536, 68719476736, "",                                           \
+    "memory for updates that wait for a snapshot, all books of the feed")                          \
+  X(sync_buffer_book, BYTES, "4MiB", 65536, 1073741824, "",                                        \
+    "the same for one book; beyond it the oldest are dropped and declared")                        \
+  X(core, NUMBER, "-1", -1, 1023, "", "CPU core to pin the thread to, -1 none")                    \
+  X(idle, CHOICE, "wait", 0, 0, "spin|yield|wait",                                                 \
+    "what the thread does without input: spin is fastest and takes a whole core")
+
+#define MD_CONFIG_JOURNAL(X)                                                                       \
+  X(dir, TEXT, "journal", 1, 255, "", "directory of the journal, made when missing")               \
+  X(policy, CHOICE, "interval", 0, 0, "batch|interval|none",                                       \
+    "when bytes become durable: each group commit, every interval, or as the kernel likes")        \
+  X(interval, DURATION, "10ms", 1000000, 10000000000, "",                                          \
+    "most that a power cut may take with policy interval")                                         \
+  X(segment, BYTES, "256MiB", 1048576, 68719476736, "", "a new segment begins above this size")    \
+  X(block, BYTES, "1MiB", 65536, 1048576, "", "largest group commit")                              \
+  X(core, NUMBER, "-1", -1, 1023, "", "CPU core to pin the thread to, -1 none")                    \
+  X(idle, DURATION, "1ms", 0, 1000000000, "", "longest sleep without work; 0ns spins")
+
+#define MD_CONFIG_POSTGRES(X)                                                                      \
+  X(enabled, BOOL, "false", 0, 0, "", "write to PostgreSQL")                                       \
+  X(conninfo, TEXT, "", 0, 255, "",                                                                \
+    "libpq connection string, for example host=/run/postgresql dbname=md; no password: passfile=")  \
+  X(schema, TEXT, "md", 1, 48, "", "schema that the engine makes and fills: a-z, 0-9 and _")       \
+  X(records, RECORDS, "[trade, bbo, kline]", 0, 0, "", "record types that become rows")            \
+  X(batch_rows, NUMBER, "10000", 1, 1000000, "", "a transaction closes at this many rows ...")     \
+  X(batch_age, DURATION, "50ms", 1000000, 60000000000, "", "... or at this age")                   \
+  X(partition_days, NUMBER, "3", 1, 60, "", "daily partitions made ahead")                         \
+  X(connect_timeout, DURATION, "5s", 100000000, 600000000000, "", "one attempt to connect")        \
+  X(wait_at_start, BOOL, "false", 0, 0, "",                                                        \
+    "true: start without the database and catch up from the journal once it is there")             \
+  X(core, NUMBER, "-1", -1, 1023, "", "CPU core to pin the thread to, -1 none")                    \
+  X(idle, DURATION, "1ms", 0, 1000000000, "", "longest sleep without work; 0ns spins")
+
+#endif

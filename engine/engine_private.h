@@ -1,0 +1,43 @@
+/* engine_private.h - the state of a running engine, shared by engine.c and watch.c. */
+#ifndef ENGINE_ENGINE_PRIVATE_H
+#define ENGINE_ENGINE_PRIVATE_H
+
+#include "engine/engine.h"
+#include "engine/topology.h"
+#include "feeds/feed_thread.h"
+#include "writers/journal.h"
+#include "writers/postgres.h"
+#include "writers/writer.h"
+
+typedef struct md_engine_feed {
+  md_feed_t        *feed;
+  md_feed_thread_t *thread;
+  md_source_t       source;
+  bool              source_open; /* ours to close */
+} md_engine_feed_t;
+
+typedef struct md_engine_sink {
+  md_engine_t     *engine;
+  const md_sink_t *sink;
+  md_writer_t     *writer;
+  md_ring_t       *ring[MD_FEED_CNT_MAX];
+} md_engine_sink_t;
+
+struct md_engine {
+  const md_config_t   *cfg;
+  md_log_t            *log;
+  const md_clock_t    *clock;
+  int                  lock_fd;
+  md_manifest_t       *manifest;
+  bool                 segment_made;
+  md_segment_t         segment;
+  md_topology_t        topology;
+  md_journal_config_t  journal_cfg;
+  md_postgres_config_t postgres_cfg;
+  md_engine_feed_t     feed[MD_FEED_CNT_MAX];
+  md_engine_sink_t     sink[MD_SINK_CNT_MAX];
+  md_atomic_u64        sink_failed;
+  md_atomic_u64        feed_ended_cnt, feed_failed_cnt;
+};
+
+#endif

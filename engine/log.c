@@ -1,0 +1,90 @@
+#include "engine/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char *const level_names[] = {"debug", "info", "warn", "error"};
+
+void
+md_log_init(md_log_t *log, int fd, bool json, md_log_level_t level, const md_clock_t *clock) {
+  memset(log, 0, sizeof *log);
+  log->clock = clock;
+  log->fd    = fd;
+  log->json  = json;
+  log->level = level;
+}
+
+md_log_level_t
+md_log_level_of(const char *name) {
+  for (unsigned i = 0; i < MD_CNT(level_names); i++)
+    if (strcmp(name, level_names[i]) == 0) return (md_log_level_t)i;
+  return MD_LOG_INFO;
+}
+
+/* Copies text as the inside of a quoted string of logfmt and JSON alike. */
+static void
+quote(const char *text, char *out, size_t out_bytes) {
+  size_t used = 0;
+  for (; *text && used + 7 < out_bytes; text++) {
+    unsigned char c = (unsigned char)*text;
+    if (c == '"' || c == '\\') {
+      out[used++] = '\\';
+      out[used++] = (char)c;
+    } else if (c < 0x20) {
+      used += (size_t)snprintf(out + used, out_bytes - used, "\\u%04x", c);
+    } else {
+      out[used++] = (char)c;
+    }
+  }
+  out[used] = 0;
+}
+
+/* False when this second has had its lines. The counts race between threads; that only blurs the
+ * limit. */
+static bool
+within_limit(md_log_t *log, int64_t now_ns, md_log_level_t level) {
+  uint64_t second = (uint64_t)(now_ns / 1000000000);
+  if (md_load_relaxed(&log->second) != second) {
+    md_store_relaxed(&log->second, second);
+    md_store_relaxed(&log->line_cnt, 0);
+  }
+  if (level == MD_LOG_ERROR || md_fetch_add_relaxed(&log->line_cnt, 1) < MD_LOG_LINES_PER_S)
+    return true;
+  (void)md_fetch_add_relaxed(&log->left_out_cnt, 1);
+  return false;
+}
+
+void
+md_log(md_log_t *log, md_log_level_t level, const char *component, const char *format, ...) {
+  char      text[700], quoted[1500], line[2048], stamp[40];
+  int64_t   now_ns = md_clock_real_ns(log->clock);
+  time_t    second = (time_t)(now_ns / 1000000000);
+  struct tm t;
+  va_list   args;
+  if (level < log->level || !within_limit(log, now_ns, level)) return;
+  va_start(args, format);
+  (void)vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  quote(text, quoted, sizeof quoted);
+  (void)gmtime_r(&second, &t);
+  (void)strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &t);
+  uint64_t left_out = md_load_relaxed(&log->left_out_cnt);
+  md_store_relaxed(&log->left_out_cnt, 0); /* a line lost between the two is not worth a lock */
+  const char *form =
+      log->json ? "{\"ts\":\"%s.%06dZ\",\"level\":\"%s\",\"at\":\"%s\",\"msg\":\"%s\"%s%.0llu%s}\n"
+                : "ts=%s.%06dZ level=%s at=%s msg=\"%s\"%s%.0llu%s\n";
+  const char *name = left_out ? (log->json ? ",\"left_out\":" : " left_out=") : "";
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+  int len = snprintf(line, sizeof line, form, stamp, (int)(now_ns % 1000000000 / 1000),
+                     level_names[level], component, quoted, name, (unsigned long long)left_out, "");
+#pragma GCC diagnostic pop
+  if (len > 0) {
+    size_t bytes = (size_t)len < sizeof line ? (size_t)len : sizeof line - 1;
+    if (write(log->fd, line, bytes) < 0)
+      return; /* nobody reads stderr any more: there is no better place to say so */
+  }
+}

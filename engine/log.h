@@ -1,0 +1,34 @@
+/* log.h - the engine's log: one line an event on stderr, logfmt or JSON, rate limited.
+ *
+ * Any thread; one write(2) a line, so lines of threads do not mix. Never called for each message.
+ * At most MD_LOG_LINES_PER_S lines in a second, errors not counted; what was left out is told. */
+#ifndef ENGINE_LOG_H
+#define ENGINE_LOG_H
+
+#include "shm/atomics.h"
+#include "shm/clock.h"
+
+#define MD_LOG_LINES_PER_S 50u
+
+typedef enum md_log_level { MD_LOG_DEBUG = 0, MD_LOG_INFO = 1, MD_LOG_WARN = 2, MD_LOG_ERROR = 3 } md_log_level_t;
+
+typedef struct md_log {
+  const md_clock_t *clock;
+  int               fd;
+  bool              json;
+  md_log_level_t    level;
+  md_atomic_u64     second;       /* the running second of the limit */
+  md_atomic_u64     line_cnt;     /* lines in it */
+  md_atomic_u64     left_out_cnt; /* since the last line that said so */
+} md_log_t;
+
+void md_log_init(md_log_t *log, int fd, bool json, md_log_level_t level, const md_clock_t *clock);
+
+/* md_log writes one line; component is "engine", "feed:binance_spot", "journal", ... */
+void md_log(md_log_t *log, md_log_level_t level, const char *component, const char *format, ...)
+    MD_PRINTF(4, 5);
+
+/* md_log_level_of reads "debug", "info", "warn", "error"; anything else is info. */
+md_log_level_t md_log_level_of(const char *name);
+
+#endif

@@ -1,0 +1,213 @@
+/* replay_verify.c - RAW through the feed logic again, compared with what the journal holds. */
+#include "engine/replay.h"
+
+#include "feeds/venue.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One (feed, epoch) being verified. */
+typedef struct check {
+  md_journal_reader_t *expected; /* the normalised stream */
+  md_replay_verdict_t *verdict;
+  uint16_t             stream, raw_stream;
+  uint32_t             epoch;
+  uint64_t             lost_until; /* records up to this seq are declared lost */
+  md_msg_t             msg;
+} check_t;
+
+/* The next normalised record of the epoch, NULL at its end. */
+static const md_record_t *
+next_expected(check_t *c) {
+  const md_record_t *rec;
+  md_journal_pos_t   pos;
+  while (md_journal_reader_next(c->expected, &rec, &pos, &c->msg) == MD_OK) {
+    if (rec->stream != c->stream || rec->epoch != c->epoch || rec->type == MD_RECORD_CHECKPOINT)
+      continue;
+    if (rec->type != MD_RECORD_LOSS) return rec;
+    const md_loss_t *loss = md_record_body_const(rec);
+    c->lost_until         = loss->seq_last;
+    c->verdict->lost_cnt += loss->record_cnt;
+  }
+  return NULL;
+}
+
+/* Gets each record that the logic makes (md_out_t.tap) and compares it with the journal's next one.
+ */
+static void
+compare(void *ctx, const md_record_t *made) {
+  check_t *c = ctx;
+  if (made->seq <= c->lost_until) return;
+  const md_record_t *want = next_expected(c);
+  if (made->seq <= c->lost_until) return; /* the LOSS stood just before */
+  c->verdict->compared_cnt++;
+  bool same = want && want->len == made->len;
+  if (same) {
+    md_record_t a = *want, b = *made;
+    a.ts_pub_ns = b.ts_pub_ns = 0;
+    same =
+        memcmp(&a, &b, sizeof a) == 0 && memcmp(want + 1, made + 1, made->len - sizeof *made) == 0;
+  }
+  if (same) return;
+  if (c->verdict->differ_cnt++ == 0)
+    (void)snprintf(c->verdict->first, sizeof c->verdict->first,
+                   "stream %u epoch %u: record %llu made again (type %u, %u bytes) differs from "
+                   "the journal's (%s)",
+                   c->stream, c->epoch, (unsigned long long)made->seq, made->type, made->len,
+                   want ? "same place" : "which ends there");
+}
+
+/* Puts the parts of one RAW message together; MD_ERR_EMPTY until the last part came. */
+typedef struct assembly {
+  uint8_t *payload;
+  char     name[2048];
+  uint32_t name_len, len;
+} assembly_t;
+
+static md_err_t
+assemble(assembly_t *a, const md_record_t *rec, md_input_t *out) {
+  const md_raw_t *raw  = md_record_body_const(rec);
+  const uint8_t  *data = (const uint8_t *)(raw + 1);
+  if (raw->part_off == 0) {
+    a->len      = 0;
+    a->name_len = raw->name_len < sizeof a->name ? raw->name_len : sizeof a->name;
+    memcpy(a->name, data, a->name_len);
+  }
+  if (raw->part_off != a->len || (uint64_t)a->len + raw->part_len > MD_FRAME_BYTES_MAX)
+    return MD_ERR_CORRUPT;
+  memcpy(a->payload + a->len, data + raw->name_len, raw->part_len);
+  a->len += raw->part_len;
+  *out = (md_input_t){.kind     = (md_raw_kind_t)raw->kind,
+                      .leg      = rec->leg,
+                      .name     = a->name,
+                      .name_len = a->name_len,
+                      .payload  = a->payload,
+                      .len      = a->len,
+                      .recv_ns  = rec->ts_recv_ns};
+  return rec->flags & MD_FLAG_LAST ? MD_OK : MD_ERR_EMPTY;
+}
+
+static md_err_t
+play_raw(check_t *c, md_journal_reader_t *raw, md_feed_t *feed, md_msg_t *msg) {
+  assembly_t        *a = calloc(1, sizeof *a);
+  const md_record_t *rec;
+  md_journal_pos_t   pos;
+  md_input_t         in;
+  md_err_t           err = MD_ERR_NOMEM;
+  if (a) a->payload = calloc(1, MD_FRAME_BYTES_MAX + MD_FRAME_PAD_BYTES);
+  if (a && a->payload)
+    while ((err = md_journal_reader_next(raw, &rec, &pos, msg)) == MD_OK) {
+      if (rec->stream != c->raw_stream || rec->epoch != c->epoch) continue;
+      if (rec->type == MD_RECORD_LOSS) {
+        err = md_fail(
+            msg, MD_ERR_CORRUPT,
+            "epoch %u: RAW records are declared lost from seq %llu on: cannot verify past them",
+            c->epoch,
+            (unsigned long long)((const md_loss_t *)md_record_body_const(rec))->seq_first);
+        break;
+      }
+      err = assemble(a, rec, &in);
+      if (err == MD_ERR_CORRUPT) break;
+      if (err == MD_OK) {
+        memset(a->payload + a->len, 0, MD_FRAME_PAD_BYTES);
+        md_feed_input(feed, &in);
+        c->verdict->raw_cnt++;
+      }
+    }
+  if (a) free(a->payload);
+  free(a);
+  return err == MD_ERR_END ? MD_OK : err;
+}
+
+/* The ids that the journal gave to the instruments of a feed. */
+static md_known_instrument_t *
+known_instruments(const md_manifest_t *m, const char *feed, uint32_t *cnt) {
+  uint32_t               all  = md_manifest_instrument_cnt(m);
+  md_known_instrument_t *rows = calloc(all + 1, sizeof *rows);
+  *cnt                        = 0;
+  for (uint32_t i = 0; rows && i < all; i++) {
+    const md_manifest_instrument_t *k = md_manifest_instrument_at(m, i);
+    if (strcmp(k->feed, feed) != 0) continue;
+    memcpy(rows[*cnt].symbol, k->symbol, MD_SYMBOL_BYTES);
+    rows[(*cnt)++].id = k->id;
+  }
+  return rows;
+}
+
+static md_err_t
+verify_epoch(const char *dir, const char *feed_name, check_t *c, md_msg_t *msg) {
+  md_journal_reader_t   *raw   = NULL;
+  md_feed_t             *feed  = NULL;
+  md_known_instrument_t *known = NULL;
+  uint32_t               cnt;
+  c->lost_until = 0;
+  c->expected   = NULL;
+  md_err_t err  = md_journal_reader_open(dir, &raw, msg);
+  if (!err) err = md_journal_reader_open(dir, &c->expected, msg);
+  if (!err) {
+    md_feed_config_t cfg = md_replay_feed_config(feed_name, md_venue_find(feed_name));
+    known                = known_instruments(md_journal_reader_manifest(raw), feed_name, &cnt);
+    cfg.known            = known;
+    cfg.known_cnt        = cnt;
+    cfg.next_id          = md_manifest_next_instrument(md_journal_reader_manifest(raw));
+    cfg.stream           = c->stream;
+    cfg.raw_stream       = c->raw_stream;
+    cfg.epoch            = c->epoch;
+    cfg.keep_raw         = true;
+    err                  = md_feed_new(&cfg, &feed, msg);
+  }
+  if (!err) {
+    md_feed_out(feed)->tap     = compare;
+    md_feed_out(feed)->tap_ctx = c;
+    err                        = play_raw(c, raw, feed, msg);
+    if (!err && next_expected(c) && c->verdict->differ_cnt++ == 0)
+      (void)snprintf(
+          c->verdict->first, sizeof c->verdict->first,
+          "stream %u epoch %u: the journal holds records that the RAW messages do not make",
+          c->stream, c->epoch);
+  }
+  if (feed) md_feed_delete(feed);
+  free(known);
+  if (c->expected) md_journal_reader_close(c->expected);
+  if (raw) md_journal_reader_close(raw);
+  return err;
+}
+
+static uint16_t
+raw_stream_of(const md_manifest_t *m, const char *feed) {
+  char want[MD_NAME_BYTES + 8];
+  (void)snprintf(want, sizeof want, "%s.raw", feed);
+  for (uint16_t id = 0; id < MD_STREAM_CNT_MAX * 4; id++) {
+    const char *name = md_manifest_stream_name(m, id);
+    if (name && strcmp(name, want) == 0) return id;
+  }
+  return UINT16_MAX;
+}
+
+md_err_t
+md_replay_verify(const char *dir, const char *feed, md_replay_verdict_t *out, md_msg_t *msg) {
+  md_journal_reader_t *reader;
+  memset(out, 0, sizeof *out);
+  md_err_t err = md_journal_reader_open(dir, &reader, msg);
+  if (err) return err;
+  const md_manifest_t *m     = md_journal_reader_manifest(reader);
+  check_t             *check = calloc(1, sizeof *check);
+  if (!check) err = md_fail(msg, MD_ERR_NOMEM, "no memory for a verification");
+  for (uint16_t id = 0; !err && id < MD_STREAM_CNT_MAX * 4; id++) {
+    const char *name = md_manifest_stream_name(m, id);
+    if (!name || !md_venue_find(name) || (feed && strcmp(feed, name) != 0)) continue;
+    check->verdict    = out;
+    check->stream     = id;
+    check->raw_stream = raw_stream_of(m, name);
+    for (uint32_t epoch = 1; !err && epoch <= md_manifest_last_epoch(m); epoch++) {
+      uint64_t before = out->raw_cnt;
+      check->epoch    = epoch;
+      err             = verify_epoch(dir, name, check, msg);
+      out->epoch_cnt += out->raw_cnt > before;
+    }
+  }
+  free(check);
+  md_journal_reader_close(reader);
+  return err;
+}

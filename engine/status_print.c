@@ -1,0 +1,154 @@
+/* status_print.c - the picture of status_view.h as a screen and as JSON. */
+#include "engine/status_view.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* 850ns, 12.3us, 4.56ms, 1.20s */
+static const char *
+time_text(uint64_t ns, char *out, size_t out_bytes) {
+  static const struct {
+    uint64_t    factor;
+    const char *unit;
+  } units[] = {{1000000000, "s"}, {1000000, "ms"}, {1000, "us"}};
+  for (size_t i = 0; i < MD_CNT(units); i++)
+    if (ns >= units[i].factor) {
+      (void)snprintf(out, out_bytes, "%.3g%s", (double)ns / (double)units[i].factor, units[i].unit);
+      return out;
+    }
+  (void)snprintf(out, out_bytes, "%" PRIu64 "ns", ns);
+  return out;
+}
+
+static void
+print_latency(const char *name, const md_latency_t *l) {
+  char p50[16], p99[16], p999[16];
+  if (l->cnt == 0) return;
+  (void)printf("  %-34s %9s %9s %9s %12" PRIu64 "\n", name, time_text(l->p50_ns, p50, sizeof p50),
+               time_text(l->p99_ns, p99, sizeof p99), time_text(l->p999_ns, p999, sizeof p999),
+               l->cnt);
+}
+
+static const char *
+health_text(const md_status_feed_t *f) {
+  static const char *const inputs[] = {"idle", "connecting", "live", "ended", "failed"};
+  if (f->health != MDSHM_OK) return mdshm_result_name(f->health);
+  return f->feed.input_state < MD_CNT(inputs) ? inputs[f->feed.input_state] : "?";
+}
+
+static void
+print_books(const md_status_view_t *v) {
+  (void)printf("%-14s %-8s %18s %18s %18s %18s\n", "book", "state", "bid qty", "bid", "ask",
+               "ask qty");
+  for (uint32_t i = 0; i < v->book_cnt; i++) {
+    const md_status_book_t  *b = &v->book[i];
+    const mdshm_book_meta_t *m = &b->top.meta;
+    char bid[MD_DECIMAL_BYTES], bid_qty[MD_DECIMAL_BYTES], ask[MD_DECIMAL_BYTES],
+        ask_qty[MD_DECIMAL_BYTES];
+    bool fresh = b->result == MDSHM_OK || b->result == MDSHM_NOT_VALID;
+    (void)printf("%-14s %-8s %18s %18s %18s %18s\n", b->symbol,
+                 fresh ? mdshm_state_name(m->state) : mdshm_result_name(b->result),
+                 md_cli_decimal(b->top.bid_qty, m->qty_exp, bid_qty),
+                 md_cli_decimal(b->top.bid_px, m->px_exp, bid),
+                 md_cli_decimal(b->top.ask_px, m->px_exp, ask),
+                 md_cli_decimal(b->top.ask_qty, m->qty_exp, ask_qty));
+  }
+}
+
+void
+md_status_print_text(const md_status_view_t *v) {
+  (void)printf("mdengine %s  epoch %u  pid %u  up %.0f s\n\n", v->info.name, v->info.epoch,
+               v->info.pid, (double)(v->taken_real_ns - v->info.created_ns) / 1e9);
+  (void)printf("%-20s %-10s %9s %9s %11s %11s %9s %6s %6s\n", "feed", "input", "msg/s", "rec/s",
+               "messages", "records", "books", "gaps", "lost");
+  for (uint32_t i = 0; i < v->feed_cnt; i++) {
+    const md_status_feed_t *f = &v->feed[i];
+    char                    books[32];
+    (void)snprintf(books, sizeof books, "%" PRIu64 "/%" PRIu64, f->books_valid, f->books);
+    (void)printf("%-20s %-10s %9.0f %9.0f %11" PRIu64 " %11" PRIu64 " %9s %6" PRIu64 " %6" PRIu64
+                 "\n",
+                 f->feed.name, health_text(f), f->frames_per_s, f->records_per_s, f->frames,
+                 f->records, books, f->gaps, f->lost);
+  }
+  (void)printf("\n");
+  print_books(v);
+  (void)printf("\n  %-34s %9s %9s %9s %12s\n", "stage", "P50", "P99", "P99.9", "measured");
+  for (uint32_t i = 0; i < v->feed_cnt; i++) {
+    print_latency("receive to decoded", &v->feed[i].decode);
+    print_latency("decoded to visible", &v->feed[i].visible);
+  }
+  for (uint32_t i = 0; i < v->sink_cnt; i++) {
+    bool journal = strcmp(v->sink[i].thread.name, "writer:journal") == 0;
+    print_latency(journal ? "ring wait, journal" : "ring wait, PostgreSQL", &v->sink[i].ring_wait);
+    print_latency(journal ? "published to durable" : "published to committed", &v->sink[i].done);
+  }
+  (void)printf("\n");
+  for (uint32_t i = 0; i < v->sink_cnt; i++) {
+    const md_status_sink_t *s = &v->sink[i];
+    (void)printf("%-16s %11" PRIu64 " records %8.1f MiB (%.2f MiB/s) %9" PRIu64
+                 " rows (%.0f/s) %7" PRIu64 " commits %" PRIu64 " errors%s\n",
+                 s->thread.name, s->records, (double)s->bytes / 1048576.0,
+                 s->bytes_per_s / 1048576.0, s->rows, s->rows_per_s, s->batches, s->errors,
+                 s->catchup ? "  catching up from the journal" : "");
+  }
+  for (uint32_t i = 0; i < v->feed_cnt; i++) {
+    const mdshm_stream_t *s = &v->feed[i].stream;
+    (void)printf("%-16s published %" PRIu64 "  durable %" PRIu64 "  stored %" PRIu64 "\n", s->name,
+                 s->published_seq, s->durable_seq, s->stored_seq);
+  }
+}
+
+static void
+json_latency(const char *name, const md_latency_t *l) {
+  (void)printf(",\"%s\":{\"count\":%" PRIu64 ",\"p50_ns\":%" PRIu64 ",\"p99_ns\":%" PRIu64
+               ",\"p999_ns\":%" PRIu64 "}",
+               name, l->cnt, l->p50_ns, l->p99_ns, l->p999_ns);
+}
+
+static void
+json_feed(const md_status_feed_t *f) {
+  (void)printf("{\"feed\":\"%s\",\"health\":\"%s\",\"input\":\"%s\",\"frames\":%" PRIu64
+               ",\"records\":%" PRIu64
+               ",\"frames_per_s\":%.1f,\"records_per_s\":%.1f,\"books_valid\":%" PRIu64
+               ",\"books\":%" PRIu64 ",\"gaps\":%" PRIu64 ",\"lost\":%" PRIu64
+               ",\"parse_errors\":%" PRIu64 ",\"published_seq\":%" PRIu64
+               ",\"written_seq\":%" PRIu64 ",\"durable_seq\":%" PRIu64 ",\"stored_seq\":%" PRIu64,
+               f->feed.name, mdshm_result_name(f->health), health_text(f), f->frames, f->records,
+               f->frames_per_s, f->records_per_s, f->books_valid, f->books, f->gaps, f->lost,
+               f->parse_errors, f->stream.published_seq, f->stream.written_seq,
+               f->stream.durable_seq, f->stream.stored_seq);
+  if (f->has_raw)
+    (void)printf(",\"raw_published_seq\":%" PRIu64 ",\"raw_durable_seq\":%" PRIu64,
+                 f->raw.published_seq, f->raw.durable_seq);
+  json_latency("receive_to_decoded", &f->decode);
+  json_latency("decoded_to_visible", &f->visible);
+  (void)printf("}");
+}
+
+static void
+json_sink(const md_status_sink_t *s) {
+  (void)printf("{\"thread\":\"%s\",\"heartbeat_age_ns\":%" PRId64 ",\"records\":%" PRIu64
+               ",\"bytes\":%" PRIu64 ",\"rows\":%" PRIu64 ",\"batches\":%" PRIu64
+               ",\"errors\":%" PRIu64 ",\"catchup\":%s",
+               s->thread.name, s->thread.heartbeat_age_ns, s->records, s->bytes, s->rows,
+               s->batches, s->errors, s->catchup ? "true" : "false");
+  json_latency("ring_wait", &s->ring_wait);
+  json_latency(strcmp(s->thread.name, "writer:journal") == 0 ? "durable" : "stored", &s->done);
+  (void)printf("}");
+}
+
+void
+md_status_print_json(const md_status_view_t *v) {
+  (void)printf("{\"name\":\"%s\",\"epoch\":%u,\"pid\":%u,\"created_ns\":%" PRId64 ",\"feeds\":[",
+               v->info.name, v->info.epoch, v->info.pid, v->info.created_ns);
+  for (uint32_t i = 0; i < v->feed_cnt; i++) {
+    (void)printf("%s", i ? "," : "");
+    json_feed(&v->feed[i]);
+  }
+  (void)printf("],\"sinks\":[");
+  for (uint32_t i = 0; i < v->sink_cnt; i++) {
+    (void)printf("%s", i ? "," : "");
+    json_sink(&v->sink[i]);
+  }
+  (void)printf("]}\n");
+}

@@ -1,0 +1,118 @@
+#include "engine/status_view.h"
+
+#include "shm/clock.h"
+#include "shm/record.h"
+#include "shm/status.h"
+
+#include <string.h>
+
+static uint64_t
+counter(const mdshm_t *shm, uint32_t thread, const char *name) {
+  uint64_t value = 0;
+  return mdshm_counter(shm, thread, name, &value) == MDSHM_OK ? value : 0;
+}
+
+static md_latency_t
+latency(const mdshm_t *shm, uint32_t thread, const char *name) {
+  md_latency_t l = {0};
+  if (mdshm_stage_quantile(shm, thread, name, 500000, &l.p50_ns, &l.cnt) ||
+      mdshm_stage_quantile(shm, thread, name, 990000, &l.p99_ns, &l.cnt) ||
+      mdshm_stage_quantile(shm, thread, name, 999000, &l.p999_ns, &l.cnt))
+    memset(&l, 0, sizeof l);
+  return l;
+}
+
+static double
+rate(uint64_t now, uint64_t before, int64_t window_ns) {
+  return window_ns > 0 && now >= before ? (double)(now - before) * 1e9 / (double)window_ns : 0.0;
+}
+
+static void
+take_feed(mdshm_t *shm, uint32_t row, md_status_feed_t *f) {
+  memset(f, 0, sizeof *f);
+  f->feed.struct_size   = sizeof f->feed;
+  f->stream.struct_size = f->raw.struct_size = sizeof f->stream;
+  if (mdshm_feed(shm, row, &f->feed) || mdshm_stream(shm, f->feed.stream, &f->stream)) return;
+  f->has_raw = f->feed.raw_stream != MDSHM_NONE &&
+               mdshm_stream(shm, f->feed.raw_stream, &f->raw) == MDSHM_OK;
+  f->health       = mdshm_feed_check(shm, row, MD_LIVE_MAX_AGE_NS);
+  uint32_t thread = f->feed.thread;
+  f->frames       = counter(shm, thread, "mdengine_feed_frames_total");
+  f->records      = counter(shm, thread, "mdengine_feed_records_total");
+  f->gaps         = counter(shm, thread, "mdengine_feed_gaps_total");
+  f->lost         = counter(shm, thread, "mdengine_ring_lost_records_total");
+  f->parse_errors = counter(shm, thread, "mdengine_feed_parse_errors_total");
+  f->books_valid  = counter(shm, thread, "mdengine_feed_books_valid");
+  f->books        = counter(shm, thread, "mdengine_feed_books");
+  f->decode       = latency(shm, thread, "mdengine_stage_receive_to_decoded_seconds");
+  f->visible      = latency(shm, thread, "mdengine_stage_decoded_to_visible_seconds");
+}
+
+static void
+take_sink(mdshm_t *shm, uint32_t thread, const mdshm_thread_t *row, md_status_sink_t *s) {
+  bool journal = strcmp(row->name, "writer:journal") == 0;
+  memset(s, 0, sizeof *s);
+  s->thread    = *row;
+  s->records   = counter(shm, thread, "mdengine_sink_records_total");
+  s->bytes     = counter(shm, thread, "mdengine_sink_bytes_total");
+  s->rows      = counter(shm, thread, "mdengine_sink_rows_total");
+  s->batches   = counter(shm, thread, "mdengine_sink_batches_total");
+  s->errors    = counter(shm, thread, "mdengine_sink_errors_total");
+  s->catchup   = counter(shm, thread, "mdengine_sink_catchup");
+  s->ring_wait = latency(shm, thread, "mdengine_stage_ring_wait_seconds");
+  s->done      = latency(shm, thread,
+                    journal ? "mdengine_stage_durable_seconds" : "mdengine_stage_stored_seconds");
+}
+
+static void
+take_books(mdshm_t *shm, md_status_view_t *v) {
+  uint32_t cnt = mdshm_instrument_cnt(shm);
+  for (uint32_t row = 0; row < cnt && v->book_cnt < MD_STATUS_BOOKS_MAX; row++) {
+    md_status_book_t  *b = &v->book[v->book_cnt];
+    mdshm_instrument_t i = {.struct_size = sizeof i};
+    mdshm_feed_t       f = {.struct_size = sizeof f};
+    memset(b, 0, sizeof *b);
+    b->top.struct_size = sizeof b->top;
+    if (mdshm_instrument_get(shm, row, &i) || !i.has_book || mdshm_feed(shm, i.feed, &f)) continue;
+    b->result = mdshm_read_top(shm, row, MD_LIVE_MAX_AGE_NS, &b->top);
+    if (b->result > MDSHM_STOPPED ||
+        (b->result == MDSHM_NOT_VALID && b->top.meta.state == MD_BOOK_EMPTY))
+      continue;
+    memcpy(b->feed, f.name, sizeof b->feed);
+    memcpy(b->symbol, i.normalised, sizeof b->symbol);
+    v->book_cnt++;
+  }
+}
+
+/* Rates over the time since `before`. */
+static void
+take_rates(md_status_view_t *v, const md_status_view_t *before) {
+  int64_t window_ns = v->taken_mono_ns - before->taken_mono_ns;
+  for (uint32_t i = 0; i < v->feed_cnt && i < before->feed_cnt; i++) {
+    v->feed[i].frames_per_s  = rate(v->feed[i].frames, before->feed[i].frames, window_ns);
+    v->feed[i].records_per_s = rate(v->feed[i].records, before->feed[i].records, window_ns);
+  }
+  for (uint32_t i = 0; i < v->sink_cnt && i < before->sink_cnt; i++) {
+    v->sink[i].bytes_per_s = rate(v->sink[i].bytes, before->sink[i].bytes, window_ns);
+    v->sink[i].rows_per_s  = rate(v->sink[i].rows, before->sink[i].rows, window_ns);
+  }
+}
+
+void
+md_status_take(mdshm_t *shm, const md_status_view_t *before, md_status_view_t *v) {
+  memset(v, 0, sizeof *v);
+  v->info.struct_size = sizeof v->info;
+  v->taken_mono_ns    = md_clock_mono_ns(md_clock_system());
+  v->taken_real_ns    = md_clock_real_ns(md_clock_system());
+  if (mdshm_info(shm, &v->info)) return;
+  for (uint32_t i = 0; i < v->info.feed_cnt && i < MD_FEED_CNT_MAX; i++)
+    take_feed(shm, i, &v->feed[v->feed_cnt++]);
+  for (uint32_t i = 0; i < v->info.thread_cnt; i++) {
+    mdshm_thread_t row = {.struct_size = sizeof row};
+    if (mdshm_thread(shm, i, &row) == MDSHM_OK && row.kind == MD_THREAD_WRITER &&
+        v->sink_cnt < MD_SINK_CNT_MAX)
+      take_sink(shm, i, &row, &v->sink[v->sink_cnt++]);
+  }
+  take_books(shm, v);
+  if (before) take_rates(v, before);
+}

@@ -1,0 +1,44 @@
+/* watch.c - the main thread while the engine runs: signals, the end of recordings, failed sinks. */
+#include "engine/engine_private.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <time.h>
+
+#define WATCH_INTERVAL_NS 50000000
+
+/* True once every feed has ended and all of them say exit. */
+static bool
+all_ended(const md_engine_t *e) {
+  for (uint32_t f = 0; f < e->topology.feed_cnt; f++)
+    if (e->topology.feed_cfg[f]->on_end == 0) return false;
+  return md_load_relaxed(&e->feed_ended_cnt) >= e->topology.feed_cnt;
+}
+
+static void
+beat(md_engine_t *e) {
+  md_thread_row_t *row = &e->segment.threads[md_topology_monitor_row(&e->topology)];
+  md_store_relaxed(&row->heartbeat_mono_ns, (uint64_t)md_clock_mono_ns(e->clock));
+  md_store_relaxed(&row->state, MD_THREAD_RUN);
+}
+
+int
+md_engine_run(md_engine_t *e) {
+  sigset_t        set;
+  struct timespec wait = {0, WATCH_INTERVAL_NS};
+  (void)sigemptyset(&set);
+  (void)sigaddset(&set, SIGINT);
+  (void)sigaddset(&set, SIGTERM);
+  (void)sigaddset(&set, SIGHUP);
+  for (;;) {
+    int signal_no = sigtimedwait(&set, NULL, &wait);
+    beat(e);
+    if (signal_no == SIGINT || signal_no == SIGTERM) {
+      md_log(e->log, MD_LOG_INFO, "engine", "asked to stop; draining");
+      return MD_EXIT_OK;
+    }
+    if (md_load_relaxed(&e->sink_failed)) return MD_EXIT_FAILED;
+    if (all_ended(e)) return md_load_relaxed(&e->feed_failed_cnt) ? MD_EXIT_FAILED : MD_EXIT_OK;
+    if (signal_no < 0 && errno != EAGAIN && errno != EINTR) return MD_EXIT_FAILED;
+  }
+}

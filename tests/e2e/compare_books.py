@@ -1,0 +1,31 @@
+"""compare_books.py EXPECTED REPLAY_JSON: books and trade totals of a replay against a fixture's truth."""
+import json
+import sys
+from decimal import Decimal
+
+
+def main():
+    (expected,) = json.load(open(sys.argv[1])).values()
+    found = {i["symbol"]: i for i in json.load(open(sys.argv[2]))["instruments"]}
+    wrong = []
+    for symbol, want in expected.items():
+        said = found.get(symbol)
+        if said is None:
+            wrong.append(f"{symbol}: missing")
+            continue
+        if (said["state"] == "VALID") != want["synced"]:
+            wrong.append(f"{symbol}: state {said['state']}, synced is {want['synced']}")
+        if want["synced"]:
+            for field in ("digest", "digest_top20"):
+                if said[field] != want[field]:
+                    wrong.append(f"{symbol}: {field} {said[field][:12]}, want {want[field][:12]}")
+            if said["exch_seq"] != want["final_u"]:
+                wrong.append(f"{symbol}: update {said['exch_seq']}, want {want['final_u']}")
+        if said["trades"] != want["trades"] or Decimal(said["trade_qty_sum"]) != Decimal(want["trade_qty_sum"]):
+            wrong.append(f"{symbol}: trades {said['trades']} of {said['trade_qty_sum']}, "
+                         f"want {want['trades']} of {want['trade_qty_sum']}")
+    print("\n".join(wrong) or f"{len(expected)} instruments exact")
+    return 1 if wrong else 0
+
+
+sys.exit(main())

@@ -1,0 +1,97 @@
+# lib.sh - what the end-to-end tests share: a work folder, a segment folder of their own, an engine that is
+# started, waited for and always stopped. Sourced; wants MDENGINE, the program.
+set -eu
+
+: "${MDENGINE:?the program under test}"
+HERE=$(cd "$(dirname "$0")" && pwd)
+FIXTURES=$HERE/../fixtures/binance_spot
+WORK=$(mktemp -d "${TMPDIR:-/tmp}/mdengine-test.XXXXXX")
+SHM=$(mktemp -d /dev/shm/mdengine-test.XXXXXX)
+NAME=test
+ENGINE=
+CLUSTER=
+chmod 755 "$WORK" "$SHM"
+
+cleanup() {
+  [ -z "$ENGINE" ] || kill -9 "$ENGINE" 2>/dev/null || true
+  [ -z "$CLUSTER" ] || "$HERE/pg_cluster.sh" stop "$CLUSTER" >/dev/null 2>&1 || true
+  rm -rf "$WORK" "$SHM"
+}
+trap cleanup EXIT
+trap 'exit 1' INT TERM HUP
+
+fail() {
+  printf 'failed: %s\n' "$*" >&2
+  [ ! -s "$WORK/engine.log" ] || tail -n 15 "$WORK/engine.log" >&2
+  exit 1
+}
+
+# config FEED_LINES [EXTRA_LINES]: writes $WORK/engine.yaml; lines are YAML, indented for their place. JOURNAL
+# may hold more keys of its section, JOURNAL_DIR another place for it.
+config() {
+  cat >"$WORK/engine.yaml" <<END
+engine:
+  name: $NAME
+  shm_dir: $SHM
+journal:
+  dir: ${JOURNAL_DIR:-$WORK/journal}
+  ${JOURNAL:-policy: interval}
+feeds:
+  binance_spot:
+$1
+${2:-}
+END
+}
+
+# start runs the engine in the background and waits until its segment is ready.
+start() {
+  "$MDENGINE" run -c "$WORK/engine.yaml" 2>>"$WORK/engine.log" &
+  ENGINE=$!
+  wait_for "the engine to be ready" ready
+}
+
+ready() { "$MDENGINE" symbols -n "$NAME" -S "$SHM" >/dev/null 2>&1; }
+
+# stop ends the engine in order and wants exit status 0.
+stop() {
+  kill -TERM "$ENGINE"
+  wait "$ENGINE" || fail "the engine ended with status $?"
+  ENGINE=
+}
+
+# wait_for WHAT COMMAND...: polls, at most 60 seconds.
+wait_for() {
+  what=$1
+  shift
+  tries=0
+  until "$@"; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 1200 ] || fail "waited in vain for $what"
+    [ -z "$ENGINE" ] || kill -0 "$ENGINE" 2>/dev/null || fail "the engine ended while waiting for $what"
+    sleep 0.05
+  done
+}
+
+status_json() { "$MDENGINE" status -n "$NAME" -S "$SHM" --json 2>/dev/null; }
+
+# ended: every recording was played to its end, and everything published is durable.
+ended() {
+  status_json >"$WORK/status.json" || true
+  python3 - "$WORK/status.json" <<'END'
+import json, sys
+try:
+    feeds = json.load(open(sys.argv[1]))["feeds"]
+except ValueError:
+    sys.exit(1)
+done = all(f["input"] == "ended" and f["durable_seq"] == f["published_seq"] for f in feeds)
+sys.exit(0 if feeds and done else 1)
+END
+}
+
+# cluster starts a private PostgreSQL and sets CONNINFO.
+cluster() {
+  CLUSTER=$WORK/pg
+  CONNINFO=$("$HERE/pg_cluster.sh" start "$CLUSTER") || fail "the private PostgreSQL did not start"
+}
+
+sql() { psql -X -q -A -t -v ON_ERROR_STOP=1 -d "$CONNINFO" -c "$1"; }
