@@ -5,9 +5,11 @@
 
 /* Everything behind the ready word is read and written as words, because md_instrument_update may
  * change any of them while a reader copies. */
-#define ROW_WORDS    (sizeof(md_instrument_row_t) / sizeof(uint64_t))
-#define VERSION_WORD (offsetof(md_instrument_row_t, version) / sizeof(uint64_t))
-#define FIRST_WORD   1u
+#define ROW_WORDS       (sizeof(md_instrument_row_t) / sizeof(uint64_t))
+#define VERSION_WORD    (offsetof(md_instrument_row_t, version) / sizeof(uint64_t))
+#define BOOK_OFF_WORD   (offsetof(md_instrument_row_t, book_off) / sizeof(uint64_t))
+#define BOOK_BYTES_WORD (offsetof(md_instrument_row_t, book_bytes) / sizeof(uint64_t))
+#define FIRST_WORD      1u
 
 _Static_assert(offsetof(md_instrument_row_t, ready) == 0, "the ready word is the first");
 _Static_assert(offsetof(md_instrument_row_t, definition) % 8 == 0, "definitions are whole words");
@@ -171,14 +173,19 @@ md_instrument_find(const md_segment_t *s, uint16_t feed, const char *symbol) {
   return -1;
 }
 
+/* The place of a book never changes once the row is ready, so it is read without the version: an
+ * owner that updates the row all the time cannot hide the book. */
 const md_book_t *
 md_instrument_book(const md_segment_t *s, uint32_t row) {
-  md_instrument_row_t plain;
-  const md_section_t *c = &s->section[MD_SECTION_BOOKS];
-  if (md_instrument_read(s, row, &plain) || plain.book_off == 0) return NULL;
-  if (plain.book_off < c->off || plain.book_off % MD_CACHE_BLOCK != 0) return NULL;
-  if (plain.book_off - c->off > c->bytes) return NULL;
-  if (plain.book_bytes > c->bytes - (plain.book_off - c->off)) return NULL;
+  if (row >= s->instrument_capacity) return NULL;
+  const md_instrument_row_t *shared = &s->instruments->row[row];
+  const md_atomic_u64       *words  = row_words_const(shared);
+  const md_section_t        *c      = &s->section[MD_SECTION_BOOKS];
+  if (!md_load_acquire(&shared->ready)) return NULL; /* A1: row and book; pairs with R1 */
+  const uint64_t off   = md_load_relaxed(&words[BOOK_OFF_WORD]); /* ordered by A1 */
+  const uint64_t bytes = md_load_relaxed(&words[BOOK_BYTES_WORD]);
+  if (off == 0 || off < c->off || off % MD_CACHE_BLOCK != 0) return NULL;
+  if (off - c->off > c->bytes || bytes > c->bytes - (off - c->off)) return NULL;
   const md_book_t *book;
-  return md_book_join(s->base + plain.book_off, plain.book_bytes, &book) ? NULL : book;
+  return md_book_join(s->base + off, bytes, &book) ? NULL : book;
 }

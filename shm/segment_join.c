@@ -78,8 +78,8 @@ md_process_start(uint32_t pid, uint64_t *start) {
   ssize_t n = read(fd, line, sizeof line - 1);
   (void)close(fd);
   if (n <= 0) return false;
-  line[n] = 0;
-  char state;
+  line[n]    = 0;
+  char state = 0;
   return parse_stat(line, &state, start) && state != 'Z' && state != 'X';
 }
 

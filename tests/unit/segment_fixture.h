@@ -80,7 +80,7 @@ fixture_config(uint32_t epoch) {
 static inline void
 start_engine(const md_segment_config_t *cfg, md_segment_t *s) {
   md_msg_t msg = {""};
-  int      fd;
+  int      fd  = -1;
   cr_assert_eq(md_segment_lock(cfg->dir, cfg->name, &fd, &msg), MD_OK, "%s", msg.text);
   cr_assert_eq(md_segment_new(cfg, fd, md_clock_system(), s, &msg), MD_OK, "%s", msg.text);
 }

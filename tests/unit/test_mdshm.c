@@ -262,8 +262,8 @@ Test(mdshm, the_tape_gives_every_record_and_tells_when_it_lapped) {
   mdshm_t         *shm = open_unit();
   mdshm_tape_t    *tape;
   md_tape_writer_t w;
-  const void      *record;
-  size_t           bytes;
+  const void      *record = NULL;
+  size_t           bytes  = 0;
   uint64_t         lost, tape_pos;
   char             json[2048];
   md_tape_writer_init(&w, md_segment_tape(&engine, 0));
