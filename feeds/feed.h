@@ -54,6 +54,17 @@ typedef struct md_trade_totals {
   uint64_t id_first, id_last;
 } md_trade_totals_t;
 
+/* Bars: the last final one of each interval is kept, to know a repeat from a correction. */
+#define MD_FEED_INTERVAL_CNT_MAX 20u
+
+/* Best prices that are ahead of the book: compared when the book reaches their update id. */
+#define MD_FEED_CANARY_CNT 32u
+
+typedef struct md_feed_canary {
+  uint64_t exch_seq; /* 0: none */
+  md_bbo_t bbo;
+} md_feed_canary_t;
+
 /* One instrument of a feed. Read by tools at a sequence point; changed only by feed*.c. */
 typedef struct md_feed_instrument {
   char            symbol[MD_SYMBOL_BYTES];
@@ -74,6 +85,24 @@ typedef struct md_feed_instrument {
   md_sync_queue_t queue;
   md_book_t      *shm; /* NULL: no live book */
   md_trade_totals_t trades, agg_trades;
+
+  /* Private to feed*.c. */
+  bool     is_defined; /* its DEFINITION stands in this stream */
+  bool     is_listed;  /* it has a row in the segment's directory */
+  uint8_t  leg;        /* connection leg of its book's updates */
+  int8_t   shm_px_exp, shm_qty_exp; /* of the levels in shared memory */
+  uint16_t book_flags;              /* MD_FLAG_CROSSED now */
+  uint8_t  snapshot_leg;
+  uint16_t snapshot_flags;
+  uint32_t snapshot_raw_lo;
+  uint64_t snapshot_id;
+  int64_t  snapshot_ts_exch_ns, snapshot_recv_ns;
+  uint64_t missed_cnt;      /* updates that found no room while the book waits, not in a GAP yet */
+  bool     missed_declared; /* a GAP told of the first ones */
+  uint32_t         canary_next;
+  md_feed_canary_t canary[MD_FEED_CANARY_CNT];
+  uint32_t         bar_cnt;
+  md_kline_t       bar[MD_FEED_INTERVAL_CNT_MAX];
 } md_feed_instrument_t;
 
 /* md_feed_new makes a feed with its out (rings and tape are set by the caller through md_feed_out).
@@ -109,17 +138,39 @@ typedef struct md_feed_event {
   uint16_t flags; /* MD_FLAG_REST ... */
 } md_feed_event_t;
 
+/* Levels of both sides of one message, at the instrument's exponents. */
+typedef struct md_feed_levels {
+  const md_level_t *bids, *asks;
+  uint32_t          bid_cnt, ask_cnt;
+} md_feed_levels_t;
+
+/* md_feed_lookup returns the instrument of a symbol that is in use, NULL if there is none. */
+md_feed_instrument_t *md_feed_lookup(md_feed_t *f, const char *symbol, uint32_t len);
+
 /* md_feed_find returns the instrument of a raw symbol (upper case as the venue writes it), made on first
  * sight with the venue's definition; NULL when the table is full (counted). */
 md_feed_instrument_t *md_feed_find(md_feed_t *f, const char *symbol, uint32_t len);
 
 /* md_feed_widen gives an instrument smaller exponents: a new DEFINITION, a rescale of its book. Larger
- * or equal ones change nothing. MD_ERR_OVERFLOW: the book became STALE. */
+ * or equal ones change nothing. MD_ERR_OVERFLOW: something that is known would not fit; nothing
+ * changed. */
 MD_MUST_USE md_err_t md_feed_widen(md_feed_t *f, md_feed_instrument_t *i, int px_exp, int qty_exp);
 
-/* md_feed_stage adds a record for instrument i; body filled by the venue; NULL: no room (counted). */
+/* md_feed_stage adds a record for instrument i, its DEFINITION before the first one, and returns the
+ * zeroed body for the venue to fill. Never NULL; only for types without a variable part. */
 void *md_feed_stage(md_feed_t *f, md_feed_instrument_t *i, md_record_type_t type,
                     const md_feed_event_t *event);
+
+/* md_feed_trade_is_new and _agg_trade_is_new say whether an id is above the last one of i; one that is
+ * not was sent again, is counted as a duplicate, and must not be staged. Before md_feed_stage. */
+bool md_feed_trade_is_new(md_feed_t *f, const md_feed_instrument_t *i, uint64_t id);
+bool md_feed_agg_trade_is_new(md_feed_t *f, const md_feed_instrument_t *i, uint64_t id);
+
+/* md_feed_kline_is_new keeps the last final bar of each interval: false for a bar that was final
+ * already and says nothing new (counted as a duplicate); a final bar that differs is a correction: true
+ * and *flags gets MD_FLAG_CORRECTION. Before md_feed_stage. */
+bool md_feed_kline_is_new(md_feed_t *f, md_feed_instrument_t *i, const md_kline_t *k,
+                          uint16_t *flags);
 
 /* md_feed_on_trade, _agg_trade, _bbo: what the feed does beside recording (totals, canary); called after
  * md_feed_stage with the filled body. */
@@ -127,22 +178,26 @@ void md_feed_on_trade(md_feed_t *f, md_feed_instrument_t *i, const md_trade_t *t
 void md_feed_on_agg_trade(md_feed_t *f, md_feed_instrument_t *i, const md_agg_trade_t *t);
 void md_feed_on_bbo(md_feed_t *f, md_feed_instrument_t *i, const md_bbo_t *b, uint64_t exch_seq);
 
-/* md_feed_on_update: a book update; levels at the instrument's exponents, bids then asks. */
+/* md_feed_on_update: a book update. Bodies that md_feed_stage gave before are invalid behind it. */
 void md_feed_on_update(md_feed_t *f, md_feed_instrument_t *i, const md_feed_event_t *event,
-                       const md_update_ids_t *ids, const md_level_t *bids, uint32_t bid_cnt,
-                       const md_level_t *asks, uint32_t ask_cnt);
+                       const md_update_ids_t *ids, const md_feed_levels_t *levels);
 
-/* md_feed_on_snapshot: a whole book with its id; limit levels a side were asked for (0: all). */
+/* md_feed_on_snapshot: a whole book with its id (event->exch_seq); limit levels a side were asked for
+ * (0: all). */
 void md_feed_on_snapshot(md_feed_t *f, md_feed_instrument_t *i, const md_feed_event_t *event,
-                         uint64_t snapshot_id, uint32_t limit, const md_level_t *bids, uint32_t bid_cnt,
-                         const md_level_t *asks, uint32_t ask_cnt);
+                         uint32_t limit, const md_feed_levels_t *levels);
+
+/* md_feed_definition_init makes a definition of a symbol in which everything else is absent. */
+void md_feed_definition_init(md_definition_t *d, const char *symbol, uint32_t len);
 
 /* md_feed_on_definition: what the venue says of an instrument (exchangeInfo). Kept for symbols that are
  * not in use; an instrument in use gets a DEFINITION record when something changed. */
 void md_feed_on_definition(md_feed_t *f, const char *symbol, uint32_t len, const md_definition_t *d,
                            int px_exp, int qty_exp);
 
-/* md_feed_bad_message counts a message that could not be decoded; i not NULL: its book is STALE. */
+/* md_feed_bad_message counts a message that could not be decoded (MD_ERR_UNKNOWN as unroutable,
+ * MD_ERR_RANGE, _OVERFLOW and _FULL as overflow, else as parse error); i not NULL: it was one of the
+ * book, which is STALE now. What decode returns is counted the same way: not both. */
 void md_feed_bad_message(md_feed_t *f, md_feed_instrument_t *i, md_err_t err);
 
 /* Scratch of the thread for levels: MD_BOOK_LEVELS_MAX a side. */
@@ -151,6 +206,10 @@ md_level_t *md_feed_ask_scratch(md_feed_t *f);
 
 /* Private state of the venue (venue->state_bytes, zeroed at the start). */
 void *md_feed_venue_state(md_feed_t *f);
-bool  md_feed_microseconds(const md_feed_t *f, const md_input_t *in);
+
+/* md_feed_microseconds says whether the times of in's connection are microseconds: by its connect URL,
+ * else by the configuration. md_feed_url gives the beginning of that URL, NULL when there was none. */
+bool        md_feed_microseconds(md_feed_t *f, const md_input_t *in);
+const char *md_feed_url(md_feed_t *f, const md_input_t *in, uint32_t *len);
 
 #endif

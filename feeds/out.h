@@ -7,11 +7,14 @@
 #ifndef FEEDS_OUT_H
 #define FEEDS_OUT_H
 
+#include "feeds/input.h"
 #include "shm/clock.h"
 #include "shm/metric.h"
 #include "shm/ring.h"
 #include "shm/status.h"
 #include "shm/tape.h"
+
+#define MD_OUT_NAME_BYTES_MAX 8192u /* of a connection or URL in a RAW record */
 
 typedef struct md_out_ring {
   md_ring_producer_t producer;
@@ -30,8 +33,9 @@ typedef struct md_out {
   uint32_t          epoch;
   bool              keep_raw;
   uint64_t          seq, raw_seq; /* last given */
-  uint32_t          pending_cnt;  /* messages written and not published */
-  int64_t           pub_ns;       /* of the last message */
+  uint32_t          pending_cnt;  /* commits that are not published yet */
+  int64_t           pub_ns;       /* clock of the last commit or RAW */
+  int64_t           recv_ns, raw_recv_ns; /* receive times of the last records */
   /* Staging: records of one message, one behind the other. */
   uint8_t          *stage;
   uint64_t          stage_bytes, stage_used;
@@ -46,22 +50,24 @@ typedef struct md_out {
 MD_MUST_USE md_err_t md_out_init(md_out_t *o, uint64_t stage_bytes, const md_clock_t *clock);
 void                 md_out_fini(md_out_t *o);
 
-/* md_out_stage adds a record of type with body_bytes of body to the staged message and returns it,
- * zeroed but for len, type, stream, epoch; NULL when the staging buffer or a record is too small (the
- * caller drops the message and counts). */
+/* md_out_stage adds a record of type with body_bytes of body (rounded up to 8) to the staged message
+ * and returns it: len, type, stream, epoch and leg (none) are set, header, fixed body and padding are
+ * zero, the variable part is the caller's to fill. NULL when the staging buffer or a record is too
+ * small: commit what is staged and ask again. */
 md_record_t *md_out_stage(md_out_t *o, md_record_type_t type, uint64_t body_bytes);
 
-/* md_out_drop forgets what is staged. */
-void md_out_drop(md_out_t *o);
-
-/* md_out_commit gives the staged normalised records their seq and ts_pub_ns, and writes them to rings and
- * tape. Each message must end with MD_FLAG_LAST. */
+/* md_out_commit gives the staged normalised records their seq and ts_pub_ns, and writes them to rings
+ * and tape, each group that LAST closes by itself. The last staged record must carry MD_FLAG_LAST. */
 void md_out_commit(md_out_t *o);
 
+/* md_out_commit_checkpoint writes the staged CHECKPOINT records, one group, to the rings that want
+ * them: they repeat the last seq, go to no tape and are no records of the account. */
+void md_out_commit_checkpoint(md_out_t *o);
+
 /* md_out_raw writes one input as RAW records (a group when it is large) into the rings that want them,
- * and returns the low 32 bits of its raw seq; 0 when RAW is not kept. */
-uint32_t md_out_raw(md_out_t *o, md_raw_kind_t kind, uint8_t leg, const char *name, uint32_t name_len,
-                    const uint8_t *payload, uint32_t len, int64_t recv_ns);
+ * and returns the low 32 bits of the first one's seq; 0 when RAW is not kept. Nothing may be staged.
+ * A name beyond MD_OUT_NAME_BYTES_MAX is cut. */
+uint32_t md_out_raw(md_out_t *o, const md_input_t *in);
 
 /* md_out_publish makes everything written visible; at the end of a batch, at MD_PUBLISH_PENDING_MAX
  * messages, or when the input is idle. */

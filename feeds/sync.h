@@ -39,7 +39,9 @@ typedef struct md_sync_pending {
   uint32_t        bid_cnt, ask_cnt;
   int8_t          px_exp, qty_exp;
   uint8_t         leg;
-  uint8_t         pad[5];
+  uint8_t         pad0;
+  uint16_t        flags; /* of the event */
+  uint8_t         pad1[6];
 } md_sync_pending_t;
 
 /* Buffer memory shared by the books of a feed: chunks from a reserved range. */

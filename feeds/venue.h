@@ -17,7 +17,8 @@ struct md_venue {
   /* decode handles one input: MD_OK, MD_ERR_UNKNOWN (counted as unroutable), MD_ERR_SYNTAX and others
    * (counted as parse errors). It calls md_feed_*. */
   md_err_t (*decode)(md_feed_t *f, const md_input_t *in);
-  /* define fills the definition of a symbol that exchangeInfo did not name (assets by suffix). */
+  /* define fills the definition of a symbol that exchangeInfo did not name (assets by suffix); the
+   * symbol stands in it already, everything else is absent. */
   void (*define)(const char *symbol, uint32_t len, md_definition_t *out);
 };
 

@@ -27,7 +27,8 @@ enum {
   MD_FLAG_OFF_BOOK = 1 << 5, /* not a trade of the book: insurance fund, ADL */
   MD_FLAG_BAD_TS   = 1 << 6, /* the exchange's time is missing or absurd: ts_exch_ns is absent */
   MD_FLAG_CROSSED  = 1 << 7, /* the book was crossed or locked after this message */
-  MD_FLAG_REST     = 1 << 8  /* came by REST */
+  MD_FLAG_REST     = 1 << 8, /* came by REST */
+  MD_FLAG_CORRECTION = 1 << 9 /* replaces what the venue had called final (a closed bar) */
 };
 
 typedef enum md_side { MD_SIDE_NONE = 0, MD_SIDE_BUY = 1, MD_SIDE_SELL = 2 } md_side_t;

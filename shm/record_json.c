@@ -201,7 +201,7 @@ put_fields(text_t *t, unsigned type, const md_record_t *rec, const uint8_t *body
 static void
 put_flags(text_t *t, unsigned flags) {
   static const char *const names[] = {"LAST",     "SNAPSHOT", "RESYNC",  "BACKFILL", "SAMPLED",
-                                      "OFF_BOOK", "BAD_TS",   "CROSSED", "REST"};
+                                      "OFF_BOOK", "BAD_TS",   "CROSSED", "REST",     "CORRECTION"};
   const char              *comma   = "";
   put(t, ",\"flags\":[");
   for (unsigned i = 0; i < 16; i++) {

@@ -1,0 +1,319 @@
+#include "feeds/feed_parts.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/mman.h>
+
+/* The largest frame as RAW records, or the largest book as a group, with room to spare. */
+#define STAGE_BYTES (2ull * MD_FRAME_BYTES_MAX)
+
+_Static_assert(STAGE_BYTES > 2ull * MD_BOOK_LEVELS_MAX * sizeof(md_level_t) * 2, "a book fits");
+
+/* ---- life ---- */
+
+static void *
+reserve(uint64_t bytes) {
+  void *p =
+      mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return p == MAP_FAILED ? NULL : p;
+}
+
+static uint64_t
+instruments_bytes(const md_feed_t *f) {
+  return (uint64_t)f->cfg.instrument_max * sizeof *f->instruments;
+}
+
+static md_err_t
+reserve_all(md_feed_t *f) {
+  const uint64_t side = (uint64_t)MD_BOOK_LEVELS_MAX * sizeof(md_level_t);
+  f->scratch_bytes    = 2 * side + 2ull * MD_BOOK_LEVELS_MAX * sizeof(md_book_change_t);
+  f->scratch          = reserve(f->scratch_bytes);
+  f->instruments      = reserve(instruments_bytes(f));
+  f->level_pool       = md_level_pool_new(f->cfg.level_pool_bytes);
+  f->sync_pool        = md_sync_pool_new(f->cfg.sync_pool_bytes);
+  f->symbols =
+      md_feed_symbols_new(f->cfg.instrument_max + f->cfg.known_cnt + MD_FEED_SYMBOL_CNT_MAX);
+  f->venue_state = calloc(1, f->cfg.venue->state_bytes + 1);
+  if (!f->scratch || !f->instruments || !f->level_pool || !f->sync_pool || !f->symbols ||
+      !f->venue_state)
+    return MD_ERR_NOMEM;
+  f->bids    = f->scratch;
+  f->asks    = f->bids + MD_BOOK_LEVELS_MAX;
+  f->changes = (void *)(f->asks + MD_BOOK_LEVELS_MAX);
+  return md_out_init(&f->out, STAGE_BYTES, f->cfg.clock);
+}
+
+static void
+set_known(md_feed_t *f) {
+  for (uint32_t k = 0; k < f->cfg.known_cnt; k++) {
+    const md_known_instrument_t *known = &f->cfg.known[k];
+    uint32_t                     len   = (uint32_t)strnlen(known->symbol, MD_SYMBOL_BYTES - 1);
+    md_feed_symbol_t            *row   = md_feed_symbols_add(f->symbols, known->symbol, len);
+    if (row) row->id = known->id;
+    if (known->id >= f->next_id) f->next_id = known->id + 1;
+  }
+  f->cfg.known     = NULL; /* the caller's, gone after md_feed_new */
+  f->cfg.known_cnt = 0;
+}
+
+md_err_t
+md_feed_new(const md_feed_config_t *cfg, md_feed_t **out, md_msg_t *msg) {
+  md_assert(cfg->venue != NULL);
+  md_assert(cfg->clock != NULL);
+  md_assert(cfg->instrument_max > 0 && cfg->instrument_max <= MD_INSTRUMENT_CNT_MAX);
+  md_feed_t *f = calloc(1, sizeof *f);
+  if (!f) return md_fail(msg, MD_ERR_NOMEM, "feed %s: no memory", cfg->name);
+  f->cfg       = *cfg;
+  f->rule      = cfg->venue->sync;
+  f->metrics   = cfg->metrics;
+  f->next_id   = cfg->next_id ? cfg->next_id : 1;
+  f->leg       = MD_LEG_NONE;
+  md_err_t err = reserve_all(f);
+  if (err) {
+    md_feed_delete(f);
+    return md_fail(msg, err, "feed %s: no memory for its books and buffers", cfg->name);
+  }
+  set_known(f);
+  f->out.stream     = cfg->stream;
+  f->out.raw_stream = cfg->raw_stream;
+  f->out.epoch      = cfg->epoch;
+  f->out.keep_raw   = cfg->keep_raw;
+  f->out.metrics    = cfg->metrics;
+  *out              = f;
+  return MD_OK;
+}
+
+void
+md_feed_delete(md_feed_t *f) {
+  if (!f) return;
+  md_out_fini(&f->out);
+  free(f->venue_state);
+  md_feed_symbols_delete(f->symbols);
+  if (f->sync_pool) md_sync_pool_delete(f->sync_pool);
+  if (f->level_pool) md_level_pool_delete(f->level_pool);
+  if (f->instruments) munmap(f->instruments, instruments_bytes(f));
+  if (f->scratch) munmap(f->scratch, f->scratch_bytes);
+  free(f);
+}
+
+md_out_t *
+md_feed_out(md_feed_t *f) {
+  return &f->out;
+}
+
+void *
+md_feed_venue_state(md_feed_t *f) {
+  return f->venue_state;
+}
+
+md_level_t *
+md_feed_bid_scratch(md_feed_t *f) {
+  return f->bids;
+}
+
+md_level_t *
+md_feed_ask_scratch(md_feed_t *f) {
+  return f->asks;
+}
+
+/* ---- connections ---- */
+
+static bool
+is_connection(const md_feed_connection_t *c, const md_input_t *in) {
+  uint32_t len = in->name_len < MD_FEED_NAME_BYTES ? in->name_len : MD_FEED_NAME_BYTES;
+  return c->name_len == in->name_len && (len == 0 || memcmp(c->name, in->name, len) == 0);
+}
+
+static const md_feed_connection_t *
+find_connection(md_feed_t *f, const md_input_t *in) {
+  if (f->connection_cnt == 0) return NULL;
+  if (is_connection(&f->connections[f->connection_last], in))
+    return &f->connections[f->connection_last];
+  for (uint32_t c = 0; c < f->connection_cnt; c++) {
+    if (!is_connection(&f->connections[c], in)) continue;
+    f->connection_last = c;
+    return &f->connections[c];
+  }
+  return NULL;
+}
+
+/* The row of a connection; the oldest one makes room when there are too many. */
+static md_feed_connection_t *
+take_connection(md_feed_t *f, const md_input_t *in) {
+  if (find_connection(f, in)) return &f->connections[f->connection_last];
+  uint32_t c         = f->connection_next;
+  f->connection_next = (c + 1) % MD_FEED_CONNECTION_CNT_MAX;
+  if (f->connection_cnt < MD_FEED_CONNECTION_CNT_MAX) f->connection_cnt++;
+  return &f->connections[c];
+}
+
+static bool
+has_text(const uint8_t *p, uint32_t len, const char *text) {
+  size_t n = strlen(text);
+  for (uint32_t at = 0; at + n <= len; at++)
+    if (strncasecmp((const char *)p + at, text, n) == 0) return true;
+  return false;
+}
+
+static void
+on_connect(md_feed_t *f, const md_input_t *in) {
+  /* A connection that comes again without a close lost what was between. */
+  if (find_connection(f, in)) md_feed_books_close(f, in->leg);
+  md_feed_connection_t *c = take_connection(f, in);
+  c->name_len             = in->name_len;
+  c->url_len              = in->len < MD_FEED_URL_BYTES ? in->len : MD_FEED_URL_BYTES;
+  if (in->name_len != 0)
+    memcpy(c->name, in->name,
+           in->name_len < MD_FEED_NAME_BYTES ? in->name_len : MD_FEED_NAME_BYTES);
+  if (c->url_len != 0) memcpy(c->url, in->payload, c->url_len);
+  c->microseconds = f->cfg.microseconds || has_text(in->payload, in->len, "timeunit=microsecond");
+}
+
+bool
+md_feed_microseconds(md_feed_t *f, const md_input_t *in) {
+  const md_feed_connection_t *c = find_connection(f, in);
+  return c ? c->microseconds : f->cfg.microseconds;
+}
+
+const char *
+md_feed_url(md_feed_t *f, const md_input_t *in, uint32_t *len) {
+  const md_feed_connection_t *c = find_connection(f, in);
+  *len                          = c ? c->url_len : 0;
+  return c ? c->url : NULL;
+}
+
+/* ---- records ---- */
+
+md_record_t *
+md_feed_record(md_feed_t *f, const md_feed_instrument_t *i, md_record_type_t type,
+               uint64_t body_bytes) {
+  md_record_t *rec = md_out_stage(&f->out, type, body_bytes);
+  if (MD_UNLIKELY(!rec)) {
+    md_feed_commit(f);
+    rec = md_out_stage(&f->out, type, body_bytes);
+    md_assert(rec != NULL);
+  }
+  rec->flags      = MD_FLAG_LAST;
+  rec->leg        = f->leg;
+  rec->instrument = i->id;
+  rec->px_exp     = i->px_exp;
+  rec->qty_exp    = i->qty_exp;
+  rec->raw_lo     = f->raw_lo;
+  rec->ts_exch_ns = MD_NULL_I64;
+  rec->ts_recv_ns = f->recv_ns;
+  return rec;
+}
+
+void *
+md_feed_stage(md_feed_t *f, md_feed_instrument_t *i, md_record_type_t type,
+              const md_feed_event_t *event) {
+  md_feed_define(f, i);
+  md_record_t *rec = md_feed_record(f, i, type, md_record_info(type)->body_bytes);
+  rec->flags       = (uint16_t)(rec->flags | event->flags);
+  rec->exch_seq    = event->exch_seq;
+  rec->ts_exch_ns  = event->ts_exch_ns;
+  if (f->ts_exch_ns == MD_NULL_I64) f->ts_exch_ns = event->ts_exch_ns;
+  return md_record_body(rec);
+}
+
+void
+md_feed_commit(md_feed_t *f) {
+  if (f->out.stage_cnt == 0) return;
+  md_out_commit(&f->out);
+  if (!f->metrics || f->is_decoded) return;
+  f->is_decoded = true;
+  md_stage_add(f->metrics, MD_STAGE_DECODE, f->out.pub_ns - f->begin_ns);
+  if (f->ts_exch_ns != MD_NULL_I64)
+    md_stage_add(f->metrics, MD_STAGE_EXCHANGE, f->recv_ns - f->ts_exch_ns);
+  md_assert(f->decoded_cnt < MD_CNT(f->decoded_ns)); /* each of them is a pending commit */
+  f->decoded_ns[f->decoded_cnt++] = f->out.pub_ns;
+}
+
+void
+md_feed_visible(md_feed_t *f) {
+  md_feed_commit(f);
+  md_out_publish(&f->out);
+  if (f->decoded_cnt == 0) return;
+  int64_t now = md_clock_real_ns(f->cfg.clock);
+  for (uint32_t n = 0; n < f->decoded_cnt; n++)
+    md_stage_add(f->metrics, MD_STAGE_VISIBLE, now - f->decoded_ns[n]);
+  f->decoded_cnt = 0;
+}
+
+void
+md_feed_publish(md_feed_t *f) {
+  md_feed_visible(f);
+}
+
+/* ---- inputs ---- */
+
+void
+md_feed_bad_message(md_feed_t *f, md_feed_instrument_t *i, md_err_t err) {
+  bool is_overflow = err == MD_ERR_RANGE || err == MD_ERR_OVERFLOW || err == MD_ERR_FULL;
+  if (err == MD_ERR_UNKNOWN)
+    md_count(f->metrics, MD_COUNTER_UNROUTABLE, 1);
+  else if (is_overflow)
+    md_count(f->metrics, MD_COUNTER_OVERFLOWS, 1);
+  else
+    md_count(f->metrics, MD_COUNTER_PARSE_ERRORS, 1);
+  if (i)
+    md_feed_book_break(f, i, is_overflow ? MD_REASON_OVERFLOW : MD_REASON_BAD_MESSAGE, MD_NULL_U64);
+}
+
+static void
+decode(md_feed_t *f, const md_input_t *in) {
+  md_count(f->metrics, MD_COUNTER_FRAMES, 1);
+  md_count(f->metrics, MD_COUNTER_FRAME_BYTES, in->len);
+  md_err_t err = f->cfg.venue->decode(f, in);
+  if (MD_UNLIKELY(err)) md_feed_bad_message(f, NULL, err);
+}
+
+void
+md_feed_input(md_feed_t *f, const md_input_t *in) {
+  f->recv_ns    = in->recv_ns;
+  f->leg        = in->leg;
+  f->ts_exch_ns = MD_NULL_I64;
+  f->is_decoded = false;
+  f->raw_lo     = md_out_raw(&f->out, in);
+  if (f->metrics) f->begin_ns = f->out.keep_raw ? f->out.pub_ns : md_clock_real_ns(f->cfg.clock);
+
+  switch (in->kind) {
+  case MD_RAW_CONNECT:
+    on_connect(f, in);
+    break;
+  case MD_RAW_CLOSE:
+    md_feed_books_close(f, in->leg);
+    break;
+  case MD_RAW_TEXT_IN:
+  case MD_RAW_BINARY_IN:
+  case MD_RAW_HTTP:
+    decode(f, in);
+    break;
+  case MD_RAW_TEXT_OUT:
+  case MD_RAW_TIMER:
+  case MD_RAW_COMMAND:
+    break;
+  }
+  md_feed_commit(f);
+  if (f->out.pending_cnt >= MD_PUBLISH_PENDING_MAX) md_feed_visible(f);
+}
+
+/* ---- what tools read ---- */
+
+uint32_t
+md_feed_instrument_cnt(const md_feed_t *f) {
+  return f->instrument_cnt;
+}
+
+const md_feed_instrument_t *
+md_feed_instrument_at(const md_feed_t *f, uint32_t index) {
+  return index < f->instrument_cnt ? &f->instruments[index] : NULL;
+}
+
+const md_feed_instrument_t *
+md_feed_instrument_by_id(const md_feed_t *f, uint32_t id) {
+  for (uint32_t n = 0; n < f->instrument_cnt; n++)
+    if (f->instruments[n].id == id) return &f->instruments[n];
+  return NULL;
+}

@@ -1,0 +1,362 @@
+/* The state machine of a book: what an update, a snapshot or a lost connection does to it. */
+#include "feeds/feed_parts.h"
+
+#include <string.h>
+
+static void
+request_snapshot(md_feed_t *f, const md_feed_instrument_t *i) {
+  if (f->cfg.request_snapshot) f->cfg.request_snapshot(f->cfg.request_ctx, i->id, i->symbol);
+}
+
+/* STATUS, gauges and, but for a book that becomes VALID and is written whole, shared memory. */
+static void
+set_state(md_feed_t *f, md_feed_instrument_t *i, md_book_state_t after, md_reason_t reason) {
+  md_feed_out_status(f, i, i->state, after, reason);
+  f->books_known += i->state == MD_BOOK_EMPTY;
+  f->books_valid += after == MD_BOOK_VALID;
+  f->books_valid -= i->state == MD_BOOK_VALID;
+  i->state  = (uint8_t)after;
+  i->reason = (uint8_t)reason;
+  md_gauge(f->metrics, MD_COUNTER_BOOKS_KNOWN, f->books_known);
+  md_gauge(f->metrics, MD_COUNTER_BOOKS_VALID, f->books_valid);
+  if (after != MD_BOOK_VALID) md_feed_shm_state(f, i);
+}
+
+/* A book that nothing is known of, or whose connection was lost, begins again. */
+static void
+begin_syncing(md_feed_t *f, md_feed_instrument_t *i) {
+  bool lost = i->state == MD_BOOK_STALE && i->reason == MD_REASON_DISCONNECT;
+  if (i->state != MD_BOOK_EMPTY && !lost) return;
+  set_state(f, i, MD_BOOK_SYNCING, MD_REASON_NONE);
+  if (!i->has_snapshot) request_snapshot(f, i);
+}
+
+static void
+become_stale(md_feed_t *f, md_feed_instrument_t *i, md_reason_t reason) {
+  if (i->state != MD_BOOK_STALE || i->reason != reason) set_state(f, i, MD_BOOK_STALE, reason);
+  i->has_snapshot    = false;
+  i->canary_miss_cnt = 0;
+  memset(i->canary, 0, sizeof i->canary);
+}
+
+void
+md_feed_book_break(md_feed_t *f, md_feed_instrument_t *i, md_reason_t reason, uint64_t seen) {
+  if (i->state != MD_BOOK_VALID) return;
+  md_feed_out_gap(f, i, seen, 0, reason);
+  become_stale(f, i, reason);
+  request_snapshot(f, i);
+}
+
+/* ---- applying ---- */
+
+static bool
+side_is_sane(const md_level_t *levels, uint32_t cnt) {
+  int64_t sign = 0;
+  for (uint32_t n = 0; n < cnt; n++)
+    sign |= levels[n].qty;
+  return sign >= 0;
+}
+
+static bool
+levels_are_sane(const md_feed_levels_t *l) {
+  return side_is_sane(l->bids, l->bid_cnt) && side_is_sane(l->asks, l->ask_cnt);
+}
+
+static md_err_t
+apply_side(md_feed_t *f, md_feed_instrument_t *i, md_side_t side, const md_level_t *levels,
+           uint32_t cnt) {
+  uint32_t absent_cnt = 0;
+  for (uint32_t n = 0; n < cnt; n++) {
+    bool     was_absent = false;
+    md_err_t err = md_orderbook_set(&i->book, side, levels[n].px, levels[n].qty, &was_absent);
+    if (MD_UNLIKELY(err)) return err;
+    if (was_absent) {
+      absent_cnt++;
+      continue;
+    }
+    f->changes[f->change_cnt++] =
+        (md_book_change_t){.px = levels[n].px, .qty = levels[n].qty, .side = (uint8_t)side};
+  }
+  if (absent_cnt) md_count(f->metrics, MD_COUNTER_ABSENT_DELETES, absent_cnt);
+  return MD_OK;
+}
+
+/* Changes the engine's book and publishes the delta; shared memory is the caller's. */
+static md_err_t
+apply(md_feed_t *f, md_feed_instrument_t *i, md_feed_delta_t *delta,
+      const md_feed_levels_t *levels) {
+  f->change_cnt = 0;
+  md_err_t err  = apply_side(f, i, MD_SIDE_BUY, levels->bids, levels->bid_cnt);
+  if (!err) err = apply_side(f, i, MD_SIDE_SELL, levels->asks, levels->ask_cnt);
+  if (MD_UNLIKELY(err)) return err;
+  i->exch_seq   = delta->ids->last;
+  i->ts_exch_ns = delta->ts_exch_ns;
+  i->ts_recv_ns = delta->ts_recv_ns;
+  i->book_flags = 0;
+  if (MD_UNLIKELY(md_orderbook_crossed(&i->book))) {
+    i->book_flags = MD_FLAG_CROSSED;
+    md_count(f->metrics, MD_COUNTER_CROSSED, 1);
+  }
+  delta->flags = (uint16_t)(delta->flags | i->book_flags | (i->resync ? MD_FLAG_RESYNC : 0));
+  i->resync    = false;
+  md_feed_out_delta(f, i, delta, levels);
+  return MD_OK;
+}
+
+/* ---- waiting ---- */
+
+/* Tells of updates that found no room: of the first at once, of the others when `all` is true. */
+static void
+declare_missed(md_feed_t *f, md_feed_instrument_t *i, bool all) {
+  if (i->missed_cnt == 0 || (i->missed_declared && !all)) return;
+  const md_sync_pending_t *oldest = md_sync_queue_peek(&i->queue);
+  md_feed_out_gap(f, i, oldest ? oldest->ids.first : MD_NULL_U64, i->missed_cnt,
+                  MD_REASON_SYNC_BUFFER);
+  i->missed_cnt      = 0;
+  i->missed_declared = true;
+}
+
+static void
+push(md_feed_t *f, md_feed_instrument_t *i, const md_feed_delta_t *delta,
+     const md_feed_levels_t *levels) {
+  const md_sync_pending_t head        = {.ids        = *delta->ids,
+                                         .ts_exch_ns = delta->ts_exch_ns,
+                                         .ts_recv_ns = delta->ts_recv_ns,
+                                         .raw_lo     = delta->raw_lo,
+                                         .bid_cnt    = levels->bid_cnt,
+                                         .ask_cnt    = levels->ask_cnt,
+                                         .px_exp     = i->px_exp,
+                                         .qty_exp    = i->qty_exp,
+                                         .leg        = delta->leg,
+                                         .flags      = delta->flags};
+  uint64_t                dropped_cnt = i->queue.dropped_cnt;
+  md_err_t                err =
+      md_sync_queue_push(&i->queue, f->cfg.sync_queue_bytes, &head, levels->bids, levels->asks);
+  i->missed_cnt += i->queue.dropped_cnt - dropped_cnt;
+  if (err) {
+    i->missed_cnt += i->queue.cnt + 1u; /* what stands before a hole is of no use */
+    md_sync_queue_clear(&i->queue);
+  }
+  declare_missed(f, i, false);
+}
+
+/* The levels of a waiting update at the exponents of today. */
+static md_err_t
+pending_levels(md_feed_t *f, const md_feed_instrument_t *i, const md_sync_pending_t *p,
+               md_feed_levels_t *out) {
+  const md_level_t *levels = (const void *)(p + 1);
+  *out = (md_feed_levels_t){levels, levels + p->bid_cnt, p->bid_cnt, p->ask_cnt};
+  if (p->px_exp == i->px_exp && p->qty_exp == i->qty_exp) return MD_OK;
+  memcpy(f->bids, out->bids, p->bid_cnt * sizeof *f->bids);
+  memcpy(f->asks, out->asks, p->ask_cnt * sizeof *f->asks);
+  out->bids    = f->bids;
+  out->asks    = f->asks;
+  md_err_t err = MD_OK;
+  for (uint32_t n = 0; n < p->bid_cnt + p->ask_cnt && !err; n++) {
+    md_level_t *level = n < p->bid_cnt ? &f->bids[n] : &f->asks[n - p->bid_cnt];
+    err               = md_rescale_i64(&level->px, p->px_exp, i->px_exp);
+    if (!err) err = md_rescale_i64(&level->qty, p->qty_exp, i->qty_exp);
+  }
+  return err;
+}
+
+/* Drops what is older than the snapshot. True when the oldest update left continues it. A snapshot
+ * that is too old is forgotten, the buffer kept for the next one. */
+static bool
+snapshot_aligns(md_feed_t *f, md_feed_instrument_t *i) {
+  const md_sync_pending_t *p;
+  while ((p = md_sync_queue_peek(&i->queue)) != NULL) {
+    switch (f->rule->first(i->snapshot_id, &p->ids)) {
+    case MD_SYNC_DROP:
+      md_sync_queue_pop(&i->queue);
+      break;
+    case MD_SYNC_GAP:
+      i->has_snapshot = false;
+      request_snapshot(f, i);
+      return false;
+    case MD_SYNC_APPLY:
+    case MD_SYNC_OVERLAP:
+      return true;
+    }
+  }
+  return false;
+}
+
+static md_sync_verdict_t
+verdict_of(md_feed_t *f, md_feed_instrument_t *i, const md_update_ids_t *ids) {
+  md_sync_verdict_t verdict = f->rule->next(i->exch_seq, ids);
+  if (verdict == MD_SYNC_OVERLAP) md_count(f->metrics, MD_COUNTER_OVERLAPS, 1);
+  if (verdict == MD_SYNC_DROP) md_count(f->metrics, MD_COUNTER_DUPLICATES, 1);
+  return verdict;
+}
+
+/* Applies the waiting updates behind the snapshot. Returns why it stopped before the end. */
+static md_reason_t
+drain(md_feed_t *f, md_feed_instrument_t *i) {
+  const md_sync_pending_t *p;
+  for (bool first = true; (p = md_sync_queue_peek(&i->queue)) != NULL; first = false) {
+    md_feed_levels_t  levels;
+    md_sync_verdict_t verdict = first ? MD_SYNC_APPLY : verdict_of(f, i, &p->ids);
+    if (verdict == MD_SYNC_GAP) return MD_REASON_SEQUENCE;
+    if (verdict != MD_SYNC_DROP) {
+      md_feed_delta_t delta = {.ids        = &p->ids,
+                               .ts_exch_ns = p->ts_exch_ns,
+                               .ts_recv_ns = p->ts_recv_ns,
+                               .raw_lo     = p->raw_lo,
+                               .flags      = p->flags,
+                               .leg        = p->leg};
+      if (pending_levels(f, i, p, &levels) || apply(f, i, &delta, &levels))
+        return MD_REASON_OVERFLOW;
+    }
+    md_sync_queue_pop(&i->queue);
+  }
+  return MD_REASON_NONE;
+}
+
+/* The buffer has a hole behind the snapshot, or a level found no room: what is left waits for the
+ * next snapshot. */
+static void
+sync_failed(md_feed_t *f, md_feed_instrument_t *i, md_reason_t reason) {
+  const md_sync_pending_t *p = md_sync_queue_peek(&i->queue);
+  if (reason == MD_REASON_OVERFLOW) {
+    md_count(f->metrics, MD_COUNTER_OVERFLOWS, 1);
+    md_orderbook_clear(&i->book);
+  }
+  md_feed_out_gap(f, i, p ? p->ids.first : MD_NULL_U64, 0, reason);
+  if (reason == MD_REASON_OVERFLOW && p) md_sync_queue_pop(&i->queue);
+  become_stale(f, i, reason);
+  request_snapshot(f, i);
+}
+
+static void
+try_sync(md_feed_t *f, md_feed_instrument_t *i) {
+  if (!i->has_snapshot || !snapshot_aligns(f, i)) return;
+  i->has_snapshot = false;
+  i->resync       = true;
+  i->exch_seq     = i->snapshot_id;
+  i->book_flags   = 0;
+  i->gen++;
+  declare_missed(f, i, true);
+  md_feed_out_snapshot(f, i);
+  md_reason_t reason = drain(f, i);
+  if (reason != MD_REASON_NONE) {
+    sync_failed(f, i, reason);
+    return;
+  }
+  i->missed_declared = false;
+  i->canary_miss_cnt = 0;
+  md_count(f->metrics, MD_COUNTER_RESYNCS, 1);
+  set_state(f, i, MD_BOOK_VALID, MD_REASON_NONE);
+  md_feed_shm_all(f, i);
+}
+
+/* ---- what happens to a book ---- */
+
+static void
+update_waiting(md_feed_t *f, md_feed_instrument_t *i, const md_feed_delta_t *delta,
+               const md_feed_levels_t *levels) {
+  begin_syncing(f, i);
+  push(f, i, delta, levels);
+  try_sync(f, i);
+}
+
+static void
+update_valid(md_feed_t *f, md_feed_instrument_t *i, md_feed_delta_t *delta,
+             const md_feed_levels_t *levels) {
+  switch (verdict_of(f, i, delta->ids)) {
+  case MD_SYNC_DROP:
+    break;
+  case MD_SYNC_GAP:
+    push(f, i, delta, levels);
+    md_feed_book_break(f, i, MD_REASON_SEQUENCE, delta->ids->first);
+    break;
+  case MD_SYNC_APPLY:
+  case MD_SYNC_OVERLAP:
+    if (apply(f, i, delta, levels) == MD_OK) {
+      md_feed_shm_changes(f, i);
+      md_feed_canary_check(f, i);
+      break;
+    }
+    md_count(f->metrics, MD_COUNTER_OVERFLOWS, 1);
+    md_feed_book_break(f, i, MD_REASON_OVERFLOW, delta->ids->first);
+    md_orderbook_clear(&i->book); /* half applied */
+    break;
+  }
+}
+
+void
+md_feed_on_update(md_feed_t *f, md_feed_instrument_t *i, const md_feed_event_t *event,
+                  const md_update_ids_t *ids, const md_feed_levels_t *levels) {
+  if (MD_UNLIKELY(!levels_are_sane(levels))) {
+    md_feed_bad_message(f, i, MD_ERR_SYNTAX);
+    return;
+  }
+  md_feed_delta_t delta = {.ids        = ids,
+                           .ts_exch_ns = event->ts_exch_ns,
+                           .ts_recv_ns = f->recv_ns,
+                           .raw_lo     = f->raw_lo,
+                           .flags      = event->flags,
+                           .leg        = f->leg};
+  if (f->ts_exch_ns == MD_NULL_I64) f->ts_exch_ns = event->ts_exch_ns;
+  i->leg = f->leg;
+  if (MD_LIKELY(i->state == MD_BOOK_VALID))
+    update_valid(f, i, &delta, levels);
+  else
+    update_waiting(f, i, &delta, levels);
+}
+
+void
+md_feed_on_snapshot(md_feed_t *f, md_feed_instrument_t *i, const md_feed_event_t *event,
+                    uint32_t limit, const md_feed_levels_t *levels) {
+  if (i->state == MD_BOOK_VALID) return; /* the updates know better */
+  if (i->has_snapshot && event->exch_seq <= i->snapshot_id) return;
+  if (!levels_are_sane(levels)) {
+    md_feed_bad_message(f, NULL, MD_ERR_SYNTAX);
+    return;
+  }
+  md_err_t err = md_orderbook_load(&i->book, MD_SIDE_BUY, levels->bids, levels->bid_cnt);
+  if (!err) err = md_orderbook_load(&i->book, MD_SIDE_SELL, levels->asks, levels->ask_cnt);
+  if (err) {
+    md_orderbook_clear(&i->book);
+    i->has_snapshot = false;
+    md_feed_bad_message(f, NULL, err);
+    return;
+  }
+  i->has_snapshot        = true;
+  i->snapshot_id         = event->exch_seq;
+  i->snapshot_limit      = limit;
+  i->snapshot_flags      = event->flags;
+  i->snapshot_leg        = f->leg;
+  i->snapshot_raw_lo     = f->raw_lo;
+  i->snapshot_ts_exch_ns = event->ts_exch_ns;
+  i->snapshot_recv_ns    = f->recv_ns;
+  begin_syncing(f, i);
+  try_sync(f, i);
+}
+
+static void
+close_book(md_feed_t *f, md_feed_instrument_t *i) {
+  if (i->state == MD_BOOK_EMPTY) return;
+  if (i->state != MD_BOOK_STALE)
+    md_feed_out_gap(f, i, MD_NULL_U64, i->queue.cnt + i->missed_cnt, MD_REASON_DISCONNECT);
+  md_sync_queue_clear(&i->queue);
+  i->missed_cnt      = 0;
+  i->missed_declared = false;
+  i->leg             = MD_LEG_NONE;
+  become_stale(f, i, MD_REASON_DISCONNECT);
+}
+
+void
+md_feed_books_close(md_feed_t *f, uint8_t leg) {
+  for (uint32_t n = 0; n < f->instrument_cnt; n++) {
+    md_feed_instrument_t *i = &f->instruments[n];
+    if (leg == MD_LEG_NONE || i->leg == MD_LEG_NONE || i->leg == leg) close_book(f, i);
+  }
+}
+
+void
+md_feed_end(md_feed_t *f, md_reason_t reason) {
+  for (uint32_t n = 0; n < f->instrument_cnt; n++)
+    if (f->instruments[n].state == MD_BOOK_VALID) become_stale(f, &f->instruments[n], reason);
+  md_feed_visible(f);
+}

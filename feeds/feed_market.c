@@ -1,0 +1,111 @@
+/* Trades, bars and best prices: what a feed keeps beside recording them. */
+#include "feeds/feed_parts.h"
+
+#include <string.h>
+
+static bool
+id_is_new(md_feed_t *f, const md_trade_totals_t *totals, uint64_t id) {
+  if (totals->cnt == 0 || id > totals->id_last) return true;
+  md_count(f->metrics, MD_COUNTER_DUPLICATES, 1);
+  return false;
+}
+
+bool
+md_feed_trade_is_new(md_feed_t *f, const md_feed_instrument_t *i, uint64_t id) {
+  return id_is_new(f, &i->trades, id);
+}
+
+bool
+md_feed_agg_trade_is_new(md_feed_t *f, const md_feed_instrument_t *i, uint64_t id) {
+  return id_is_new(f, &i->agg_trades, id);
+}
+
+static void
+add_to_totals(md_trade_totals_t *totals, int64_t qty, uint64_t id) {
+  if (totals->cnt++ == 0) totals->id_first = id;
+  totals->id_last = id;
+  totals->qty_sum += qty; /* 2^64 of the largest quantities fit */
+}
+
+void
+md_feed_on_trade(md_feed_t *f, md_feed_instrument_t *i, const md_trade_t *t) {
+  (void)f;
+  add_to_totals(&i->trades, t->qty, t->trade_id);
+}
+
+void
+md_feed_on_agg_trade(md_feed_t *f, md_feed_instrument_t *i, const md_agg_trade_t *t) {
+  (void)f;
+  add_to_totals(&i->agg_trades, t->qty, t->agg_id);
+}
+
+/* The row of an interval; when there are too many intervals, the one that is the longest behind. */
+static md_kline_t *
+bar_of(md_feed_instrument_t *i, uint32_t interval_s) {
+  md_kline_t *oldest = &i->bar[0];
+  for (uint32_t n = 0; n < i->bar_cnt; n++) {
+    if (i->bar[n].interval_s == interval_s) return &i->bar[n];
+    if (i->bar[n].ts_open_ns < oldest->ts_open_ns) oldest = &i->bar[n];
+  }
+  md_kline_t *bar = i->bar_cnt < MD_FEED_INTERVAL_CNT_MAX ? &i->bar[i->bar_cnt++] : oldest;
+  memset(bar, 0, sizeof *bar);
+  bar->ts_open_ns = MD_NULL_I64;
+  bar->interval_s = interval_s;
+  return bar;
+}
+
+bool
+md_feed_kline_is_new(md_feed_t *f, md_feed_instrument_t *i, const md_kline_t *k, uint16_t *flags) {
+  md_kline_t *last = bar_of(i, k->interval_s);
+  bool        same = last->ts_open_ns == k->ts_open_ns && k->ts_open_ns != MD_NULL_I64;
+  if (same && (!k->closed || memcmp(last, k, sizeof *k) == 0)) {
+    md_count(f->metrics, MD_COUNTER_DUPLICATES, 1);
+    return false;
+  }
+  if (same) *flags |= MD_FLAG_CORRECTION;
+  if (k->closed) *last = *k;
+  return true;
+}
+
+/* ---- the canary: the venue's own best prices, when they are of the very update that the book has
+ */
+
+static bool
+side_matches(const md_feed_instrument_t *i, md_side_t side, int64_t px, int64_t qty) {
+  md_level_t best;
+  if (!md_orderbook_at(&i->book, side, 0, &best)) return px == MD_NULL_I64;
+  return best.px == px && best.qty == qty;
+}
+
+static void
+compare(md_feed_t *f, md_feed_instrument_t *i, const md_bbo_t *b) {
+  if (side_matches(i, MD_SIDE_BUY, b->bid_px, b->bid_qty) &&
+      side_matches(i, MD_SIDE_SELL, b->ask_px, b->ask_qty)) {
+    md_count(f->metrics, MD_COUNTER_CANARY_MATCHES, 1);
+    i->canary_miss_cnt = 0;
+    return;
+  }
+  md_count(f->metrics, MD_COUNTER_CANARY_MISMATCHES, 1);
+  if (++i->canary_miss_cnt >= MD_FEED_CANARY_MISS_MAX)
+    md_feed_book_break(f, i, MD_REASON_CANARY, i->exch_seq);
+}
+
+void
+md_feed_on_bbo(md_feed_t *f, md_feed_instrument_t *i, const md_bbo_t *b, uint64_t exch_seq) {
+  if (i->state != MD_BOOK_VALID || exch_seq < i->exch_seq) return;
+  if (exch_seq == i->exch_seq) {
+    compare(f, i, b);
+    return;
+  }
+  i->canary[i->canary_next++ % MD_FEED_CANARY_CNT] = (md_feed_canary_t){exch_seq, *b};
+}
+
+void
+md_feed_canary_check(md_feed_t *f, md_feed_instrument_t *i) {
+  for (uint32_t n = 0; n < MD_FEED_CANARY_CNT; n++) {
+    if (MD_LIKELY(i->canary[n].exch_seq != i->exch_seq)) continue;
+    i->canary[n].exch_seq = 0;
+    compare(f, i, &i->canary[n].bbo);
+    return;
+  }
+}

@@ -1,0 +1,145 @@
+/* feed_parts.h - the inside of a feed, shared by the feed*.c files and by nobody else.
+ *
+ * feed.c has the inputs, feed_instrument.c what is known of an instrument, feed_market.c trades,
+ * bars and best prices, feed_book.c the state machine of a book, feed_book_out.c how a book becomes
+ * records and shared memory, feed_checkpoint.c the answer to the journal. All on the feed's thread.
+ */
+#ifndef FEEDS_FEED_PARTS_H
+#define FEEDS_FEED_PARTS_H
+
+#include "feeds/feed.h"
+#include "feeds/feed_symbol.h"
+#include "feeds/venue.h"
+
+#define MD_FEED_CONNECTION_CNT_MAX 64u
+#define MD_FEED_NAME_BYTES         128u
+#define MD_FEED_URL_BYTES          256u
+#define MD_FEED_CANARY_MISS_MAX    3u /* mismatches in a row that make a book STALE */
+
+/* Symbols of a venue's list that may be kept beside the instruments in use. */
+#define MD_FEED_SYMBOL_CNT_MAX 16384u
+
+/* Levels of a BOOK_DELTA, BOOK_SNAPSHOT or CHECKPOINT record with a body of body_bytes. */
+#define MD_FEED_LEVELS_MAX(body_bytes)                                                             \
+  ((uint32_t)((MD_RECORD_BYTES_MAX - MD_RECORD_HEADER_BYTES - (body_bytes)) / sizeof(md_level_t)))
+
+typedef struct md_feed_connection {
+  char     name[MD_FEED_NAME_BYTES];
+  char     url[MD_FEED_URL_BYTES];
+  uint32_t name_len, url_len; /* name_len: of the whole name, also when it was cut */
+  bool     microseconds;
+} md_feed_connection_t;
+
+struct md_feed {
+  md_feed_config_t      cfg;
+  const md_sync_rule_t *rule;
+  md_metrics_t         *metrics;
+  md_out_t              out;
+  md_level_pool_t      *level_pool;
+  md_sync_pool_t       *sync_pool;
+  md_feed_symbols_t    *symbols;
+  md_feed_instrument_t *instruments;
+  uint32_t              instrument_cnt;
+  uint32_t              next_id;
+  uint32_t              books_valid, books_known;
+  void                 *venue_state;
+
+  /* Scratch: levels of one message, and what it changed. */
+  void             *scratch;
+  uint64_t          scratch_bytes;
+  md_level_t       *bids, *asks;
+  md_book_change_t *changes;
+  uint32_t          change_cnt;
+
+  md_feed_connection_t connections[MD_FEED_CONNECTION_CNT_MAX];
+  uint32_t             connection_cnt, connection_last, connection_next;
+
+  /* The input being handled. */
+  int64_t  recv_ns;
+  uint32_t raw_lo;
+  uint8_t  leg;
+
+  /* Latencies: inputs that are decoded and not visible yet. */
+  int64_t  begin_ns;   /* when the input was handed over */
+  int64_t  ts_exch_ns; /* of its first record that has one */
+  bool     is_decoded; /* its first records were committed */
+  uint32_t decoded_cnt;
+  int64_t  decoded_ns[MD_PUBLISH_PENDING_MAX];
+};
+
+/* ---- feed.c ---- */
+
+/* md_feed_record stages a record of i with its header filled from the input; body_bytes of body.
+ * Commits what is staged when there is no room, so not between the records of a group. Never NULL.
+ */
+md_record_t *md_feed_record(md_feed_t *f, const md_feed_instrument_t *i, md_record_type_t type,
+                            uint64_t body_bytes);
+
+/* md_feed_commit writes what is staged to rings and tape. */
+void md_feed_commit(md_feed_t *f);
+
+/* md_feed_visible publishes and tells the stage histograms: before shared memory is written. */
+void md_feed_visible(md_feed_t *f);
+
+/* ---- feed_instrument.c ---- */
+
+/* md_feed_define stages the DEFINITION of i unless it stands in the stream already. */
+void md_feed_define(md_feed_t *f, md_feed_instrument_t *i);
+
+/* ---- feed_market.c ---- */
+
+/* md_feed_canary_check compares the book after an update with a best price that came before it. */
+void md_feed_canary_check(md_feed_t *f, md_feed_instrument_t *i);
+
+/* ---- feed_book_out.c ---- */
+
+/* A part of a group of levels: offsets into both sides and counts. Begin with all zero; false when
+ * there is nothing left. A book without a level is one part without a level. */
+typedef struct md_feed_cut {
+  uint32_t bid_off, ask_off, bid_cnt, ask_cnt;
+  bool     is_begun, is_last;
+} md_feed_cut_t;
+
+bool md_feed_cut_next(md_feed_cut_t *c, uint32_t bid_total, uint32_t ask_total, uint32_t max);
+
+/* md_feed_copy_book writes the levels of a cut of the engine's book, best first. */
+void md_feed_copy_book(const md_orderbook_t *b, const md_feed_cut_t *c, md_level_t *to);
+
+/* md_feed_out_snapshot publishes the engine's book of i as the snapshot that it was loaded from. */
+void md_feed_out_snapshot(md_feed_t *f, md_feed_instrument_t *i);
+
+/* What a BOOK_DELTA says beside its levels: an update may be older than the input that frees it. */
+typedef struct md_feed_delta {
+  const md_update_ids_t *ids;
+  int64_t                ts_exch_ns, ts_recv_ns;
+  uint32_t               raw_lo;
+  uint16_t               flags;
+  uint8_t                leg;
+} md_feed_delta_t;
+
+void md_feed_out_delta(md_feed_t *f, md_feed_instrument_t *i, const md_feed_delta_t *delta,
+                       const md_feed_levels_t *levels);
+
+void md_feed_out_status(md_feed_t *f, md_feed_instrument_t *i, unsigned before, unsigned after,
+                        unsigned reason);
+
+/* md_feed_out_gap publishes a GAP of i's book; seen MD_NULL_U64: nothing came instead. */
+void md_feed_out_gap(md_feed_t *f, md_feed_instrument_t *i, uint64_t seen, uint64_t missed_cnt,
+                     md_reason_t reason);
+
+/* Shared memory, all behind a commit: everything, what f->changes says, or only the state. */
+void md_feed_shm_all(md_feed_t *f, md_feed_instrument_t *i);
+void md_feed_shm_changes(md_feed_t *f, md_feed_instrument_t *i);
+void md_feed_shm_state(md_feed_t *f, md_feed_instrument_t *i);
+
+/* ---- feed_book.c ---- */
+
+/* md_feed_book_break: a VALID book cannot be used any more: GAP, STALE with the reason, a new
+ * snapshot asked for. seen is the id that came instead, MD_NULL_U64: none. A book that is not VALID
+ * waits for a snapshot anyhow, and the ids of its updates tell what is missing: nothing happens. */
+void md_feed_book_break(md_feed_t *f, md_feed_instrument_t *i, md_reason_t reason, uint64_t seen);
+
+/* md_feed_books_close: the connection of a leg went away (MD_LEG_NONE: all of them). */
+void md_feed_books_close(md_feed_t *f, uint8_t leg);
+
+#endif
