@@ -84,6 +84,8 @@ typedef struct md_recovery {
   uint64_t damaged_blocks;    /* at or below a durable position: reported and kept */
   uint64_t drained_records;   /* taken over from the rings of the dead engine */
   uint64_t drained_bytes;
+  uint64_t missing_records; /* neither in the journal nor in a ring: 0, or a LOSS was written for them */
+  uint32_t damaged_rings;   /* their bytes are no records from some place on; what stood before is taken */
 } md_recovery_t;
 
 /* md_journal_recover makes the journal whole: cuts a torn tail, reports damage, then appends what the

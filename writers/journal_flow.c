@@ -31,8 +31,10 @@ static void
 advance_durable(md_journal_sink_t *s, const md_journal_point_t *to, md_journal_samples_t *samples) {
   count_durable(s, to, samples);
   for (uint32_t i = 0; i < s->streams.cnt; i++) {
-    if (!s->row[i] || to->seq[i] == s->durable.seq[i]) continue;
-    md_store_release(&s->row[i]->durable_seq, to->seq[i]); /* R1: pairs with A1 in shm/status.h */
+    md_stream_row_t *row = s->row[i];
+    uint64_t         seq = to->seq[i];
+    if (!row || seq == s->durable.seq[i]) continue;
+    md_store_release(&row->durable_seq, seq); /* R1: synced; pairs with A1 in shm/status.h */
   }
   for (uint32_t r = 0; r < s->env.ring_cnt; r++) {
     if (to->ring_read[r] != s->durable.ring_read[r])
@@ -51,9 +53,10 @@ advance_written(md_journal_sink_t *s, const md_journal_slot_t *slot) {
   s->written = slot->point;
   add_sample(&s->written_ns, slot->oldest_ns);
   for (uint32_t i = 0; i < s->streams.cnt; i++) {
-    if (s->row[i])
-      md_store_release(&s->row[i]->written_seq,
-                       s->written.seq[i]); /* R1: pairs with A1 in shm/status.h */
+    md_stream_row_t *row = s->row[i];
+    uint64_t         seq = s->written.seq[i];
+    if (!row) continue;
+    md_store_release(&row->written_seq, seq); /* R1: in the file; pairs with A1 in shm/status.h */
   }
   if (s->cfg.policy == MD_JOURNAL_NONE) advance_durable(s, &s->written, &s->written_ns);
 }

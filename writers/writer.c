@@ -126,8 +126,7 @@ md_writer_stop(md_writer_t *w, int timeout_ms) {
   if (!w) return MD_OK;
   int64_t until = md_clock_mono_ns(w->cfg.env.clock) + (int64_t)timeout_ms * NS_PER_MS;
   if (until <= 0) until = 1;
-  md_store_release(&w->stop_mono_ns,
-                   (uint64_t)until); /* R1: the feeds have stopped; pairs with A1 */
+  md_store_release(&w->stop_mono_ns, (uint64_t)until); /* R1: feeds stopped; pairs with A1 */
   (void)pthread_join(w->thread, NULL);
   w->cfg.sink->close(w->state);
   bool drained = w->drained;

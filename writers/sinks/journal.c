@@ -162,16 +162,22 @@ journal_open(const md_sink_env_t *env, void **state, md_msg_t *msg) {
 
 /* ---- turn ---- */
 
-/* How long an idle turn may sleep: to the next thing that the clock wants. */
+/* How long an idle turn may sleep: to the next thing that the clock wants. What the kernel has in
+ * hand ends the sleep by itself. */
 static int64_t
 sleep_ns(const md_journal_sink_t *s, int64_t now_ns, int64_t wait_ns) {
   int64_t until = INT64_MAX;
-  if (s->failed || s->hold || s->file.fd < 0) until = s->retry_ns - now_ns;
-  if (s->filling >= 0 && s->builder.record_cnt > 0)
-    until = s->filling_since_ns + s->cfg.interval_ns - now_ns;
-  if (!md_journal_flow_idle(s) && s->filling < 0) until = s->sync_ns + s->cfg.interval_ns - now_ns;
-  if (until > wait_ns) until = wait_ns;
-  return until < 0 ? 0 : until;
+  if (s->failed || s->hold || s->file.fd < 0) {
+    until = s->retry_ns;
+  } else if (s->cfg.policy != MD_JOURNAL_BATCH) {
+    if (s->filling >= 0 && s->builder.record_cnt > 0)
+      until = s->filling_since_ns + s->cfg.interval_ns;
+    bool unsynced = s->written.end_off != s->durable.end_off && !s->sync_op.in_flight;
+    if (unsynced && s->sync_ns + s->cfg.interval_ns < until)
+      until = s->sync_ns + s->cfg.interval_ns;
+  }
+  if (until > now_ns + wait_ns) return wait_ns;
+  return until < now_ns ? 0 : until - now_ns;
 }
 
 static int
