@@ -63,7 +63,7 @@ write_all(void *arg) {
 static void
 reader_place(reader_t *me, md_tape_reader_t *r, const md_tape_t *tape, uint64_t random) {
   if (me->at_edge) {
-    const uint64_t tail = md_load_acquire(&tape->tail); /* A2: records below tail; pairs with R2 */
+    const uint64_t tail = md_load_relaxed(&tape->tail); /* md_tape_read acquires */
     const uint64_t back = CAPACITY_BYTES - FIXED_BYTES * (random % 4);
     if (tail >= back) md_tape_reader_seek(r, tail - back);
   } else if (random % 64 == 0) {
