@@ -164,6 +164,13 @@ arm(md_pg_t *pg) {
   if (pg->wants_write) arm_one(pg, &pg->out, POLLOUT);
 }
 
+/* libpq would print notices, and the farewell of a server to an idle connection, to stderr. */
+static void
+ignore_notice(void *ctx, const char *text) {
+  (void)ctx;
+  (void)text;
+}
+
 md_err_t
 md_pg_connect(md_pg_t *pg) {
   static const char *const keys[]   = {"dbname", "fallback_application_name", "client_encoding",
@@ -181,6 +188,7 @@ md_pg_connect(md_pg_t *pg) {
     lose(pg, PQerrorMessage(pg->conn));
     return MD_ERR_DB;
   }
+  (void)PQsetNoticeProcessor(pg->conn, ignore_notice, NULL);
   pg->state       = MD_PG_CONNECTING;
   pg->wants_write = true;
   arm(pg);

@@ -128,7 +128,7 @@ md_pg_batch_add(md_pg_batch_t *b, const md_pg_context_t *ctx, uint32_t row, cons
     md_pg_chunk_t *c     = chunk_for(b, table);
     uint32_t       len   = 0;
     const char    *column;
-    if (!c) return MD_ERR_FULL;
+    if (!c || b->row_cnt >= ctx->row_limit) return MD_ERR_FULL;
     md_err_t err =
         md_copy_row(rec, md_record_info(rec->type), ctx->journal, c->data + c->len, &len, &column);
     if (err != MD_OK) {

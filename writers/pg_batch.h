@@ -68,6 +68,7 @@ typedef struct md_pg_context {
   md_pg_progress_t     *progress;
   int32_t               journal;
   uint64_t              record_types;
+  uint32_t              row_limit; /* of a batch */
   md_pg_refusal_t       refusal;
 } md_pg_context_t;
 

@@ -103,6 +103,7 @@ md_pg_ring_take(md_pg_ring_t *r, md_pg_batch_t *b, const md_pg_context_t *ctx, u
       if (err != MD_OK) break;
       sample(b, rec);
     }
+    see(r, rec);
     drop(r);
   }
   if (*cnt > 0) release(r);

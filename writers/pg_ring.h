@@ -17,7 +17,7 @@ typedef struct md_pg_ring {
   md_stream_row_t   *row;                /* of the feed's normalised stream */
   const md_record_t *held;               /* handed out, not handled yet */
   uint64_t           done_pos, done_cnt; /* behind the last record handled */
-  uint64_t           seen_seq;           /* highest that was let go */
+  uint64_t           seen_seq;           /* highest that was taken or let go */
 } md_pg_ring_t;
 
 void md_pg_ring_init(md_pg_ring_t *r, md_ring_t *ring, md_stream_row_t *row);

@@ -276,7 +276,7 @@ md_pg_schema_partition(const md_pg_schema_t *s, uint32_t table, int32_t day, md_
   md_pg_schema_table(s, name, sql);
   md_sql_add(sql, " (LIKE ");
   md_pg_schema_table(s, t->name, sql);
-  md_sql_add(sql, " INCLUDING DEFAULTS INCLUDING COMMENTS); ALTER TABLE ");
+  md_sql_add(sql, " INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING COMMENTS); ALTER TABLE ");
   md_pg_schema_table(s, t->name, sql);
   md_sql_add(sql, " ATTACH PARTITION ");
   md_pg_schema_table(s, name, sql);

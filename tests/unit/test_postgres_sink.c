@@ -37,7 +37,7 @@ Test(postgres_sink, stays_exact_when_connections_servers_and_engines_are_cut, .t
   BEGIN(20260101);
   cluster("start", "");
   start();
-  storm(500);
+  storm(700);
   drain(0);
   drain(1);
   expect_equal();
@@ -75,7 +75,7 @@ Test(postgres_sink, a_loss_of_the_journal_is_jumped_over_and_declared) {
   start();
   produce(500);
   turn(0, 20, 100000);
-  produce(12000); /* more than the journal's ring holds */
+  produce(40000); /* more than the journal's ring holds */
   drain(0);
   produce(500);
   drain(0);

@@ -40,7 +40,6 @@ typedef struct md_pg_sink {
   md_pg_batch_t        batch[2];
   uint32_t             filling;   /* the other one is being sent, or empty */
   bool                 is_closed; /* the filling one takes no more */
-  uint32_t             row_limit; /* lowered to find a row that the server refuses */
   md_pg_send_t         send;
   md_pg_mode_t         mode;
   bool                 is_stopping;
@@ -111,7 +110,7 @@ narrow(md_pg_sink_t *k) {
     say(k, "error", "PostgreSQL refuses record %u/%u/%llu, it goes to table rejects: %s",
         r->place.stream, r->place.epoch, (unsigned long long)r->place.seq, r->why);
   } else {
-    k->row_limit = b->row_cnt / 2;
+    k->ctx.row_limit = b->row_cnt / 2;
   }
   forget(k, true);
 }
@@ -160,21 +159,6 @@ come_up(md_pg_sink_t *k) {
 
 /* ---- intake ---- */
 
-static uint32_t
-take_journal(md_pg_sink_t *k) {
-  md_pg_batch_t *b   = &k->batch[k->filling];
-  md_msg_t       msg = {{0}};
-  uint32_t       cnt = 0;
-  md_err_t err = md_pg_catchup_take(&k->catchup, b, &k->ctx, mono_ns(k), TAKE_MAX, &cnt, &msg);
-  if (err == MD_ERR_END && k->mode == MODE_JOURNAL) k->mode = MODE_JOIN;
-  if (err == MD_ERR_FULL) k->is_closed = true;
-  if (err != MD_OK && err != MD_ERR_END && err != MD_ERR_FULL) {
-    go_down(k, msg.text[0] ? msg.text : md_err_text(err));
-    return 0;
-  }
-  return cnt;
-}
-
 /* Once every ring goes on where the journal has brought its stream to, the rings are read. */
 static void
 try_join(md_pg_sink_t *k) {
@@ -185,6 +169,22 @@ try_join(md_pg_sink_t *k) {
   }
   md_pg_catchup_stop(&k->catchup);
   k->mode = MODE_LIVE;
+}
+
+static uint32_t
+take_journal(md_pg_sink_t *k) {
+  md_pg_batch_t *b   = &k->batch[k->filling];
+  md_msg_t       msg = {{0}};
+  uint32_t       cnt = 0;
+  md_err_t err = md_pg_catchup_take(&k->catchup, b, &k->ctx, mono_ns(k), TAKE_MAX, &cnt, &msg);
+  if (err == MD_ERR_END && k->mode == MODE_JOURNAL) k->mode = MODE_JOIN;
+  if (err == MD_ERR_END) try_join(k);
+  if (err == MD_ERR_FULL) k->is_closed = true;
+  if (err != MD_OK && err != MD_ERR_END && err != MD_ERR_FULL) {
+    go_down(k, msg.text[0] ? msg.text : md_err_text(err));
+    return 0;
+  }
+  return cnt;
 }
 
 static uint32_t
@@ -223,7 +223,7 @@ close_if_due(md_pg_sink_t *k) {
     k->is_closed = false; /* nothing fitted an empty batch: it is not the batch that is full */
     return;
   }
-  if (k->is_stopping || b->row_cnt >= k->row_limit ||
+  if (k->is_stopping || b->row_cnt >= k->ctx.row_limit ||
       mono_ns(k) - b->opened_mono_ns >= k->cfg.batch_ns)
     k->is_closed = true;
 }
@@ -235,7 +235,6 @@ intake(md_pg_sink_t *k) {
     cnt = k->mode == MODE_LIVE ? take_rings(k) : take_journal(k);
     md_count(k->env.metrics, MD_COUNTER_SINK_RECORDS, cnt);
   }
-  if (k->mode == MODE_JOIN) try_join(k);
   if (k->mode == MODE_JOURNAL) let_rings_go(k);
   md_gauge(k->env.metrics, MD_COUNTER_SINK_CATCHUP, k->mode != MODE_LIVE);
   close_if_due(k);
@@ -255,7 +254,8 @@ committed(md_pg_sink_t *k, md_pg_batch_t *b) {
   md_pg_link_works(&k->link);
   md_pg_batch_clear(b);
   k->ctx.refusal.is_set = false;
-  k->row_limit = k->row_limit > k->cfg.batch_rows / 2 ? k->cfg.batch_rows : 2 * k->row_limit;
+  k->ctx.row_limit =
+      k->ctx.row_limit > k->cfg.batch_rows / 2 ? k->cfg.batch_rows : 2 * k->ctx.row_limit;
   publish_stored(k);
 }
 
@@ -418,12 +418,12 @@ pg_open(const md_sink_env_t *env, void **state, md_msg_t *msg) {
   if (!k) return md_fail(msg, MD_ERR_NOMEM, "PostgreSQL: no memory for the sink");
   k->env                     = *env;
   k->cfg                     = *(const md_postgres_config_t *)env->cfg;
-  k->row_limit               = k->cfg.batch_rows;
   k->link.connect_timeout_ns = (int64_t)k->cfg.connect_timeout_ms * 1000000;
   k->ctx                     = (md_pg_context_t){.schema       = &k->schema,
                                                  .partitions   = &k->partitions,
                                                  .progress     = &k->progress,
-                                                 .record_types = k->cfg.record_types};
+                                                 .record_types = k->cfg.record_types,
+                                                 .row_limit    = k->cfg.batch_rows};
   md_assert(k->cfg.batch_rows > 0);
   const md_io_config_t io  = {.entry_cnt = IO_ENTRIES};
   md_err_t             err = md_pg_schema_init(&k->schema, k->cfg.schema, msg);
