@@ -10,6 +10,9 @@
 #include <unistd.h>
 
 #define NO_LIMIT UINT64_MAX
+/* How far a reader looks behind zeros, where a live journal ends: the cost of every look for more.
+ * What is lost further on is found by recovery and by verify. */
+#define LOOK_BYTES (256u << 10)
 
 struct md_journal_reader {
   char                dir[MD_JOURNAL_PATH_BYTES];
@@ -127,12 +130,13 @@ skip_damage(md_journal_reader_t *r, md_err_t why) {
   const uint64_t from  = r->off + MD_JOURNAL_PAGE_BYTES;
   uint64_t       proof = r->off;
   if (r->limit == NO_LIMIT) {
-    proof = md_journal_find_block(&r->buf, r->fd, r->segment, from, r->limit, r->off);
+    const uint64_t reach = why == MD_ERR_EMPTY ? from + LOOK_BYTES : NO_LIMIT;
+    proof = md_journal_find_block(&r->buf, r->fd, r->segment, from, reach, NO_LIMIT, r->off);
     if (proof == UINT64_MAX) return MD_ERR_END;
   }
   /* Between the first look and the proof a live writer may have finished the block. */
   if (md_journal_load(&r->buf, r->fd, r->segment, r->off, r->limit) == MD_OK) return MD_OK;
-  uint64_t next = md_journal_find_block(&r->buf, r->fd, r->segment, from, r->limit, 0);
+  uint64_t next = md_journal_find_block(&r->buf, r->fd, r->segment, from, r->limit, r->limit, 0);
   if (next == UINT64_MAX) {
     off_t end = lseek(r->fd, 0, SEEK_END);
     next      = end > 0 && (uint64_t)end < r->limit ? (uint64_t)end : r->limit;

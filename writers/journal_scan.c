@@ -99,13 +99,14 @@ find_claim(int fd, uint64_t segment, uint64_t off, uint64_t limit) {
 
 uint64_t
 md_journal_find_block(md_journal_buffer_t *buf, int fd, uint64_t segment, uint64_t off,
-                      uint64_t limit, uint64_t min_durable) {
-  off = find_claim(fd, segment, off, limit);
-  while (off < limit) {
+                      uint64_t reach, uint64_t limit, uint64_t min_durable) {
+  if (reach > limit) reach = limit;
+  off = find_claim(fd, segment, off, reach);
+  while (off < reach) {
     if (md_journal_load(buf, fd, segment, off, limit) == MD_OK &&
         (min_durable == 0 || md_journal_buffer_block(buf)->durable_off > min_durable))
       return off;
-    off = find_claim(fd, segment, off + MD_JOURNAL_PAGE_BYTES, limit);
+    off = find_claim(fd, segment, off + MD_JOURNAL_PAGE_BYTES, reach);
   }
   return UINT64_MAX;
 }
@@ -171,7 +172,7 @@ walk(md_journal_scan_t *s, int fd, uint64_t limit, bool limit_known) {
     const char *what = err == MD_ERR_CORRUPT ? "checksum" : "missing block";
     err              = MD_OK;
     uint64_t next = md_journal_find_block(&buf, fd, s->info.id, off + MD_JOURNAL_PAGE_BYTES, limit,
-                                          limit_known ? 0 : off);
+                                          limit, limit_known ? 0 : off);
     if (next == UINT64_MAX && !limit_known) break;
     take_damage(s, off, what);
     if (next == UINT64_MAX) {
@@ -179,7 +180,7 @@ walk(md_journal_scan_t *s, int fd, uint64_t limit, bool limit_known) {
       break;
     }
     /* With a proof from further behind, the nearest whole block is where to go on. */
-    off = md_journal_find_block(&buf, fd, s->info.id, off + MD_JOURNAL_PAGE_BYTES, limit, 0);
+    off = md_journal_find_block(&buf, fd, s->info.id, off + MD_JOURNAL_PAGE_BYTES, limit, limit, 0);
   }
   s->valid_end = off;
   md_journal_buffer_fini(&buf);

@@ -32,7 +32,7 @@ typedef struct help {
   md_clock_manual_t   time;
   md_clock_t          clock;
   md_journal_config_t cfg;
-  void               *state;
+  void               *state, *dead; /* dead: one that was killed; closed with the directory */
   uint64_t            seq[HELP_STREAM_CNT + 1]; /* last one written, by stream id */
   uint32_t            error_cnt, warn_cnt;
   char                last_text[700];
@@ -155,11 +155,12 @@ static inline void
 help_fini(help_t *h)
 {
   if (h->state) help_close(h);
+  help_remove_dir(h->dir);
+  md_sink_journal.close(h->dead);
   md_manifest_close(h->manifest);
   for (uint32_t r = 0; r < HELP_RING_CNT; r++)
     free(h->ring[r]);
   free(h->metrics);
-  help_remove_dir(h->dir);
 }
 
 /* ---- records ---- */
