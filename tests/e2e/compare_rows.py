@@ -24,8 +24,9 @@ def from_journal(path):
             t[2] += Decimal(body[b] or 0)
             t[3] = r["seq"] if t[3] is None else t[3]
             t[4] = r["seq"]
-            t[5] = r["exch_seq"] if t[5] is None else min(t[5], r["exch_seq"])
-            t[6] = r["exch_seq"] if t[6] is None else max(t[6], r["exch_seq"])
+            if r["exch_seq"]:  # 0: the exchange gives none, NULL in the table
+                t[5] = min(t[5] or r["exch_seq"], r["exch_seq"])
+                t[6] = max(t[6] or 0, r["exch_seq"])
     return {k: tuple(v) for k, v in totals.items()}
 
 
@@ -38,8 +39,8 @@ def from_database(conninfo):
                              capture_output=True, text=True).stdout
         for line in out.split():
             f = line.split(",")
-            totals[kind, int(f[0]), int(f[1]), int(f[2])] = (int(f[3]), Decimal(f[4]), Decimal(f[5]), int(f[6]), int(f[7]),
-                                                            int(f[8]), int(f[9]))
+            ids = [int(x) if x else None for x in f[6:10]]
+            totals[kind, int(f[0]), int(f[1]), int(f[2])] = (int(f[3]), Decimal(f[4]), Decimal(f[5]), *ids)
     return totals
 
 

@@ -15,6 +15,7 @@ chmod 755 "$WORK" "$SHM"
 cleanup() {
   [ -z "$ENGINE" ] || kill -9 "$ENGINE" 2>/dev/null || true
   [ -z "$CLUSTER" ] || "$HERE/pg_cluster.sh" stop "$CLUSTER" >/dev/null 2>&1 || true
+  [ -z "${TINY:-}" ] || umount "$TINY" 2>/dev/null || true # a test's own tmpfs
   rm -rf "$WORK" "$SHM"
 }
 trap cleanup EXIT
@@ -50,7 +51,8 @@ start() {
   wait_for "the engine to be ready" ready
 }
 
-ready() { "$MDENGINE" symbols -n "$NAME" -S "$SHM" >/dev/null 2>&1; }
+# The pid tells the engine from a killed one that left its segment.
+ready() { status_json | grep -q "\"pid\":$ENGINE,"; }
 
 # stop ends the engine in order and wants exit status 0.
 stop() {
