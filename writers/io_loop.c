@@ -75,7 +75,7 @@ start(md_io_t *io, struct io_uring_sqe *sqe, md_io_op_t *op) {
 
 md_err_t
 md_io_write(md_io_t *io, md_io_op_t *op, int fd, const void *data, uint32_t len, uint64_t off,
-            int buffer, bool link) {
+            int buffer) {
   struct io_uring_sqe *sqe = take_slot(io);
   if (!sqe) return MD_ERR_FULL;
   if (buffer >= 0 && (uint32_t)buffer < io->buffer_cnt) {
@@ -83,7 +83,7 @@ md_io_write(md_io_t *io, md_io_op_t *op, int fd, const void *data, uint32_t len,
   } else {
     io_uring_prep_write(sqe, fd, data, len, off);
   }
-  if (link) io_uring_sqe_set_flags(sqe, IOSQE_IO_LINK);
+  if (op->link) io_uring_sqe_set_flags(sqe, IOSQE_IO_LINK);
   start(io, sqe, op);
   return MD_OK;
 }

@@ -16,6 +16,7 @@ typedef struct md_io_op md_io_op_t;
 struct md_io_op {
   void (*done)(md_io_op_t *op, int32_t result);
   void *ctx;
+  bool  link;      /* of a write: the next operation starts only when this one succeeded in full */
   bool  in_flight; /* kept by the loop */
 };
 
@@ -30,10 +31,9 @@ MD_MUST_USE md_err_t md_io_open(const md_io_config_t *cfg, md_io_t **out, md_msg
 void                 md_io_close(md_io_t *io);
 
 /* md_io_write writes len bytes at off; buffer >= 0 names the registered buffer that holds data, -1 none.
- * A short write is reported as such. link: the next operation starts only when this one succeeded in
- * full. MD_ERR_FULL: too many in flight. */
+ * A short write is reported as such. MD_ERR_FULL: too many in flight. */
 MD_MUST_USE md_err_t md_io_write(md_io_t *io, md_io_op_t *op, int fd, const void *data, uint32_t len,
-                                 uint64_t off, int buffer, bool link);
+                                 uint64_t off, int buffer);
 MD_MUST_USE md_err_t md_io_sync(md_io_t *io, md_io_op_t *op, int fd); /* fdatasync */
 MD_MUST_USE md_err_t md_io_poll(md_io_t *io, md_io_op_t *op, int fd, short events); /* once */
 

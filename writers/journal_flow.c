@@ -174,8 +174,8 @@ md_journal_flow_close(md_journal_sink_t *s) {
   slot->op.done   = write_done;
   slot->op.ctx    = slot;
   int      buffer = i < MD_JOURNAL_LARGE_SLOT ? (int)i : -1;
-  md_err_t err    = md_io_write(s->io, &slot->op, s->file.fd, slot->data, block_bytes, place.offset,
-                                buffer, false);
+  md_err_t err =
+      md_io_write(s->io, &slot->op, s->file.fd, slot->data, block_bytes, place.offset, buffer);
   md_assert(err == MD_OK); /* the loop has an entry for each slot and the sync */
   s->file.end_off += block_bytes;
   take_point(s, &slot->point);
@@ -202,6 +202,17 @@ all_synced(const md_journal_sink_t *s) {
   return s->written.end_off == s->durable.end_off;
 }
 
+/* A ring that holds much for the sync to come would soon be full: then the interval is cut short.
+ */
+static bool
+rings_press(const md_journal_sink_t *s) {
+  for (uint32_t r = 0; r < s->env.ring_cnt; r++) {
+    uint64_t held_bytes = s->written.ring_read[r] - s->durable.ring_read[r];
+    if (held_bytes > s->env.rings[r]->capacity_bytes / 4) return true;
+  }
+  return false;
+}
+
 void
 md_journal_flow_turn(md_journal_sink_t *s, int64_t now_ns, bool flush) {
   if (s->failed || s->hold || s->file.fd < 0) return;
@@ -213,7 +224,8 @@ md_journal_flow_turn(md_journal_sink_t *s, int64_t now_ns, bool flush) {
   }
   if (s->failed || s->sync_op.in_flight || all_synced(s)) return;
   if (s->cfg.policy == MD_JOURNAL_NONE) return;
-  if (flush || batch || now_ns - s->sync_ns >= s->cfg.interval_ns) start_sync(s, now_ns);
+  bool due = now_ns - s->sync_ns >= s->cfg.interval_ns;
+  if (flush || batch || due || rings_press(s)) start_sync(s, now_ns);
 }
 
 bool

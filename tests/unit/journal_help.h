@@ -7,7 +7,6 @@
 #include "writers/journal.h"
 #include "writers/sink.h"
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,19 +37,12 @@ typedef struct help {
   char                last_text[700];
 } help_t;
 
-static inline int
-help_unlink(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-  (void)st;
-  (void)type;
-  (void)ftw;
-  return remove(path);
-}
-
 static inline void
 help_remove_dir(const char *dir)
 {
-  (void)nftw(dir, help_unlink, 16, FTW_DEPTH | FTW_PHYS);
+  char command[200];
+  (void)snprintf(command, sizeof command, "rm -rf -- '%s'", dir);
+  md_assert(system(command) == 0);
 }
 
 static inline void

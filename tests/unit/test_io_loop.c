@@ -49,8 +49,9 @@ Test(io_loop, write_and_sync_reach_the_file_and_report) {
   md_io_t   *io    = open_loop(8);
   int        fd    = temp_file();
   seen_t     wrote = {0}, synced = {0};
-  md_io_op_t write_op = {.done = note, .ctx = &wrote}, sync_op = {.done = note, .ctx = &synced};
-  cr_assert_eq(md_io_write(io, &write_op, fd, "hello", 5, 3, -1, true), MD_OK);
+  md_io_op_t write_op = {.done = note, .ctx = &wrote, .link = true},
+             sync_op  = {.done = note, .ctx = &synced};
+  cr_assert_eq(md_io_write(io, &write_op, fd, "hello", 5, 3, -1), MD_OK);
   cr_assert_eq(md_io_sync(io, &sync_op, fd), MD_OK);
   cr_assert(write_op.in_flight);
   turn_until(io, &synced, 1);
@@ -75,7 +76,7 @@ Test(io_loop, registered_buffers_write_what_they_hold) {
   int        fd   = temp_file();
   seen_t     seen = {0};
   md_io_op_t op   = {.done = note, .ctx = &seen};
-  cr_assert_eq(md_io_write(io, &op, fd, buffer, (uint32_t)bytes, 0, 0, false), MD_OK);
+  cr_assert_eq(md_io_write(io, &op, fd, buffer, (uint32_t)bytes, 0, 0), MD_OK);
   turn_until(io, &seen, 1);
   cr_assert_eq(seen.result, (int32_t)bytes);
   char back;
@@ -89,9 +90,10 @@ Test(io_loop, registered_buffers_write_what_they_hold) {
 Test(io_loop, failure_comes_as_negative_errno_and_breaks_the_link) {
   md_io_t   *io    = open_loop(4);
   seen_t     wrote = {0}, synced = {0};
-  md_io_op_t write_op = {.done = note, .ctx = &wrote}, sync_op = {.done = note, .ctx = &synced};
-  int        fd = open("/dev/full", O_WRONLY);
-  cr_assert_eq(md_io_write(io, &write_op, fd, "x", 1, 0, -1, true), MD_OK);
+  md_io_op_t write_op = {.done = note, .ctx = &wrote, .link = true},
+             sync_op  = {.done = note, .ctx = &synced};
+  int fd              = open("/dev/full", O_WRONLY);
+  cr_assert_eq(md_io_write(io, &write_op, fd, "x", 1, 0, -1), MD_OK);
   cr_assert_eq(md_io_sync(io, &sync_op, fd), MD_OK);
   turn_until(io, &synced, 1);
   cr_assert_eq(wrote.result, -ENOSPC);
@@ -155,7 +157,7 @@ Test(io_loop, an_idle_turn_ends_by_its_timeout) {
   seen_t     seen = {0};
   md_io_op_t op   = {.done = chain, .ctx = &seen};
   int        fd   = temp_file();
-  cr_assert_eq(md_io_write(io, &op, fd, "a", 1, 0, -1, false), MD_OK);
+  cr_assert_eq(md_io_write(io, &op, fd, "a", 1, 0, -1), MD_OK);
   turn_until(io, &seen, 1);
   md_io_close(io);
   (void)close(fd);
