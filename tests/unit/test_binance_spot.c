@@ -1,4 +1,4 @@
-#include "feed_fixture.h"
+#include "tests/unit/feed_fixture.h"
 
 #define S "BTCUSDT"
 

@@ -1,5 +1,5 @@
-#include "feed_fixture.h"
-#include "segment_fixture.h"
+#include "tests/unit/feed_fixture.h"
+#include "tests/unit/segment_fixture.h"
 
 #define A "BTCUSDT"
 #define B "ETHUSDT"
@@ -129,6 +129,15 @@ Test(feed, a_lost_connection_makes_its_books_stale_and_only_its) {
   snapshot(&x, A, 5, 105, "[\"10\",\"1\"]", "[\"11\",\"1\"]");
   cr_assert_eq(book_of(&x, A)->state, MD_BOOK_VALID);
   cr_assert_eq(book_of(&x, A)->gen, 2);
+}
+
+Test(feed, a_snapshot_that_waits_is_forgotten_with_its_connection) {
+  snapshot(&x, A, 5, 100, "[\"10\",\"1\"]", "[\"11\",\"1\"]");
+  disconnect(&x);
+  cr_assert_eq(book_of(&x, A)->state, MD_BOOK_STALE);
+  depth(&x, A, 101, 101, "", "");
+  cr_assert_eq(book_of(&x, A)->state, MD_BOOK_SYNCING);
+  cr_assert_eq(x.request_cnt, 1);
 }
 
 Test(feed, a_connection_that_comes_again_without_a_close_was_lost) {
