@@ -1,4 +1,5 @@
 #include "writers/pg_catchup.h"
+#include "writers/pg_ring.h"
 
 #include <string.h>
 
@@ -83,8 +84,7 @@ durable_seq(const md_pg_catchup_t *c, const md_record_t *rec) {
   if (rec->epoch < c->epoch) return UINT64_MAX;
   md_stream_row_t *s = stream_row(c, rec->stream);
   if (!s) return 0;
-  return md_load_acquire(
-      &s->durable_seq); /* A1: stored only once durable; pairs with R1 (status.h) */
+  return md_pg_durable_seq(s);
 }
 
 /* The journal was told of the loss (LOSS record) or has a damaged block where the range was. */

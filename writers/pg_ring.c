@@ -88,8 +88,9 @@ progress_row(const md_pg_ring_t *r, const md_pg_context_t *ctx, uint32_t epoch) 
 md_err_t
 md_pg_ring_take(md_pg_ring_t *r, md_pg_batch_t *b, const md_pg_context_t *ctx, uint32_t epoch,
                 int64_t mono_ns, uint32_t max, uint32_t *cnt) {
-  uint64_t durable = md_load_acquire(
-      &r->row->durable_seq); /* A1: stored only once durable; pairs with R1 (status.h) */
+  uint64_t durable = md_pg_durable_seq(r->row);
+  uint64_t published =
+      md_load_relaxed(&r->row->published_seq); /* only compared; looked at before the ring */
   uint32_t row = progress_row(r, ctx, epoch);
   md_err_t err = MD_OK;
   *cnt         = 0;
@@ -107,11 +108,19 @@ md_pg_ring_take(md_pg_ring_t *r, md_pg_batch_t *b, const md_pg_context_t *ctx, u
     drop(r);
   }
   if (*cnt > 0) release(r);
+  /* A loss is declared in front of the next group that fits. When none comes, an empty ring is all
+   * that there is to see of it. */
+  uint64_t next = ctx->progress->row[row].next;
+  if (err == MD_OK && *cnt < max && !r->held && published >= next && durable >= next)
+    return MD_ERR_SEQUENCE;
   return err;
 }
 
 bool
-md_pg_ring_is_empty(const md_pg_ring_t *r) {
+md_pg_ring_is_empty(const md_pg_ring_t *r, uint64_t next) {
   md_ring_stat_t stat;
+  uint64_t       durable = md_pg_durable_seq(r->row);
+  if (durable >= next && md_load_relaxed(&r->row->published_seq) >= next)
+    return false; /* as above */
   return !r->held && md_ring_stat(r->consumer.ring, &stat) == MD_OK && stat.used_bytes == 0;
 }

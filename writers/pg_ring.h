@@ -20,6 +20,13 @@ typedef struct md_pg_ring {
   uint64_t           seen_seq;           /* highest that was taken or let go */
 } md_pg_ring_t;
 
+/* md_pg_durable_seq: up to here the journal has the stream for good. Its writer is the journal
+ * sink: R1: store-release of durable_seq after the sync; pairs with A1. */
+static inline uint64_t
+md_pg_durable_seq(const md_stream_row_t *row) {
+  return md_load_acquire(&row->durable_seq); /* A1: stored only once durable; pairs with R1 */
+}
+
 void md_pg_ring_init(md_pg_ring_t *r, md_ring_t *ring, md_stream_row_t *row);
 
 /* md_pg_ring_let_go releases up to max records; returns how many. */
@@ -34,7 +41,8 @@ bool md_pg_ring_joins(md_pg_ring_t *r, uint64_t next);
 MD_MUST_USE md_err_t md_pg_ring_take(md_pg_ring_t *r, md_pg_batch_t *b, const md_pg_context_t *ctx,
                                      uint32_t epoch, int64_t mono_ns, uint32_t max, uint32_t *cnt);
 
-/* md_pg_ring_is_empty: everything published was handled. */
-bool md_pg_ring_is_empty(const md_pg_ring_t *r);
+/* md_pg_ring_is_empty: everything published was handled, and nothing durable from seq next on was
+ * lost on the way into the ring. */
+bool md_pg_ring_is_empty(const md_pg_ring_t *r, uint64_t next);
 
 #endif

@@ -7,7 +7,7 @@
 #ifndef TESTS_POSTGRES_FIXTURE_H
 #define TESTS_POSTGRES_FIXTURE_H
 
-#include "segment_fixture.h"
+#include "tests/unit/segment_fixture.h"
 #include "writers/journal.h"
 #include "writers/postgres.h"
 #include "writers/sink.h"

@@ -69,7 +69,7 @@ read_numeric(const uint8_t *p, bool *negative, char *digits) {
   char *end = digits;
   for (unsigned i = 0; i < cnt; i++) {
     cr_assert_lt(get16(p + 8 + 2 * i), 10000);
-    end += sprintf(end, "%04u", get16(p + 8 + 2 * i));
+    end += snprintf(end, 5, "%04u", get16(p + 8 + 2 * i));
   }
   *end = 0;
   while (digits[0] == '0')

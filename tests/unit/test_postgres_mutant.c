@@ -3,7 +3,7 @@
 #define MD_BREAK_PG_PROGRESS 1
 #include "writers/pg_send.c" // NOLINT: the broken variant takes the place of the library's file
 
-#include "postgres_fixture.h"
+#include "tests/unit/postgres_fixture.h"
 
 Test(postgres_mutant, rows_without_their_progress_are_found, .timeout = 110) {
   if (!world_begin(20260101)) cr_skip_test("PostgreSQL's server programs are not installed");

@@ -1,6 +1,6 @@
 /* The PostgreSQL sink against a real server: rows are exactly those of the journal, whatever is
  * cut. */
-#include "postgres_fixture.h"
+#include "tests/unit/postgres_fixture.h"
 #include "writers/postgres.h"
 
 #define BEGIN(seed)                                                                                \
@@ -121,6 +121,23 @@ Test(postgres_sink, a_row_that_the_server_refuses_is_put_aside) {
            (unsigned long long)rec.header.seq);
   cr_assert_str_eq(sql("SELECT string_agg(seq::text, ',' ORDER BY seq) FROM md.rejects"), want);
   cr_assert_str_eq(sql("SELECT min(length(record)) > 64 FROM md.rejects"), "t");
+  world_end();
+}
+
+Test(postgres_sink, a_loss_that_no_later_record_declares_is_found) {
+  BEGIN(10);
+  cluster("start", "");
+  start();
+  produce(300);
+  drain(0);
+  drain(1);
+  for (unsigned i = 0; i < 12;
+       i++) { /* the sink has no turn: its rings overflow, the journal's do not */
+    produce(400);
+    drain(0);
+  }
+  drain(1);
+  expect_equal();
   world_end();
 }
 

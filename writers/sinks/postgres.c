@@ -159,13 +159,18 @@ come_up(md_pg_sink_t *k) {
 
 /* ---- intake ---- */
 
+/* The seq that ring i must go on with. */
+static uint64_t
+next_seq(md_pg_sink_t *k, uint32_t i) {
+  uint32_t row = md_pg_progress_find(&k->progress, k->ring[i].row->stream, k->cfg.epoch);
+  return row == UINT32_MAX ? 1 : k->progress.row[row].next;
+}
+
 /* Once every ring goes on where the journal has brought its stream to, the rings are read. */
 static void
 try_join(md_pg_sink_t *k) {
   for (uint32_t i = 0; i < k->ring_cnt; i++) {
-    uint32_t row  = md_pg_progress_find(&k->progress, k->ring[i].row->stream, k->cfg.epoch);
-    uint64_t next = row == UINT32_MAX ? 1 : k->progress.row[row].next;
-    if (!md_pg_ring_joins(&k->ring[i], next)) return;
+    if (!md_pg_ring_joins(&k->ring[i], next_seq(k, i))) return;
   }
   md_pg_catchup_stop(&k->catchup);
   k->mode = MODE_LIVE;
@@ -217,13 +222,13 @@ let_rings_go(md_pg_sink_t *k) {
 }
 
 static void
-close_if_due(md_pg_sink_t *k) {
+close_if_due(md_pg_sink_t *k, uint32_t cnt) {
   const md_pg_batch_t *b = &k->batch[k->filling];
   if (b->record_cnt == 0) {
     k->is_closed = false; /* nothing fitted an empty batch: it is not the batch that is full */
     return;
   }
-  if (k->is_stopping || b->row_cnt >= k->ctx.row_limit ||
+  if ((k->is_stopping && cnt == 0) || b->row_cnt >= k->ctx.row_limit ||
       mono_ns(k) - b->opened_mono_ns >= k->cfg.batch_ns)
     k->is_closed = true;
 }
@@ -237,7 +242,7 @@ intake(md_pg_sink_t *k) {
   }
   if (k->mode == MODE_JOURNAL) let_rings_go(k);
   md_gauge(k->env.metrics, MD_COUNTER_SINK_CATCHUP, k->mode != MODE_LIVE);
-  close_if_due(k);
+  close_if_due(k, cnt);
   return cnt;
 }
 
@@ -344,7 +349,7 @@ pg_drained(void *state, bool stopping) {
   if (k->mode != MODE_LIVE || k->send.phase != MD_PG_SEND_IDLE || k->is_marking) return false;
   if (k->batch[0].record_cnt > 0 || k->batch[1].record_cnt > 0) return false;
   for (uint32_t i = 0; i < k->ring_cnt; i++)
-    if (!md_pg_ring_is_empty(&k->ring[i])) return false;
+    if (!md_pg_ring_is_empty(&k->ring[i], next_seq(k, i))) return false;
   return true;
 }
 
