@@ -1,6 +1,7 @@
 #include "tests/unit/journal_help.h"
 #include "writers/journal_file.h"
 #include "writers/journal_scan.h"
+#include "writers/journal_sink.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
@@ -358,6 +359,45 @@ Test(journal, seek_finds_the_block_of_a_sequence_across_segments_and_epochs) {
 }
 
 /* ---- failures of the device ---- */
+
+/* Puts another device under the open segment: /dev/full fails each write, /dev/null each sync. */
+static void
+break_device(const help_t *h, const char *device) {
+  md_journal_sink_t *s  = h->state;
+  int                fd = open(device, O_RDWR);
+  cr_assert_geq(fd, 0);
+  cr_assert_eq(dup2(fd, s->file.fd), s->file.fd);
+  (void)close(fd);
+  s->file.allocated_bytes = UINT64_MAX;
+}
+
+Test(journal, a_failed_write_or_sync_moves_to_a_new_segment_and_loses_nothing) {
+  static const char *const devices[] = {"/dev/full", "/dev/null"};
+  for (uint32_t i = 0; i < MD_CNT(devices); i++) {
+    help_t h;
+    start(&h, i ? MD_JOURNAL_INTERVAL : MD_JOURNAL_BATCH);
+    for (int round = 0; round < 5; round++) {
+      help_trades(&h, 0, 100);
+      help_trades(&h, 1, 10);
+      cr_assert(help_drain(&h, false));
+      break_device(&h, devices[i]);
+      help_trades(&h, 0, 300);
+      help_turn(&h);
+      help_trades(&h, 1, 30);
+      cr_assert(help_drain(&h, false), "%s: %s", devices[i], h.last_text);
+    }
+    cr_assert_eq(h.error_cnt, 5);
+    cr_assert_eq(counter(&h, MD_COUNTER_JOURNAL_SEGMENTS), 6);
+    cr_assert_eq(counter(&h, MD_COUNTER_SINK_RECORDS), 5 * 440);
+    cr_assert_eq(md_load_relaxed(&h.stream[0].durable_seq), 2000);
+    cr_assert(help_drain(&h, true));
+    help_close(&h);
+    help_tally_t t = help_read(h.dir);
+    cr_assert_eq(t.record_cnt, 5 * 440);
+    cr_assert_eq(t.hole_cnt + t.repeat_cnt + t.damage.block_cnt, 0, "%s", t.damage.first);
+    help_fini(&h);
+  }
+}
 
 Test(journal, a_file_size_limit_gives_the_segment_up_and_loses_nothing) {
   (void)signal(SIGXFSZ, SIG_IGN);
