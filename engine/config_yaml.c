@@ -71,7 +71,8 @@ typedef struct guess {
 
 static void
 consider(guess_t *g, const char *wrong, const char *word) {
-  unsigned d = edit_distance(wrong, word);
+  bool     is_begin = strlen(wrong) >= 3 && strncmp(word, wrong, strlen(wrong)) == 0;
+  unsigned d        = is_begin ? 1 : edit_distance(wrong, word);
   if (d < g->distance) {
     g->distance = d;
     g->word     = word;
@@ -82,7 +83,7 @@ static void
 say_unknown(walker_t *w, struct fy_node *node, const char *path, const char *what,
             const char *wrong, const guess_t *g) {
   char text[256];
-  if (g->word && g->distance <= 3)
+  if (g->word && g->distance <= 3 && 2 * g->distance <= strlen(wrong))
     (void)snprintf(text, sizeof text, "unknown %s '%.60s'; did you mean %s?", what, wrong, g->word);
   else
     (void)snprintf(text, sizeof text,
@@ -256,8 +257,26 @@ say_syntax(walker_t *w, struct fy_diag *diag) {
                      error ? (uint32_t)error->column : 0, "(syntax)", said);
 }
 
+/* True when a file holds nothing but comments, which libfyaml calls a failure without a place. */
+static bool
+is_blank(const char *file) {
+  char  line[512];
+  bool  blank = true;
+  FILE *in    = fopen(file, "r");
+  while (in && blank && fgets(line, sizeof line, in)) {
+    const char *p = line + strspn(line, " \t\r\n");
+    blank         = *p == 0 || *p == '#';
+  }
+  if (in) (void)fclose(in);
+  return blank;
+}
+
 static struct fy_document *
 build(walker_t *w, const char *file) {
+  if (is_blank(file)) {
+    say_at(w, NULL, "(root)", "the file holds no keys; begin with `feeds:`");
+    return NULL;
+  }
   struct fy_diag *diag = fy_diag_create(NULL);
   if (!diag) return NULL;
   fy_diag_set_collect_errors(diag, true);

@@ -182,12 +182,21 @@ make_valid(fixture_t *x, const char *s, unsigned id) {
 
 /* ---- what came of it ---- */
 
+/* NULL when there is no such instrument. */
 static inline const md_feed_instrument_t *
-book_of(fixture_t *x, const char *s) {
+find_book(fixture_t *x, const char *s) {
   for (uint32_t n = 0; n < md_feed_instrument_cnt(x->feed); n++)
     if (strcmp(md_feed_instrument_at(x->feed, n)->symbol, s) == 0)
       return md_feed_instrument_at(x->feed, n);
   return NULL;
+}
+
+static inline const md_feed_instrument_t *
+book_of(fixture_t *x, const char *s) {
+  const md_feed_instrument_t *i = find_book(x, s);
+  cr_assert_not_null(i, "no instrument %s", s);
+  if (!i) abort(); /* not reached: the compiler does not know that criterion ends the test */
+  return i;
 }
 
 static inline uint64_t

@@ -250,8 +250,8 @@ Test(binance_spot, bad_json_is_counted_and_the_next_message_is_fine) {
 Test(binance_spot, duplicate_keys_take_the_last_value) {
   text(&x, "{\"e\":\"trade\",\"E\":1700000000002,\"s\":\"ETHUSDT\",\"s\":\"BTCUSDT\",\"t\":5,"
            "\"p\":\"1\",\"p\":\"2\",\"q\":\"2\",\"T\":1700000000001,\"m\":false}");
-  cr_assert_not_null(book_of(&x, S));
-  cr_assert_null(book_of(&x, "ETHUSDT"));
+  cr_assert_not_null(find_book(&x, S));
+  cr_assert_null(find_book(&x, "ETHUSDT"));
   cr_assert_eq(((const md_trade_t *)body_of(last_of(&x, MD_RECORD_TRADE)))->px, 2);
 }
 

@@ -67,7 +67,7 @@ static const broken_t broken[] = {
     {GOOD "engine:\n  nmae: x\n", 5, 3, "engine.nmae", "unknown key", "did you mean name"},
     {GOOD "journal:\n  polcy: batch\n", 5, 3, "journal.polcy", "unknown key",
      "did you mean policy"},
-    {GOOD "postgres:\n  conn: x\n", 5, 3, "postgres.conn", "unknown key", "check --keys"},
+    {GOOD "postgres:\n  conn: x\n", 5, 3, "postgres.conn", "unknown key", "did you mean conninfo"},
     /* wrong types */
     {GOOD "    raw: yes\n", 4, 10, "feeds.binance_spot.raw", "neither true nor false", "write one"},
     {GOOD "    core: first\n", 4, 11, "feeds.binance_spot.core", "not a whole number", "write one"},
@@ -105,7 +105,7 @@ static const broken_t broken[] = {
     {GOOD "journal:\n  interval: 1ns\n", 5, 13, "journal.interval", "out of range",
      "between 1ms and 10s"},
     {GOOD "    tape: 99999999999GiB\n", 4, 11, "feeds.binance_spot.tape", "out of range", "4GiB"},
-    {GOOD "engine:\n  name: \"\"\n", 5, 9, "engine.name", "must not be empty", "mdengine"},
+    {GOOD "engine:\n  name: \"\"\n", 5, 10, "engine.name", "must not be empty", "mdengine"},
     {GOOD "engine:\n  name: abcdefghijklmnopqrstuvwxyz\n", 5, 9, "engine.name", "bytes long",
      "at most 24"},
     /* twice, and broken YAML */
