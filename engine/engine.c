@@ -32,25 +32,6 @@ feed_ended(void *ctx, uint16_t feed, md_err_t err, const md_msg_t *msg) {
   (void)md_fetch_add_relaxed(&e->feed_ended_cnt, 1);
 }
 
-/* Rings that belong to another journal hold records which only a start with that journal can save.
- */
-static md_err_t
-check_old_rings(md_engine_t *e, md_rings_header_t *old, uint64_t bytes, md_msg_t *msg) {
-  if (memcmp(old->journal_uuid, md_manifest_uuid(e->manifest), 16) == 0) return MD_OK;
-  for (uint32_t i = 0; i < old->ring_cnt && i < MD_RING_CNT_MAX; i++) {
-    md_ring_stat_t stat;
-    md_ring_t     *ring = md_rings_ring(old, bytes, i);
-    if (ring && ring->sink == MD_SINK_JOURNAL && md_ring_stat(ring, &stat) == MD_OK &&
-        stat.used_bytes > 0)
-      return md_fail(
-          msg, MD_ERR_EXISTS,
-          "%s/mdengine.%s.rings holds records of a killed engine for another journal; start once "
-          "with that journal.dir, or remove the file to give them up",
-          e->cfg->engine.shm_dir, e->cfg->engine.name);
-  }
-  return MD_OK;
-}
-
 static md_err_t
 recover(md_engine_t *e, md_msg_t *msg) {
   md_rings_header_t *old   = NULL;
@@ -60,8 +41,7 @@ recover(md_engine_t *e, md_msg_t *msg) {
   if (err && err != MD_ERR_ABSENT)
     md_log(e->log, MD_LOG_WARN, "engine", "the old rings cannot be read: %s", msg->text);
   if (err) old = NULL;
-  err = old ? check_old_rings(e, old, bytes, msg) : MD_OK;
-  if (!err) err = md_journal_recover(&e->journal_cfg, old, bytes, e->clock, &found, msg);
+  err = md_journal_recover(&e->journal_cfg, old, bytes, e->clock, &found, msg);
   if (!err && (found.torn_bytes || found.damaged_blocks || found.drained_records))
     md_log(e->log, MD_LOG_WARN, "journal",
            "recovered: %llu records from the rings of the killed engine, %llu bytes of a torn tail "

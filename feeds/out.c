@@ -60,15 +60,23 @@ behind(md_record_t *rec) {
   return (void *)((uint8_t *)rec + rec->len);
 }
 
-/* Writes one group to every ring that wants it, the journal's first. */
+/* Writes one group to every ring that wants it, the journal's first. What the journal's ring has no
+ * room for goes to no other sink either: the database must never hold what the journal lacks. */
 static void
 write_group(md_out_t *o, const md_record_t *first, uint32_t cnt, uint64_t bytes) {
+  bool journal_lost = false;
   for (uint32_t r = 0; r < o->ring_cnt; r++) {
     md_out_ring_t *ring = &o->ring[r];
     if (first->type == MD_RECORD_RAW && !ring->wants_raw) continue;
     if (first->type == MD_RECORD_CHECKPOINT && !ring->wants_checkpoint) continue;
+    if (MD_UNLIKELY(journal_lost)) { /* counted once, in the ring that lost it */
+      md_ring_drop_group(&ring->producer, first, cnt);
+      continue;
+    }
     md_err_t err = md_ring_write_group(&ring->producer, first, cnt, bytes);
-    if (MD_UNLIKELY(err)) md_count(o->metrics, MD_COUNTER_RING_LOST, cnt);
+    if (MD_LIKELY(!err)) continue;
+    md_count(o->metrics, MD_COUNTER_RING_LOST, cnt);
+    journal_lost = r == 0;
   }
 }
 

@@ -4,10 +4,10 @@
 
 #include "shm/mutant.h"
 
-#define RING_LOSS_BYTES ((uint32_t)(sizeof(md_record_t) + sizeof(md_loss_t)))
+#define RING_LOSS_BYTES ((uint32_t)sizeof(md_ring_loss_record_t))
 
-_Static_assert(sizeof(((md_ring_producer_t *)0)->loss) / sizeof(md_ring_loss_t) == 2,
-               "room for LOSS is reserved for two streams");
+_Static_assert(sizeof(md_ring_loss_record_t) == sizeof(md_record_t) + sizeof(md_loss_t),
+               "LOSS is a header and its body");
 
 /* A pad is only its first word: what is left at the end may be as short as 8 bytes. */
 typedef struct ring_pad {
@@ -76,6 +76,11 @@ ring_account(const md_ring_producer_t *p) {
   md_store_release(&ring->published_cnt, p->published_cnt); /* R3: after odd mark; pairs with A3 */
   md_store_release(&ring->lost_cnt, p->lost_cnt);           /* R3: after odd mark; pairs with A3 */
   md_store_relaxed(&ring->loss_record_cnt, p->loss_record_cnt); /* a plain counter */
+  for (uint32_t i = 0; i < MD_RING_STREAM_CNT; i++) { /* read when this side has stopped: relaxed */
+    md_store_relaxed(&ring->pending[i].stream, p->loss[i].stream);
+    md_store_relaxed(&ring->pending[i].seq_first, p->loss[i].seq_first);
+    md_store_relaxed(&ring->pending[i].seq_last, p->loss[i].seq_last);
+  }
   md_store_release(&ring->account_version, version + 1); /* R4: account whole; pairs with A4 */
 }
 
@@ -200,35 +205,54 @@ ring_drop(md_ring_producer_t *p, const md_record_t *first, uint32_t cnt) {
   return MD_ERR_FULL;
 }
 
+void
+md_ring_drop_group(md_ring_producer_t *p, const md_record_t *first, uint32_t cnt) {
+  (void)ring_drop(p, first, cnt);
+}
+
+void
+md_ring_loss_record(const md_ring_loss_t *loss, uint32_t epoch, int64_t ts_recv_ns,
+                    int64_t ts_pub_ns, md_reason_t reason, md_ring_loss_record_t *out) {
+  memset(out, 0, sizeof *out);
+  out->head.len        = RING_LOSS_BYTES;
+  out->head.type       = MD_RECORD_LOSS;
+  out->head.leg        = MD_LEG_NONE;
+  out->head.flags      = MD_FLAG_LAST;
+  out->head.stream     = loss->stream;
+  out->head.epoch      = epoch;
+  out->head.ts_exch_ns = MD_NULL_I64;
+  out->head.ts_recv_ns = ts_recv_ns;
+  out->head.ts_pub_ns  = ts_pub_ns;
+  out->body.seq_first  = loss->seq_first;
+  out->body.seq_last   = loss->seq_last;
+  out->body.record_cnt = loss->record_cnt;
+  out->body.reason     = (uint8_t)reason;
+}
+
+void
+md_ring_pending_loss(const md_ring_t *ring, uint32_t i, md_ring_loss_t *out) {
+  md_assert(i < MD_RING_STREAM_CNT);
+  memset(out, 0, sizeof *out);
+  out->stream = (uint16_t)md_load_relaxed(&ring->pending[i].stream); /* the producer has stopped */
+  out->seq_first = md_load_relaxed(&ring->pending[i].seq_first);
+  out->seq_last  = md_load_relaxed(&ring->pending[i].seq_last);
+  if (out->seq_last != 0 && out->seq_first <= out->seq_last)
+    out->record_cnt = out->seq_last - out->seq_first + 1;
+}
+
 /* ring_declare puts one LOSS record for each stream that lost something; next lends its time. */
 MD_COLD static void
 ring_declare(md_ring_producer_t *p, const md_record_t *next) {
-  struct {
-    md_record_t head;
-    md_loss_t   body;
-  } out;
+  md_ring_loss_record_t out;
 
-  _Static_assert(sizeof out == RING_LOSS_BYTES, "LOSS is a header and its body");
   for (size_t i = 0; i < MD_CNT(p->loss); i++) {
     md_ring_loss_t *loss = &p->loss[i];
     if (loss->record_cnt == 0) continue;
-    memset(&out, 0, sizeof out);
-    out.head.len        = RING_LOSS_BYTES;
-    out.head.type       = MD_RECORD_LOSS;
-    out.head.leg        = MD_LEG_NONE;
-    out.head.flags      = MD_FLAG_LAST;
-    out.head.stream     = loss->stream;
-    out.head.epoch      = p->ring->epoch;
-    out.head.ts_exch_ns = MD_NULL_I64;
-    out.head.ts_recv_ns = next->ts_recv_ns;
-    out.head.ts_pub_ns  = next->ts_pub_ns;
-    out.body.seq_first  = loss->seq_first;
-    out.body.seq_last   = loss->seq_last;
-    out.body.record_cnt = loss->record_cnt;
+    md_ring_loss_record(loss, p->ring->epoch, next->ts_recv_ns, next->ts_pub_ns,
+                        MD_REASON_RING_FULL, &out);
 #if MD_MUTANT == 6
     out.body.record_cnt--;
 #endif
-    out.body.reason = MD_REASON_RING_FULL;
     ring_put(p, &out, RING_LOSS_BYTES);
     p->loss_record_cnt++;
     memset(loss, 0, sizeof *loss);

@@ -26,6 +26,8 @@
 
 #define MD_RING_MAGIC 0x31474e4952444d00ull /* "\0MDRING1" */
 
+#define MD_RING_STREAM_CNT 2u /* streams of one feed: normalised and raw */
+
 /* Shared layout. Producer, accounting and consumer stand on blocks of their own. */
 typedef struct md_ring {
   uint64_t magic;
@@ -43,6 +45,11 @@ typedef struct md_ring {
   md_atomic_u64 published_cnt; /* records written; LOSS, CHECKPOINT and pad not counted */
   md_atomic_u64 lost_cnt;      /* records dropped because it was full */
   md_atomic_u64 loss_record_cnt;
+  /* Lost and not yet declared by a LOSS in the ring: kept here, so that the consumer at a stop, or
+   * recovery after a kill, declares what no later group did. last 0: nothing. */
+  struct {
+    md_atomic_u64 stream, seq_first, seq_last;
+  } pending[MD_RING_STREAM_CNT];
 
   _Alignas(MD_CACHE_BLOCK) md_atomic_u64 tail;
   md_atomic_u64 consumed_cnt; /* records released; LOSS, CHECKPOINT and pad not counted */
@@ -71,7 +78,7 @@ typedef struct md_ring_producer {
   uint64_t       write;      /* next byte to fill */
   uint64_t       tail_cache; /* last tail seen: the consumer's line is read only when it seems full */
   uint64_t       offered_cnt, published_cnt, lost_cnt, loss_record_cnt;
-  md_ring_loss_t loss[2]; /* a feed has two streams, normalised and raw */
+  md_ring_loss_t loss[MD_RING_STREAM_CNT];
 } md_ring_producer_t;
 
 /* Private to the consuming thread. */
@@ -108,6 +115,10 @@ void md_ring_producer_init(md_ring_producer_t *p, md_ring_t *ring);
 md_err_t md_ring_write_group(md_ring_producer_t *p, const md_record_t *first, uint32_t cnt,
                              uint64_t bytes);
 
+/* md_ring_drop_group does not write the group though it may fit: counted and declared as if the ring had been
+ * full. For a sink that must not have what the journal lost. */
+void md_ring_drop_group(md_ring_producer_t *p, const md_record_t *first, uint32_t cnt);
+
 /* md_ring_publish makes everything written visible to the consumer. Cheap when nothing is pending. */
 void md_ring_publish(md_ring_producer_t *p);
 
@@ -138,5 +149,21 @@ typedef struct md_ring_stat {
 
 /* md_ring_stat reads one consistent account (offered = published + lost) or MD_ERR_BUSY. */
 MD_MUST_USE md_err_t md_ring_stat(const md_ring_t *ring, md_ring_stat_t *out);
+
+/* ---- losses that no record in the ring declares yet ---- */
+
+/* A LOSS as it stands in a ring or in the journal. */
+typedef struct md_ring_loss_record {
+  md_record_t head;
+  md_loss_t   body;
+} md_ring_loss_record_t;
+
+/* md_ring_pending_loss copies pending loss i (< MD_RING_STREAM_CNT); record_cnt 0 when there is none. The
+ * consumer may ask once the producer has stopped or died; while it writes, the answer may be a mix. */
+void md_ring_pending_loss(const md_ring_t *ring, uint32_t i, md_ring_loss_t *out);
+
+/* md_ring_loss_record makes the LOSS record of a range, with the times of the record next to it. */
+void md_ring_loss_record(const md_ring_loss_t *loss, uint32_t epoch, int64_t ts_recv_ns,
+                         int64_t ts_pub_ns, md_reason_t reason, md_ring_loss_record_t *out);
 
 #endif

@@ -133,41 +133,47 @@ note_definition(recover_t *r, const md_record_t *rec, md_msg_t *msg) {
 
 /* ---- the rings ---- */
 
+/* Appends a LOSS for the stretch behind the stream's last seq up to seq_last. */
+static void
+declare_loss(recover_t *r, uint32_t idx, const md_ring_loss_t *loss, const md_record_t *next,
+             md_reason_t reason) {
+  md_ring_loss_record_t out;
+  int64_t               recv_ns = next ? next->ts_recv_ns : md_clock_real_ns(r->clock);
+  int64_t               pub_ns  = next ? next->ts_pub_ns : recv_ns;
+  md_ring_loss_record(loss, r->epoch, recv_ns, pub_ns, reason, &out);
+  md_journal_range_t range = md_journal_range_of(&out.head);
+  (void)md_journal_streams_settle(&r->streams, idx, range);
+  md_journal_builder_add(&r->builder, idx, &out.head, range);
+}
+
 /* A stretch that neither the journal nor the ring has: it cannot be by protocol, so if it is, it is
  * said. */
 static void
 declare_hole(recover_t *r, uint32_t idx, const md_record_t *rec, uint64_t seq_last) {
-  struct {
-    md_record_t head;
-    md_loss_t   body;
-  } loss;
-  memset(&loss, 0, sizeof loss);
-  loss.head.len        = sizeof loss;
-  loss.head.type       = MD_RECORD_LOSS;
-  loss.head.leg        = MD_LEG_NONE;
-  loss.head.flags      = MD_FLAG_LAST;
-  loss.head.stream     = rec->stream;
-  loss.head.epoch      = r->epoch;
-  loss.head.ts_exch_ns = MD_NULL_I64;
-  loss.head.ts_recv_ns = rec->ts_recv_ns;
-  loss.head.ts_pub_ns  = rec->ts_pub_ns;
-  loss.body.seq_first  = r->streams.seq[idx] + 1;
-  loss.body.seq_last   = seq_last;
-  loss.body.record_cnt = seq_last - r->streams.seq[idx];
-  loss.body.reason     = MD_REASON_SINK_ERROR;
-  r->out->missing_records += loss.body.record_cnt;
-  md_journal_range_t range = md_journal_range_of(&loss.head);
-  (void)md_journal_streams_settle(&r->streams, idx, range);
-  md_journal_builder_add(&r->builder, idx, &loss.head, range);
+  const uint64_t       last = r->streams.seq[idx];
+  const md_ring_loss_t hole = {.seq_first  = last + 1,
+                               .seq_last   = seq_last,
+                               .record_cnt = seq_last - last,
+                               .stream     = rec->stream};
+  r->out->missing_records += hole.record_cnt;
+  declare_loss(r, idx, &hole, rec, MD_REASON_SINK_ERROR);
+}
+
+/* The index of a stream, with what the journal has of it when it is met for the first time; -1:
+ * none. */
+static int
+stream_index(recover_t *r, uint16_t stream) {
+  bool known = r->streams.slot[stream] != 0;
+  int  idx   = md_journal_streams_index(&r->streams, stream);
+  if (idx >= 0 && !known) r->streams.seq[idx] = md_journal_marks_seq(&r->marks, stream, r->epoch);
+  return idx;
 }
 
 /* Takes rec unless the journal has it. False: it belongs to no stream that can be. */
 static bool
 take_record(recover_t *r, const md_record_t *rec) {
-  bool known = r->streams.slot[rec->stream] != 0;
-  int  idx   = md_journal_streams_index(&r->streams, rec->stream);
-  if (idx < 0 || rec->epoch != r->epoch) return false;
-  if (!known) r->streams.seq[idx] = md_journal_marks_seq(&r->marks, rec->stream, r->epoch);
+  int idx = rec->epoch == r->epoch ? stream_index(r, rec->stream) : -1;
+  if (idx < 0) return false;
   md_journal_range_t range = md_journal_range_of(rec);
   const uint64_t     last  = r->streams.seq[idx];
   if (rec->type == MD_RECORD_CHECKPOINT && rec->seq < last) return true;
@@ -204,6 +210,26 @@ drain_group(recover_t *r, md_ring_consumer_t *c, bool *bad, md_msg_t *msg) {
   return MD_OK;
 }
 
+/* What the ring lost last, when the engine died before a later group could declare it. */
+static md_err_t
+drain_losses(recover_t *r, const md_ring_t *ring, md_msg_t *msg) {
+  for (uint32_t i = 0; i < MD_RING_STREAM_CNT; i++) {
+    md_ring_loss_t loss;
+    md_ring_pending_loss(ring, i, &loss);
+    if (loss.record_cnt == 0) continue;
+    int idx = stream_index(r, loss.stream);
+    if (idx < 0 || loss.seq_last <= r->streams.seq[idx]) continue;
+    if (!md_journal_builder_fits(&r->builder, sizeof(md_ring_loss_record_t))) {
+      md_err_t err = write_block(r, msg);
+      if (err) return err;
+    }
+    loss.seq_first  = r->streams.seq[idx] + 1;
+    loss.record_cnt = loss.seq_last - loss.seq_first + 1;
+    declare_loss(r, (uint32_t)idx, &loss, NULL, MD_REASON_RING_FULL);
+  }
+  return MD_OK;
+}
+
 static md_err_t
 drain_rings(recover_t *r, md_rings_header_t *rings, uint64_t bytes, md_msg_t *msg) {
   for (uint32_t i = 0; i < rings->ring_cnt && i < MD_RING_CNT_MAX; i++) {
@@ -221,7 +247,11 @@ drain_rings(recover_t *r, md_rings_header_t *rings, uint64_t bytes, md_msg_t *ms
     for (uint64_t turn = 0; !err && turn <= ring->capacity_bytes / MD_RECORD_HEADER_BYTES; turn++)
       err = drain_group(r, &consumer, &bad, msg);
     if (err && err != MD_ERR_END) return err;
-    if (bad || consumer.damaged) r->out->damaged_rings++;
+    if (bad || consumer.damaged)
+      r->out->damaged_rings++;
+    else
+      err = drain_losses(r, ring, msg);
+    if (err && err != MD_ERR_END) return err;
   }
   return write_block(r, msg);
 }
@@ -230,9 +260,14 @@ static bool
 rings_hold_anything(md_rings_header_t *rings, uint64_t bytes) {
   for (uint32_t i = 0; i < rings->ring_cnt && i < MD_RING_CNT_MAX; i++) {
     md_ring_t *ring = md_rings_ring(rings, bytes, i);
+    if (!ring || ring->sink != 0) continue;
     /* Relaxed: their owner is dead. */
-    if (ring && ring->sink == 0 && md_load_relaxed(&ring->head) != md_load_relaxed(&ring->tail))
-      return true;
+    if (md_load_relaxed(&ring->head) != md_load_relaxed(&ring->tail)) return true;
+    for (uint32_t n = 0; n < MD_RING_STREAM_CNT; n++) {
+      md_ring_loss_t loss;
+      md_ring_pending_loss(ring, n, &loss);
+      if (loss.record_cnt != 0) return true;
+    }
   }
   return false;
 }

@@ -116,6 +116,9 @@ void md_journal_say(const md_journal_sink_t *s, const char *level, const char *f
  * free. Returns the number of records. */
 uint32_t md_journal_take(md_journal_sink_t *s);
 
+/* md_journal_owes_loss: the feeds have stopped, and a loss of theirs is not yet declared. */
+bool md_journal_owes_loss(md_journal_sink_t *s);
+
 /* ---- journal_flow.c ---- */
 
 /* md_journal_flow_close closes the block being filled and starts its write; false when it could

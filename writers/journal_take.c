@@ -153,6 +153,45 @@ take_run(md_journal_sink_t *s, uint32_t r) {
   return record_cnt;
 }
 
+/* Stream idx of a loss that the ring still owes a record for; false when none is owed. */
+static bool
+owed_loss(md_journal_sink_t *s, uint32_t r, uint32_t i, md_ring_loss_t *loss, uint32_t *idx) {
+  md_ring_pending_loss(s->env.rings[r], i, loss);
+  if (loss->record_cnt == 0) return false;
+  int found = md_journal_streams_index(&s->streams, loss->stream);
+  if (found < 0) return false;
+  *idx = (uint32_t)found;
+  return s->streams.seq[found] < loss->seq_last;
+}
+
+bool
+md_journal_owes_loss(md_journal_sink_t *s) {
+  md_ring_loss_t loss;
+  uint32_t       idx;
+  for (uint32_t r = 0; r < s->env.ring_cnt; r++)
+    for (uint32_t i = 0; i < MD_RING_STREAM_CNT; i++)
+      if (owed_loss(s, r, i, &loss, &idx)) return true;
+  return false;
+}
+
+/* The feed has stopped: no later group declares what it lost last, so the journal does. */
+static uint32_t
+take_last_loss(md_journal_sink_t *s, uint32_t r) {
+  md_ring_loss_record_t out;
+  md_ring_loss_t        loss;
+  uint32_t              idx, record_cnt = 0;
+  md_ring_consumer_t    probe = s->ring[r];
+  if (md_ring_next(&probe)) return 0; /* what is in the ring comes before what it lost last */
+  for (uint32_t i = 0; i < MD_RING_STREAM_CNT; i++) {
+    if (!owed_loss(s, r, i, &loss, &idx) || !make_room(s, sizeof out)) continue;
+    int64_t now_ns = md_clock_real_ns(s->env.clock);
+    md_ring_loss_record(&loss, s->epoch, now_ns, now_ns, MD_REASON_RING_FULL, &out);
+    add_record(s, &out.head);
+    record_cnt++;
+  }
+  return record_cnt;
+}
+
 uint32_t
 md_journal_take(md_journal_sink_t *s) {
   uint32_t record_cnt = 0;
@@ -160,7 +199,9 @@ md_journal_take(md_journal_sink_t *s) {
   for (uint32_t i = 0; i < s->env.ring_cnt; i++) {
     uint32_t r = (s->next_ring + i) % s->env.ring_cnt;
     if (s->roll.paused[r]) continue;
-    record_cnt += take_run(s, r);
+    uint32_t taken_cnt = take_run(s, r);
+    if (taken_cnt == 0 && s->stopping && !s->failed && !s->hold) taken_cnt = take_last_loss(s, r);
+    record_cnt += taken_cnt;
     if (s->failed || s->hold) break;
   }
   s->next_ring = s->env.ring_cnt ? (s->next_ring + 1) % s->env.ring_cnt : 0;

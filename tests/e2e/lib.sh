@@ -90,6 +90,9 @@ sys.exit(0 if feeds and done else 1)
 END
 }
 
+# played: every recording was played to its end.
+played() { status_json | grep -q '"input":"ended"'; }
+
 # cluster starts a private PostgreSQL and sets CONNINFO.
 cluster() {
   CLUSTER=$WORK/pg

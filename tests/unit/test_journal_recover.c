@@ -210,6 +210,26 @@ Test(journal_recover, old_rings_are_taken_over_once) {
   help_fini(&h);
 }
 
+/* Bug: what a ring lost last was known to the dead engine's memory only, so it stayed undeclared. */
+Test(journal_recover, a_loss_that_no_later_group_declared_is_declared_by_recovery) {
+  help_t h;
+  start(&h, MD_JOURNAL_BATCH);
+  uint64_t dropped = 0;
+  for (int i = 0; i < 20000; i++)
+    dropped += help_trade(&h, 0) != MD_OK;
+  cr_assert_gt(dropped, 0);
+  die(&h);
+  md_rings_header_t *rings = old_rings(&h);
+  for (int again = 0; again < 2; again++)
+    (void)recover(&h, rings);
+  help_tally_t t = help_read(h.dir);
+  cr_assert_eq(t.loss_cnt, 1);
+  cr_assert_eq(t.hole_cnt + t.repeat_cnt + t.damage.block_cnt, 0);
+  cr_assert_eq(t.last[1][1], 20000);
+  free(rings);
+  help_fini(&h);
+}
+
 /* A ring keeps what is written but not yet durable: the journal has it already. */
 Test(journal_recover, records_that_are_in_ring_and_journal_are_not_repeated) {
   help_t h;

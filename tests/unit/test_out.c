@@ -192,6 +192,34 @@ Test(out, a_full_ring_loses_counts_and_the_other_ring_does_not) {
   cr_assert_eq(md_load_relaxed(&metrics->counter[MD_COUNTER_RECORDS]), 5000); /* thread */
 }
 
+/* Bug: PostgreSQL got records that the journal's ring had no room for. */
+Test(out, what_the_journal_loses_no_other_ring_gets) {
+  md_ring_consumer_t c;
+  md_ring_consumer_init(&c, ring[1]);
+  uint64_t taken = 0, loss_cnt = 0;
+  for (uint64_t n = 1; n <= 5000; n++) {
+    stage_trade(n);
+    md_out_commit(&o);
+    md_out_publish(&o);
+    for (const md_record_t *rec; (rec = md_ring_next(&c)) != NULL;) {
+      taken += rec->type == MD_RECORD_TRADE;
+      loss_cnt += rec->type == MD_RECORD_LOSS;
+    }
+    md_ring_release(&c, c.read, c.handed_cnt);
+  }
+  md_ring_stat_t journal, other;
+  md_ring_loss_t pending;
+  cr_assert_eq(md_ring_stat(ring[0], &journal), MD_OK);
+  cr_assert_eq(md_ring_stat(ring[1], &other), MD_OK);
+  cr_assert_gt(journal.lost_cnt, 0);
+  cr_assert_eq(taken, journal.published_cnt);
+  cr_assert_eq(other.lost_cnt, journal.lost_cnt);
+  md_ring_pending_loss(ring[1], 0, &pending);
+  cr_assert_eq(loss_cnt, 0);
+  cr_assert_eq(pending.record_cnt, journal.lost_cnt);
+  cr_assert_eq(pending.seq_last, 5000);
+}
+
 Test(out, staging_that_is_full_says_so_and_is_whole_after_a_commit) {
   uint64_t n = 0;
   while (md_out_stage(&o, MD_RECORD_STATUS, MD_RECORD_BYTES_MAX - MD_RECORD_HEADER_BYTES))

@@ -203,7 +203,7 @@ journal_drained(void *state, bool stopping) {
     md_ring_consumer_t probe = s->ring[r];
     if (md_ring_next(&probe)) return false;
   }
-  return true;
+  return !stopping || !md_journal_owes_loss(s);
 }
 
 const md_sink_t md_sink_journal = {.name    = "journal",
