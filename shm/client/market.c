@@ -106,6 +106,15 @@ judge(const mdshm_t *shm, const book_ref_t *ref, int64_t max_age_ns, unsigned st
   return state == MD_BOOK_VALID ? MDSHM_OK : MDSHM_NOT_VALID;
 }
 
+/* The answer for a book that could not be read. One that its engine left half written when it was
+ * killed would be BUSY for ever: BUSY is said only while the owner lives. */
+MD_COLD static mdshm_result_t
+judge_unread(const mdshm_t *shm, const book_ref_t *ref, int64_t max_age_ns, md_err_t err) {
+  if (err != MD_ERR_BUSY) return mdshm_result_of(err);
+  mdshm_result_t result = mdshm_liveness(shm, ref->feed, max_age_ns);
+  return result == MDSHM_OK ? MDSHM_BUSY : result;
+}
+
 mdshm_result_t
 mdshm_read_top(mdshm_t *shm, uint32_t row, int64_t max_age_ns, mdshm_top_t *out) {
   const book_ref_t *ref;
@@ -114,7 +123,12 @@ mdshm_read_top(mdshm_t *shm, uint32_t row, int64_t max_age_ns, mdshm_top_t *out)
   mdshm_result_t result = get_book(shm, row, &ref);
   if (result != MDSHM_OK) return result;
   md_err_t err = md_book_read_top(ref->book, &top);
-  if (err) return mdshm_result_of(err);
+  if (err) {
+    memset(&out->meta, 0, sizeof out->meta);
+    out->bid_px = out->ask_px = MDSHM_ABSENT_I64;
+    out->bid_qty = out->ask_qty = 0;
+    return judge_unread(shm, ref, max_age_ns, err);
+  }
   memcpy(&out->meta, &top.meta, sizeof top.meta);
   out->bid_px  = top.bid_px;
   out->bid_qty = top.bid_qty;
@@ -131,7 +145,11 @@ mdshm_read_ladder(mdshm_t *shm, uint32_t row, int64_t max_age_ns, mdshm_ladder_t
   mdshm_result_t result = get_book(shm, row, &ref);
   if (result != MDSHM_OK) return result;
   md_err_t err = md_book_read_ladder(ref->book, &ladder);
-  if (err) return mdshm_result_of(err);
+  if (err) {
+    memset(&out->meta, 0, sizeof out->meta);
+    out->bid_cnt = out->ask_cnt = 0;
+    return judge_unread(shm, ref, max_age_ns, err);
+  }
   memcpy(&out->meta, &ladder.meta, sizeof ladder.meta);
   memcpy(out->bids, ladder.bids, sizeof ladder.bids);
   memcpy(out->asks, ladder.asks, sizeof ladder.asks);
@@ -152,7 +170,11 @@ mdshm_read_depth(mdshm_t *shm, uint32_t row, int64_t max_age_ns, mdshm_depth_t *
   md_err_t err =
       md_book_read_depth(ref->book, out->max_levels, &meta, (md_level_t *)(void *)out->bids,
                          &out->bid_cnt, (md_level_t *)(void *)out->asks, &out->ask_cnt);
-  if (err) return mdshm_result_of(err);
+  if (err) {
+    memset(&out->meta, 0, sizeof out->meta);
+    out->bid_cnt = out->ask_cnt = 0;
+    return judge_unread(shm, ref, max_age_ns, err);
+  }
   memcpy(&out->meta, &meta, sizeof meta);
   return judge(shm, ref, max_age_ns, meta.state);
 }

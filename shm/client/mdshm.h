@@ -183,10 +183,10 @@ typedef struct mdshm_depth {
 /* mdshm_read_top, _ladder, _depth copy the book of an instrument row. OK is the only answer that
  * may be traded on: the book is VALID and the heartbeat of the feed thread that owns it is at most
  * max_age_ns old (MDSHM_ANY_AGE: not looked at). NOT_VALID, STALE, DEAD, SUPERSEDED and STOPPED
- * fill out as well: it is what the engine knew last. BUSY, ABSENT (no row, no book, no depth),
- * EMPTY, CORRUPT and USAGE leave it undefined. Cost: a bounded number of loads (top two cache
- * lines, ladder about eleven, depth 16 bytes a level) and one clock read, no system call while the
- * heartbeat is fresh. */
+ * fill out as well: it is what the engine knew last, or an EMPTY book when its engine was killed in
+ * the middle of a change. BUSY, ABSENT (no row, no book, no depth), EMPTY, CORRUPT and USAGE leave
+ * it undefined. Cost: a bounded number of loads (top two cache lines, ladder about eleven, depth 16
+ * bytes a level) and one clock read, no system call while the heartbeat is fresh. */
 MDSHM_MUST_USE mdshm_result_t mdshm_read_top(mdshm_t *shm, uint32_t row, int64_t max_age_ns,
                                              mdshm_top_t *out);
 MDSHM_MUST_USE mdshm_result_t mdshm_read_ladder(mdshm_t *shm, uint32_t row, int64_t max_age_ns,
