@@ -8,10 +8,6 @@
 #include <argp.h>
 #include <stdio.h>
 
-#ifndef MD_VERSION
-#define MD_VERSION "0.1.0"
-#endif
-
 #define MD_DEFAULT_CONFIG "mdengine.yaml"
 #define MD_DEFAULT_NAME   "mdengine"
 #define MD_DEFAULT_DIR    "/dev/shm"

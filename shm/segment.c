@@ -13,10 +13,6 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#ifndef MD_VERSION
-#define MD_VERSION "0.1.0"
-#endif
-
 #define LOCK_TRIES 8u
 #define PAGE_BYTES 4096u
 
