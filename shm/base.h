@@ -9,11 +9,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MD_MUST_USE      __attribute__((warn_unused_result))
-#define MD_PRINTF(f, a)  __attribute__((format(printf, f, a)))
-#define MD_COLD          __attribute__((cold, noinline))
-#define MD_LIKELY(x)     __builtin_expect(!!(x), 1)
-#define MD_UNLIKELY(x)   __builtin_expect(!!(x), 0)
+#define MD_MUST_USE     __attribute__((warn_unused_result))
+#define MD_PRINTF(f, a) __attribute__((format(printf, f, a)))
+#define MD_COLD         __attribute__((cold, noinline))
+#define MD_LIKELY(x)    __builtin_expect(!!(x), 1)
+#define MD_UNLIKELY(x)  __builtin_expect(!!(x), 0)
 
 /* Two cache lines: adjacent-line prefetch makes 64 bytes too small to keep two writers apart. */
 #define MD_CACHE_BLOCK 128u
@@ -22,14 +22,12 @@
 
 /* md_align_up rounds v up to a multiple of a; a is a power of two. */
 static inline uint64_t
-md_align_up(uint64_t v, uint64_t a)
-{
+md_align_up(uint64_t v, uint64_t a) {
   return (v + (a - 1)) & ~(a - 1);
 }
 
 static inline bool
-md_is_pow2(uint64_t v)
-{
+md_is_pow2(uint64_t v) {
   return v != 0 && (v & (v - 1)) == 0;
 }
 
@@ -38,8 +36,7 @@ MD_COLD _Noreturn void md_assert_fail(const char *file, int line, const char *wh
 
 #define md_assert(cond)                                                                            \
   do {                                                                                             \
-    if (MD_UNLIKELY(!(cond)))                                                                      \
-      md_assert_fail(__FILE__, __LINE__, #cond);                                                   \
+    if (MD_UNLIKELY(!(cond))) md_assert_fail(__FILE__, __LINE__, #cond);                           \
   } while (0)
 
 /* md_dassert: inner loops only, where a release check costs measurable time. */

@@ -18,10 +18,10 @@
 #include "shm/record.h"
 
 /* What every tier says beside its levels. Top's is that of the last record. Ladder and depth are
- * rewritten only when a record changes their levels, or state, reason, gen, exponents, trust or flags:
- * their last_seq, tape_pos, exch_seq, times and totals are those of the record that last did so, and
- * their levels are right for every record from there to top's last_seq. From any tier, following the
- * tape from its tape_pos joins exactly. */
+ * rewritten only when a record changes their levels, or state, reason, gen, exponents, trust or
+ * flags: their last_seq, tape_pos, exch_seq, times and totals are those of the record that last did
+ * so, and their levels are right for every record from there to top's last_seq. From any tier,
+ * following the tape from its tape_pos joins exactly. */
 typedef struct md_book_meta {
   uint8_t  state;  /* md_book_state_t */
   uint8_t  reason; /* md_reason_t, of STALE */
@@ -33,21 +33,21 @@ typedef struct md_book_meta {
   int64_t  ts_exch_ns; /* of the last update, MD_NULL_I64 if the venue gives none */
   int64_t  ts_recv_ns;
   int64_t  ts_pub_ns;
-  int64_t  trusted_bid; /* lowest bid price that is surely known; MD_NULL_I64: all are */
-  int64_t  trusted_ask; /* highest ask price that is surely known */
+  int64_t  trusted_bid;          /* lowest bid price that is surely known; MD_NULL_I64: all are */
+  int64_t  trusted_ask;          /* highest ask price that is surely known */
   uint32_t bid_total, ask_total; /* levels known to the engine */
-  uint32_t flags;      /* MD_FLAG_CROSSED */
+  uint32_t flags;                /* MD_FLAG_CROSSED */
   uint32_t pad0;
 } md_book_meta_t;
 
 typedef struct md_book_top {
   md_book_meta_t meta;
-  int64_t bid_px, bid_qty, ask_px, ask_qty; /* MD_NULL_I64 and 0 when a side is empty */
+  int64_t        bid_px, bid_qty, ask_px, ask_qty; /* MD_NULL_I64 and 0 when a side is empty */
 } md_book_top_t;
 
 typedef struct md_book_ladder {
   md_book_meta_t meta;
-  uint32_t       bid_cnt, ask_cnt; /* <= MD_LADDER_LEVELS */
+  uint32_t       bid_cnt, ask_cnt;                               /* <= MD_LADDER_LEVELS */
   md_level_t     bids[MD_LADDER_LEVELS], asks[MD_LADDER_LEVELS]; /* best first */
 } md_book_ladder_t;
 
@@ -56,36 +56,40 @@ typedef struct md_book md_book_t;
 
 /* One change of a level, as the engine's book reports it to the writer. */
 typedef struct md_book_change {
-  int64_t  px;
-  int64_t  qty;  /* 0: gone */
-  uint8_t  side; /* MD_SIDE_BUY bid, MD_SIDE_SELL ask */
-  uint8_t  pad[7];
+  int64_t px;
+  int64_t qty;  /* 0: gone */
+  uint8_t side; /* MD_SIDE_BUY bid, MD_SIDE_SELL ask */
+  uint8_t pad[7];
 } md_book_change_t;
 
 /* Where the writer finds levels: the n-th best (0 = best) of a side; false when there is no such
  * level. ctx is the engine's book. The writer uses it to refill and to rewrite. */
 typedef bool (*md_level_at_fn)(const void *ctx, md_side_t side, uint32_t n, md_level_t *out);
 
-/* md_book_footprint returns the bytes for one instrument; depth_levels in [0, MD_DEPTH_LEVELS_MAX]. */
-uint64_t md_book_footprint(uint32_t depth_levels);
+/* md_book_footprint returns the bytes for one instrument; depth_levels in [0, MD_DEPTH_LEVELS_MAX].
+ */
+uint64_t             md_book_footprint(uint32_t depth_levels);
 MD_MUST_USE md_err_t md_book_new(void *mem, uint32_t depth_levels);
 MD_MUST_USE md_err_t md_book_join(const void *mem, uint64_t avail_bytes, const md_book_t **out);
-uint32_t md_book_depth_levels(const md_book_t *b);
+uint32_t             md_book_depth_levels(const md_book_t *b);
 
 /* ---- writer only (the feed thread that owns the instrument) ---- */
 
-/* md_book_write_state rewrites the meta of all tiers and keeps the levels, whose exponents meta must
- * repeat. A new gen or exponent is followed by md_book_write_all before any md_book_write_changes. */
+/* md_book_write_state rewrites the meta of all tiers and keeps the levels, whose exponents meta
+ * must repeat. A new gen or exponent is followed by md_book_write_all before any
+ * md_book_write_changes. */
 void md_book_write_state(md_book_t *b, const md_book_meta_t *meta);
 
 /* md_book_write_all rewrites every tier from the engine's book (snapshot, resync, rescale). */
-void md_book_write_all(md_book_t *b, const md_book_meta_t *meta, md_level_at_fn at, const void *ctx);
+void md_book_write_all(md_book_t *b, const md_book_meta_t *meta, md_level_at_fn at,
+                       const void *ctx);
 
 /* md_book_write_changes applies what one message changed, top always, ladder and depth when it
- * concerns them (see md_book_meta_t); another gen or exponent rewrites everything. The engine's book
- * is already changed; `at` gives its state after them. */
-void md_book_write_changes(md_book_t *b, const md_book_meta_t *meta, const md_book_change_t *changes,
-                           uint32_t change_cnt, md_level_at_fn at, const void *ctx);
+ * concerns them (see md_book_meta_t); another gen or exponent rewrites everything. The engine's
+ * book is already changed; `at` gives its state after them. */
+void md_book_write_changes(md_book_t *b, const md_book_meta_t *meta,
+                           const md_book_change_t *changes, uint32_t change_cnt, md_level_at_fn at,
+                           const void *ctx);
 
 /* ---- readers, any process ---- MD_OK, MD_ERR_BUSY after MD_READ_RETRY_MAX, MD_ERR_CORRUPT */
 MD_MUST_USE md_err_t md_book_read_top(const md_book_t *b, md_book_top_t *out);

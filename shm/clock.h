@@ -19,21 +19,20 @@ typedef struct md_clock_manual {
 } md_clock_manual_t;
 
 static inline int64_t
-md_clock_real_ns(const md_clock_t *c)
-{
+md_clock_real_ns(const md_clock_t *c) {
   return c->real_ns(c->ctx);
 }
 
 static inline int64_t
-md_clock_mono_ns(const md_clock_t *c)
-{
+md_clock_mono_ns(const md_clock_t *c) {
   return c->mono_ns(c->ctx);
 }
 
 /* md_clock_system returns the clock of the operating system. Any thread; never freed. */
 const md_clock_t *md_clock_system(void);
 
-/* md_clock_manual makes a clock that reads *m; the caller owns m and writes it from the same thread. */
+/* md_clock_manual makes a clock that reads *m; the caller owns m and writes it from the same
+ * thread. */
 md_clock_t md_clock_manual(md_clock_manual_t *m);
 
 #endif

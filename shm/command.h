@@ -15,8 +15,8 @@
 typedef enum md_command_kind { MD_COMMAND_NONE = 0, MD_COMMAND_DIGEST = 1 } md_command_kind_t;
 
 typedef struct md_command_answer {
-  int64_t  err;        /* md_err_t */
-  uint64_t state;      /* md_book_state_t */
+  int64_t  err;   /* md_err_t */
+  uint64_t state; /* md_book_state_t */
   uint64_t exch_seq, last_seq, gen;
   uint64_t bid_cnt, ask_cnt;
   uint64_t trade_cnt;  /* trades of this instrument in this run */
@@ -28,7 +28,7 @@ typedef struct md_command_answer {
 typedef struct md_command_slot {
   _Alignas(MD_CACHE_BLOCK) md_atomic_u64 request_no; /* grows by one for each request */
   uint32_t kind;
-  uint32_t instrument; /* id */
+  uint32_t instrument;                              /* id */
   _Alignas(MD_CACHE_BLOCK) md_atomic_u64 answer_no; /* equals request_no when it is answered */
   md_command_answer_t answer;
 } md_command_slot_t;

@@ -12,41 +12,35 @@ typedef struct md_err_row {
   const char *text;
 } md_err_row_t;
 
-static const md_err_row_t err_rows[] = {
-    {MD_OK, "OK", "no error"},
+static const md_err_row_t err_rows[] = {{MD_OK, "OK", "no error"},
 #define MD_ERR_ROW(name, value, text) {(value), #name, text},
-    MD_ERR_TABLE(MD_ERR_ROW)
+                                        MD_ERR_TABLE(MD_ERR_ROW)
 #undef MD_ERR_ROW
 };
 
 _Static_assert(MD_CNT(err_rows) == MD_ERR_CNT + 1, "MD_ERR_CNT follows the table");
 
 static const md_err_row_t *
-find_row(md_err_t err)
-{
+find_row(md_err_t err) {
   for (size_t i = 0; i < MD_CNT(err_rows); i++)
-    if (err_rows[i].err == err)
-      return &err_rows[i];
+    if (err_rows[i].err == err) return &err_rows[i];
   return NULL;
 }
 
 const char *
-md_err_name(md_err_t err)
-{
+md_err_name(md_err_t err) {
   const md_err_row_t *row = find_row(err);
   return row ? row->name : "?";
 }
 
 const char *
-md_err_text(md_err_t err)
-{
+md_err_text(md_err_t err) {
   const md_err_row_t *row = find_row(err);
   return row ? row->text : "unknown error code";
 }
 
 md_err_t
-md_fail(md_msg_t *msg, md_err_t err, const char *format, ...)
-{
+md_fail(md_msg_t *msg, md_err_t err, const char *format, ...) {
   if (msg) {
     va_list args;
     va_start(args, format);
@@ -57,24 +51,28 @@ md_fail(md_msg_t *msg, md_err_t err, const char *format, ...)
 }
 
 static md_err_t
-from_errno(int errno_value)
-{
+from_errno(int errno_value) {
   switch (errno_value) {
   case ENOSPC:
-  case EDQUOT: return MD_ERR_NOSPACE;
+  case EDQUOT:
+    return MD_ERR_NOSPACE;
   case EACCES:
   case EPERM:
-  case EROFS: return MD_ERR_DENIED;
-  case ENOENT: return MD_ERR_ABSENT;
-  case EEXIST: return MD_ERR_EXISTS;
-  case ENOMEM: return MD_ERR_NOMEM;
-  default: return MD_ERR_IO;
+  case EROFS:
+    return MD_ERR_DENIED;
+  case ENOENT:
+    return MD_ERR_ABSENT;
+  case EEXIST:
+    return MD_ERR_EXISTS;
+  case ENOMEM:
+    return MD_ERR_NOMEM;
+  default:
+    return MD_ERR_IO;
   }
 }
 
 md_err_t
-md_fail_errno(md_msg_t *msg, int errno_value, const char *format, ...)
-{
+md_fail_errno(md_msg_t *msg, int errno_value, const char *format, ...) {
   if (msg) {
     va_list args;
     va_start(args, format);
@@ -90,8 +88,7 @@ md_fail_errno(md_msg_t *msg, int errno_value, const char *format, ...)
 }
 
 _Noreturn void
-md_assert_fail(const char *file, int line, const char *what)
-{
+md_assert_fail(const char *file, int line, const char *what) {
   (void)fprintf(stderr, "mdengine: assertion failed at %s:%d: %s\n", file, line, what);
   abort();
 }

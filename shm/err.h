@@ -15,7 +15,7 @@ enum {
 #define MD_ERR_ENUM(name, value, text) MD_ERR_##name = (value),
   MD_ERR_TABLE(MD_ERR_ENUM)
 #undef MD_ERR_ENUM
-  MD_ERR_CNT = 26
+      MD_ERR_CNT = 26
 };
 
 /* One line, no newline at the end. Owned by the caller; text[0] == 0 means nothing was said. */

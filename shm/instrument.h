@@ -1,7 +1,7 @@
 /* instrument.h - the directory of instruments in use, with the place of each book.
  *
- * Rows are taken in order by feed threads (fetch-add), filled, then made ready; never removed. The id
- * in a row is the journal's, append-only for ever; the row number is of this segment only. */
+ * Rows are taken in order by feed threads (fetch-add), filled, then made ready; never removed. The
+ * id in a row is the journal's, append-only for ever; the row number is of this segment only. */
 #ifndef SHM_INSTRUMENT_H
 #define SHM_INSTRUMENT_H
 
@@ -9,12 +9,13 @@
 #include "shm/record.h"
 
 typedef struct md_instrument_row {
-  md_atomic_u64   ready; /* R1 store-release of 1 when the row is filled; A1 load-acquire in readers */
-  uint32_t        id;
-  uint16_t        feed;
-  int8_t          px_exp, qty_exp; /* of the DEFINITION kept here */
-  uint64_t        book_off;        /* from the start of the segment, 0: no book */
-  uint64_t        book_bytes;
+  md_atomic_u64
+           ready; /* R1 store-release of 1 when the row is filled; A1 load-acquire in readers */
+  uint32_t id;
+  uint16_t feed;
+  int8_t   px_exp, qty_exp; /* of the DEFINITION kept here */
+  uint64_t book_off;        /* from the start of the segment, 0: no book */
+  uint64_t book_bytes;
   md_atomic_u64   version; /* of definition: odd while it changes */
   uint64_t        pad0[4];
   md_definition_t definition; /* symbol, normalised and assets never change once ready */
@@ -24,9 +25,9 @@ typedef struct md_instrument_row {
 _Static_assert(sizeof(md_instrument_row_t) == 320, "rows are whole cache lines");
 
 typedef struct md_instruments {
-  uint32_t      capacity;
-  uint32_t      pad0;
-  uint64_t      book_space_off, book_space_bytes; /* where books are carved from */
+  uint32_t capacity;
+  uint32_t pad0;
+  uint64_t book_space_off, book_space_bytes;      /* where books are carved from */
   _Alignas(MD_CACHE_BLOCK) md_atomic_u64 row_cnt; /* taken; may exceed capacity for a moment */
   md_atomic_u64 book_used_bytes;
   md_atomic_u64 next_id; /* next free instrument id of the journal */

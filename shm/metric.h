@@ -10,14 +10,14 @@ typedef enum md_counter {
 #define MD_COUNTER_ENUM(ID, kind, name, help) MD_COUNTER_##ID,
   MD_COUNTER_TABLE(MD_COUNTER_ENUM)
 #undef MD_COUNTER_ENUM
-  MD_COUNTER_CNT
+      MD_COUNTER_CNT
 } md_counter_t;
 
 typedef enum md_stage {
 #define MD_STAGE_ENUM(ID, name, help) MD_STAGE_##ID,
   MD_STAGE_TABLE(MD_STAGE_ENUM)
 #undef MD_STAGE_ENUM
-  MD_STAGE_CNT
+      MD_STAGE_CNT
 } md_stage_t;
 
 typedef struct md_metrics {
@@ -36,24 +36,18 @@ extern const char *const       md_stage_name[MD_STAGE_CNT]; /* "mdengine_stage_.
 
 /* Owner thread only. m may be NULL: then nothing is counted (offline replay). */
 static inline void
-md_count(md_metrics_t *m, md_counter_t id, uint64_t n)
-{
-  if (m)
-    md_bump(&m->counter[id], n);
+md_count(md_metrics_t *m, md_counter_t id, uint64_t n) {
+  if (m) md_bump(&m->counter[id], n);
 }
 
 static inline void
-md_gauge(md_metrics_t *m, md_counter_t id, uint64_t value)
-{
-  if (m)
-    md_store_relaxed(&m->counter[id], value); /* relaxed: a number by itself, orders nothing */
+md_gauge(md_metrics_t *m, md_counter_t id, uint64_t value) {
+  if (m) md_store_relaxed(&m->counter[id], value); /* relaxed: a number by itself, orders nothing */
 }
 
 static inline void
-md_stage_add(md_metrics_t *m, md_stage_t id, int64_t ns)
-{
-  if (m)
-    md_hist_add(&m->stage[id], ns);
+md_stage_add(md_metrics_t *m, md_stage_t id, int64_t ns) {
+  if (m) md_hist_add(&m->stage[id], ns);
 }
 
 #endif

@@ -16,8 +16,9 @@
  *          R3 account words store-release after the odd mark    <-> A3 md_ring_stat's word loads
  *          R4 account version even publishes the account        <-> A4 md_ring_stat's version load
  *
- * The producer never waits: a group that finds no room is dropped whole, counted, and declared by one
- * LOSS record for each stream before the next group that fits. Not guaranteed: order between rings. */
+ * The producer never waits: a group that finds no room is dropped whole, counted, and declared by
+ * one LOSS record for each stream before the next group that fits. Not guaranteed: order between
+ * rings. */
 #ifndef SHM_RING_H
 #define SHM_RING_H
 
@@ -53,8 +54,8 @@ typedef struct md_ring {
 
   _Alignas(MD_CACHE_BLOCK) md_atomic_u64 tail;
   md_atomic_u64 consumed_cnt; /* records released; LOSS, CHECKPOINT and pad not counted */
-  /* Grows by one when the consumer wants a CHECKPOINT of the feed; the producer looks now and then and
-   * answers with CHECKPOINT records that repeat the number. Relaxed: it orders nothing. */
+  /* Grows by one when the consumer wants a CHECKPOINT of the feed; the producer looks now and then
+   * and answers with CHECKPOINT records that repeat the number. Relaxed: it orders nothing. */
   md_atomic_u64 checkpoint_request;
 
   _Alignas(MD_CACHE_BLOCK) uint8_t data[]; /* capacity_bytes */
@@ -73,11 +74,11 @@ typedef struct md_ring_loss {
 
 /* Private to the producing thread. */
 typedef struct md_ring_producer {
-  md_ring_t     *ring;
-  uint64_t       mask;
-  uint64_t       write;      /* next byte to fill */
-  uint64_t       tail_cache; /* last tail seen: the consumer's line is read only when it seems full */
-  uint64_t       offered_cnt, published_cnt, lost_cnt, loss_record_cnt;
+  md_ring_t *ring;
+  uint64_t   mask;
+  uint64_t   write;      /* next byte to fill */
+  uint64_t   tail_cache; /* last tail seen: the consumer's line is read only when it seems full */
+  uint64_t   offered_cnt, published_cnt, lost_cnt, loss_record_cnt;
   md_ring_loss_t loss[MD_RING_STREAM_CNT];
 } md_ring_producer_t;
 
@@ -108,21 +109,23 @@ MD_MUST_USE md_err_t md_ring_join(void *mem, uint64_t avail_bytes, md_ring_t **o
 /* md_ring_producer_init takes the producing side; one at a time in all processes. */
 void md_ring_producer_init(md_ring_producer_t *p, md_ring_t *ring);
 
-/* md_ring_write_group copies cnt records that stand one behind the other at first (bytes in all), all
- * or none. Not visible before md_ring_publish. MD_ERR_FULL: dropped, counted, will be declared. A
- * group above capacity/2 is always dropped. Records of CHECKPOINT and LOSS type are not counted and,
- * dropped, not declared (the caller asks again). */
+/* md_ring_write_group copies cnt records that stand one behind the other at first (bytes in all),
+ * all or none. Not visible before md_ring_publish. MD_ERR_FULL: dropped, counted, will be declared.
+ * A group above capacity/2 is always dropped. Records of CHECKPOINT and LOSS type are not counted
+ * and, dropped, not declared (the caller asks again). */
 md_err_t md_ring_write_group(md_ring_producer_t *p, const md_record_t *first, uint32_t cnt,
                              uint64_t bytes);
 
-/* md_ring_drop_group does not write the group though it may fit: counted and declared as if the ring had been
- * full. For a sink that must not have what the journal lost. */
+/* md_ring_drop_group does not write the group though it may fit: counted and declared as if the
+ * ring had been full. For a sink that must not have what the journal lost. */
 void md_ring_drop_group(md_ring_producer_t *p, const md_record_t *first, uint32_t cnt);
 
-/* md_ring_publish makes everything written visible to the consumer. Cheap when nothing is pending. */
+/* md_ring_publish makes everything written visible to the consumer. Cheap when nothing is pending.
+ */
 void md_ring_publish(md_ring_producer_t *p);
 
-/* md_ring_free_bytes returns the room that a group would find now (reads the consumer's position). */
+/* md_ring_free_bytes returns the room that a group would find now (reads the consumer's position).
+ */
 uint64_t md_ring_free_bytes(md_ring_producer_t *p);
 
 /* ---- consumer only ---- */
@@ -133,11 +136,12 @@ void md_ring_consumer_init(md_ring_consumer_t *c, md_ring_t *ring);
 
 /* md_ring_next returns the next published record, or NULL when there is none. It stays valid until
  * md_ring_release passes it. c->read is then the position behind it. Of a record only the length is
- * checked; where even that is damaged (a dead engine's ring) it returns NULL and sets c->damaged. */
+ * checked; where even that is damaged (a dead engine's ring) it returns NULL and sets c->damaged.
+ */
 const md_record_t *md_ring_next(md_ring_consumer_t *c);
 
-/* md_ring_release gives all bytes below pos (a former c->read) back to the producer. consumed_cnt is
- * the value of c->handed_cnt that belongs to pos. */
+/* md_ring_release gives all bytes below pos (a former c->read) back to the producer. consumed_cnt
+ * is the value of c->handed_cnt that belongs to pos. */
 void md_ring_release(md_ring_consumer_t *c, uint64_t pos, uint64_t consumed_cnt);
 
 /* ---- any thread ---- */
@@ -158,8 +162,9 @@ typedef struct md_ring_loss_record {
   md_loss_t   body;
 } md_ring_loss_record_t;
 
-/* md_ring_pending_loss copies pending loss i (< MD_RING_STREAM_CNT); record_cnt 0 when there is none. The
- * consumer may ask once the producer has stopped or died; while it writes, the answer may be a mix. */
+/* md_ring_pending_loss copies pending loss i (< MD_RING_STREAM_CNT); record_cnt 0 when there is
+ * none. The consumer may ask once the producer has stopped or died; while it writes, the answer may
+ * be a mix. */
 void md_ring_pending_loss(const md_ring_t *ring, uint32_t i, md_ring_loss_t *out);
 
 /* md_ring_loss_record makes the LOSS record of a range, with the times of the record next to it. */

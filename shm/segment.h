@@ -1,12 +1,15 @@
-/* segment.h - the two files of an engine under /dev/shm, and how they are made, joined and replaced.
+/* segment.h - the two files of an engine under /dev/shm, and how they are made, joined and
+ * replaced.
  *
- *   /dev/shm/mdengine.<name>        0640: status, instruments, books, tapes, metrics; readers PROT_READ
- *   /dev/shm/mdengine.<name>.rings  0600: SPSC rings, command slots; the engine and its own user
+ *   /dev/shm/mdengine.<name>        0640: status, instruments, books, tapes, metrics; readers
+ * PROT_READ /dev/shm/mdengine.<name>.rings  0600: SPSC rings, command slots; the engine and its own
+ * user
  *
- * Space is taken with posix_fallocate and touched at start, so a full /dev/shm is an error at once and
- * never a SIGBUS. Objects are found by offsets in the header. magic is stored last, with release. A
- * file is never truncated or grown: a restart fills a new one, marks the old header SUPERSEDED and
- * renames over it. A second engine of the same name is refused by a flock on the rings file. */
+ * Space is taken with posix_fallocate and touched at start, so a full /dev/shm is an error at once
+ * and never a SIGBUS. Objects are found by offsets in the header. magic is stored last, with
+ * release. A file is never truncated or grown: a restart fills a new one, marks the old header
+ * SUPERSEDED and renames over it. A second engine of the same name is refused by a flock on the
+ * rings file. */
 #ifndef SHM_SEGMENT_H
 #define SHM_SEGMENT_H
 
@@ -19,13 +22,16 @@
 #include "shm/status.h"
 #include "shm/tape.h"
 
-#define MD_SEGMENT_MAGIC       0x31474553454d444dull /* "MDMESEG1" little-endian */
-#define MD_RINGS_MAGIC         0x31474e49524d444dull
-#define MD_SEGMENT_ABI_VERSION 1u
+#define MD_SEGMENT_MAGIC        0x31474553454d444dull /* "MDMESEG1" little-endian */
+#define MD_RINGS_MAGIC          0x31474e49524d444dull
+#define MD_SEGMENT_ABI_VERSION  1u
 #define MD_SEGMENT_HEADER_BYTES 4096u
 
 typedef enum md_segment_state {
-  MD_SEGMENT_STARTING = 0, MD_SEGMENT_READY = 1, MD_SEGMENT_STOPPED = 2, MD_SEGMENT_SUPERSEDED = 3
+  MD_SEGMENT_STARTING   = 0,
+  MD_SEGMENT_READY      = 1,
+  MD_SEGMENT_STOPPED    = 2,
+  MD_SEGMENT_SUPERSEDED = 3
 } md_segment_state_t;
 
 typedef struct md_section {
@@ -34,10 +40,16 @@ typedef struct md_section {
 } md_section_t;
 
 typedef enum md_section_kind {
-  MD_SECTION_THREADS, MD_SECTION_FEEDS, MD_SECTION_STREAMS, MD_SECTION_METRICS, MD_SECTION_ERRLOG,
+  MD_SECTION_THREADS,
+  MD_SECTION_FEEDS,
+  MD_SECTION_STREAMS,
+  MD_SECTION_METRICS,
+  MD_SECTION_ERRLOG,
   MD_SECTION_INSTRUMENTS,
-  MD_SECTION_TAPES, /* cnt words of 8 bytes: where tape i begins in the file, 0 none; then the tapes */
-  MD_SECTION_BOOKS, MD_SECTION_CNT
+  MD_SECTION_TAPES, /* cnt words of 8 bytes: where tape i begins in the file, 0 none; then the tapes
+                     */
+  MD_SECTION_BOOKS,
+  MD_SECTION_CNT
 } md_section_kind_t;
 
 typedef struct md_segment_header {
@@ -51,10 +63,10 @@ typedef struct md_segment_header {
   int64_t       created_ns; /* CLOCK_REALTIME */
   uint8_t       journal_uuid[16];
   char          name[MD_NAME_BYTES];
-  char          version[32]; /* of the program */
-  md_section_t  section[16]; /* indexed by md_section_kind_t */
-  _Alignas(MD_CACHE_BLOCK) md_atomic_u64 state; /* md_segment_state_t; R2: stored with release; A2 in
-                                                   md_segment_join and the client */
+  char          version[32];                    /* of the program */
+  md_section_t  section[16];                    /* indexed by md_section_kind_t */
+  _Alignas(MD_CACHE_BLOCK) md_atomic_u64 state; /* md_segment_state_t; R2: stored with release; A2
+                                                   in md_segment_join and the client */
 } md_segment_header_t;
 
 _Static_assert(sizeof(md_segment_header_t) <= MD_SEGMENT_HEADER_BYTES, "header fits its page");
@@ -138,25 +150,27 @@ typedef struct md_segment {
 /* ---- engine ---- */
 
 /* md_segment_lock takes the name for this process before anything is touched: MD_ERR_EXISTS with a
- * message that names the owner's pid when another engine has it. Creates the rings file when there is
- * none. *fd stays open until md_segment_delete or exit. */
+ * message that names the owner's pid when another engine has it. Creates the rings file when there
+ * is none. *fd stays open until md_segment_delete or exit. */
 MD_MUST_USE md_err_t md_segment_lock(const char *dir, const char *name, int *fd, md_msg_t *msg);
 
-/* md_segment_unlock gives the name back after a start that failed before md_segment_new took over the
- * lock; the rings file is removed when there is nothing in it. */
+/* md_segment_unlock gives the name back after a start that failed before md_segment_new took over
+ * the lock; the rings file is removed when there is nothing in it. */
 void md_segment_unlock(const char *dir, const char *name, int fd);
 
-/* md_rings_join_old maps the rings that a dead engine left (through the locked fd): MD_ERR_ABSENT when
- * the file is empty or was never ready. The caller unmaps with md_rings_leave. */
-MD_MUST_USE md_err_t md_rings_join_old(int fd, md_rings_header_t **out, uint64_t *bytes, md_msg_t *msg);
-void md_rings_leave(md_rings_header_t *rings, uint64_t bytes);
+/* md_rings_join_old maps the rings that a dead engine left (through the locked fd): MD_ERR_ABSENT
+ * when the file is empty or was never ready. The caller unmaps with md_rings_leave. */
+MD_MUST_USE md_err_t md_rings_join_old(int fd, md_rings_header_t **out, uint64_t *bytes,
+                                       md_msg_t *msg);
+void                 md_rings_leave(md_rings_header_t *rings, uint64_t bytes);
 
 /* md_rings_ring returns ring i of a joined rings file, checked; NULL when it is damaged. */
 md_ring_t *md_rings_ring(md_rings_header_t *rings, uint64_t bytes, uint32_t i);
 
-/* md_segment_new makes both files, all rows filled, state STARTING, magic stored; takes over lock_fd
- * (on an error it stays the caller's). What an old rings file held must have been read before.
- * MD_ERR_NOSPACE names the size wanted and the room in dir; MD_ERR_DENIED names the path. */
+/* md_segment_new makes both files, all rows filled, state STARTING, magic stored; takes over
+ * lock_fd (on an error it stays the caller's). What an old rings file held must have been read
+ * before. MD_ERR_NOSPACE names the size wanted and the room in dir; MD_ERR_DENIED names the path.
+ */
 MD_MUST_USE md_err_t md_segment_new(const md_segment_config_t *cfg, int lock_fd,
                                     const md_clock_t *clock, md_segment_t *out, md_msg_t *msg);
 
@@ -177,10 +191,11 @@ md_tape_t *md_segment_tape(const md_segment_t *s, uint32_t i);
 /* ---- reader ---- */
 
 /* md_segment_join maps the main file PROT_READ and checks every offset and count against the size.
- * MD_ERR_ABSENT: no such engine, or stopped; MD_ERR_EMPTY: not ready yet, try again; MD_ERR_VERSION,
- * MD_ERR_CORRUPT, MD_ERR_DENIED. */
-MD_MUST_USE md_err_t md_segment_join(const char *dir, const char *name, md_segment_t *out, md_msg_t *msg);
-void md_segment_leave(md_segment_t *s);
+ * MD_ERR_ABSENT: no such engine, or stopped; MD_ERR_EMPTY: not ready yet, try again;
+ * MD_ERR_VERSION, MD_ERR_CORRUPT, MD_ERR_DENIED. */
+MD_MUST_USE md_err_t md_segment_join(const char *dir, const char *name, md_segment_t *out,
+                                     md_msg_t *msg);
+void                 md_segment_leave(md_segment_t *s);
 
 /* md_segment_join_rings maps the rings file of a running engine for the command slots, as its own
  * user, and takes the client lock (waits at most timeout_ms). Released by md_segment_leave. */
@@ -199,10 +214,10 @@ typedef struct md_instrument_spec {
   bool                   want_book;
 } md_instrument_spec_t;
 
-/* md_instrument_add takes a row and, if wanted, a book. *id 0: the next free id is taken, else it is
- * kept (an instrument that the manifest knows). Feed threads, at start or on a new listing;
- * MD_ERR_FULL when rows or book space are used up. *row and *book stay valid with the segment; *book
- * is NULL when want_book is false. */
+/* md_instrument_add takes a row and, if wanted, a book. *id 0: the next free id is taken, else it
+ * is kept (an instrument that the manifest knows). Feed threads, at start or on a new listing;
+ * MD_ERR_FULL when rows or book space are used up. *row and *book stay valid with the segment;
+ * *book is NULL when want_book is false. */
 MD_MUST_USE md_err_t md_instrument_add(md_segment_t *s, const md_instrument_spec_t *spec,
                                        uint32_t *id, uint32_t *row, md_book_t **book);
 
@@ -211,11 +226,13 @@ MD_MUST_USE md_err_t md_instrument_add(md_segment_t *s, const md_instrument_spec
 void md_instrument_update(md_segment_t *s, uint32_t row, int8_t px_exp, int8_t qty_exp,
                           const md_definition_t *definition);
 
-/* md_instrument_read copies a row consistently: MD_ERR_EMPTY not ready, MD_ERR_BUSY, MD_ERR_RANGE. */
-MD_MUST_USE md_err_t md_instrument_read(const md_segment_t *s, uint32_t row, md_instrument_row_t *out);
+/* md_instrument_read copies a row consistently: MD_ERR_EMPTY not ready, MD_ERR_BUSY, MD_ERR_RANGE.
+ */
+MD_MUST_USE md_err_t md_instrument_read(const md_segment_t *s, uint32_t row,
+                                        md_instrument_row_t *out);
 
-/* md_instrument_find returns the row of feed (UINT16_MAX: any) and symbol, raw or normalised, without
- * regard to case; -1 when there is none. Linear; for start-up and tools. */
+/* md_instrument_find returns the row of feed (UINT16_MAX: any) and symbol, raw or normalised,
+ * without regard to case; -1 when there is none. Linear; for start-up and tools. */
 int64_t md_instrument_find(const md_segment_t *s, uint16_t feed, const char *symbol);
 
 /* md_instrument_book returns the row's book, checked against the mapping; NULL when it has none. */

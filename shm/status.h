@@ -9,10 +9,18 @@
 #include "shm/err.h"
 #include "shm/limits.h"
 
-typedef enum md_thread_kind { MD_THREAD_FEED = 1, MD_THREAD_WRITER = 2, MD_THREAD_MONITOR = 3 } md_thread_kind_t;
+typedef enum md_thread_kind {
+  MD_THREAD_FEED    = 1,
+  MD_THREAD_WRITER  = 2,
+  MD_THREAD_MONITOR = 3
+} md_thread_kind_t;
 
 typedef enum md_thread_state {
-  MD_THREAD_BOOT = 0, MD_THREAD_RUN = 1, MD_THREAD_DRAIN = 2, MD_THREAD_HALT = 3, MD_THREAD_FAIL = 4
+  MD_THREAD_BOOT  = 0,
+  MD_THREAD_RUN   = 1,
+  MD_THREAD_DRAIN = 2,
+  MD_THREAD_HALT  = 3,
+  MD_THREAD_FAIL  = 4
 } md_thread_state_t;
 
 /* One thread. name, kind, core are written before the segment is ready. */
@@ -22,8 +30,9 @@ typedef struct md_thread_row {
   int32_t  core;                /* pinned to, -1 if not */
   uint32_t index;               /* feed or sink index */
   uint32_t pad0;
-  _Alignas(MD_CACHE_BLOCK) md_atomic_u64 heartbeat_mono_ns; /* relaxed: only compared with a clock */
-  md_atomic_u64 state;                                     /* md_thread_state_t */
+  _Alignas(MD_CACHE_BLOCK)
+      md_atomic_u64 heartbeat_mono_ns; /* relaxed: only compared with a clock */
+  md_atomic_u64 state;                 /* md_thread_state_t */
   md_atomic_u64 tid;
   md_atomic_u64 last_err; /* (uint64_t)-err of the last error, 0 none */
 } md_thread_row_t;
@@ -38,8 +47,9 @@ typedef struct md_stream_row {
   uint32_t pad0;
   _Alignas(MD_CACHE_BLOCK) md_atomic_u64 published_seq; /* by the feed thread */
   md_atomic_u64 last_recv_ns;                           /* receive time of the last record */
-  _Alignas(MD_CACHE_BLOCK) md_atomic_u64 durable_seq;   /* R1 of the journal writer, store-release after
-                                                           the sync; A1 load-acquire in the sinks */
+  _Alignas(MD_CACHE_BLOCK)
+      md_atomic_u64 durable_seq; /* R1 of the journal writer, store-release after
+                                    the sync; A1 load-acquire in the sinks */
   md_atomic_u64 written_seq;
   _Alignas(MD_CACHE_BLOCK) md_atomic_u64 stored_seq; /* by the PostgreSQL writer */
 } md_stream_row_t;
@@ -57,7 +67,11 @@ typedef struct md_feed_row {
 } md_feed_row_t;
 
 typedef enum md_input_state {
-  MD_INPUT_NONE = 0, MD_INPUT_CONNECTING = 1, MD_INPUT_LIVE = 2, MD_INPUT_ENDED = 3, MD_INPUT_FAILED = 4
+  MD_INPUT_NONE       = 0,
+  MD_INPUT_CONNECTING = 1,
+  MD_INPUT_LIVE       = 2,
+  MD_INPUT_ENDED      = 3,
+  MD_INPUT_FAILED     = 4
 } md_input_state_t;
 
 /* Distinct errors: one row for each (code, place); several threads may write, a row is taken with a
@@ -72,13 +86,14 @@ typedef struct md_errlog_row {
 } md_errlog_row_t;
 
 typedef struct md_errlog {
-  md_atomic_u64   row_cnt; /* rows taken; may exceed MD_ERRLOG_ROWS: the rest was only counted */
-  md_atomic_u64   overflow_cnt;
+  md_atomic_u64 row_cnt; /* rows taken; may exceed MD_ERRLOG_ROWS: the rest was only counted */
+  md_atomic_u64 overflow_cnt;
   _Alignas(MD_CACHE_BLOCK) md_errlog_row_t row[MD_ERRLOG_ROWS];
 } md_errlog_t;
 
 /* md_errlog_add counts err at the calling thread's row `thread`; text is kept the first time. Equal
  * (err, thread, text) share a row. Any engine thread; never on a per-message path. */
-void md_errlog_add(md_errlog_t *log, md_err_t err, uint32_t thread, int64_t real_ns, const char *text);
+void md_errlog_add(md_errlog_t *log, md_err_t err, uint32_t thread, int64_t real_ns,
+                   const char *text);
 
 #endif

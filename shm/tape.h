@@ -4,14 +4,14 @@
  * overwrite), then the words, then `tail` (the end of what is complete). A reader copies a record
  * and then checks that intent has not passed its cursor by more than the capacity.
  *
- * Orders: R1 data words store-release after intent   <-> A1 reader's data load-acquire before intent
- *         R2 tail store-release publishes the bytes   <-> A2 reader's tail load-acquire
- * Data words are atomic: a plain copy under a position check would be a data race.
+ * Orders: R1 data words store-release after intent   <-> A1 reader's data load-acquire before
+ * intent R2 tail store-release publishes the bytes   <-> A2 reader's tail load-acquire Data words
+ * are atomic: a plain copy under a position check would be a data race.
  *
  * A record never straddles the end (pad record, type 0). Positions are 64-bit byte counts; place =
- * position & (capacity - 1). The capacity is cut into MD_TAPE_MARKS blocks; mark[k] is the position of
- * the newest record that is the first to begin in block k, so a reader can begin at a boundary in the
- * past. Readers trust nothing that they read. */
+ * position & (capacity - 1). The capacity is cut into MD_TAPE_MARKS blocks; mark[k] is the position
+ * of the newest record that is the first to begin in block k, so a reader can begin at a boundary
+ * in the past. Readers trust nothing that they read. */
 #ifndef SHM_TAPE_H
 #define SHM_TAPE_H
 
@@ -55,8 +55,9 @@ typedef struct md_tape_reader {
   uint64_t         lapped_cnt; /* times overtaken */
 } md_tape_reader_t;
 
-uint64_t md_tape_footprint(uint64_t capacity_bytes);
-MD_MUST_USE md_err_t md_tape_new(void *mem, uint16_t stream, uint32_t epoch, uint64_t capacity_bytes);
+uint64_t             md_tape_footprint(uint64_t capacity_bytes);
+MD_MUST_USE md_err_t md_tape_new(void *mem, uint16_t stream, uint32_t epoch,
+                                 uint64_t capacity_bytes);
 MD_MUST_USE md_err_t md_tape_join(const void *mem, uint64_t avail_bytes, const md_tape_t **out);
 
 /* ---- writer only (the feed thread) ---- */
@@ -77,12 +78,12 @@ void md_tape_reader_init(md_tape_reader_t *r, const md_tape_t *tape, bool from_o
 /* md_tape_reader_seek puts the cursor on a position that a book reported (its tape_pos). */
 void md_tape_reader_seek(md_tape_reader_t *r, uint64_t pos);
 
-/* md_tape_read copies the next record into out (at least MD_RECORD_BYTES_MAX bytes, 8-byte aligned).
- * MD_OK; MD_ERR_EMPTY caught up; MD_ERR_LAPPED overtaken: *lost_bytes says how many bytes are skipped,
- * the cursor now stands at the tail; MD_ERR_CORRUPT the cursor is no record boundary or the segment
- * holds garbage, the cursor stays (begin again with md_tape_reader_init). Length, alignment and type
- * are checked here, counts inside a body by md_record_check. Never blocks, never loops without
- * bound. */
+/* md_tape_read copies the next record into out (at least MD_RECORD_BYTES_MAX bytes, 8-byte
+ * aligned). MD_OK; MD_ERR_EMPTY caught up; MD_ERR_LAPPED overtaken: *lost_bytes says how many bytes
+ * are skipped, the cursor now stands at the tail; MD_ERR_CORRUPT the cursor is no record boundary
+ * or the segment holds garbage, the cursor stays (begin again with md_tape_reader_init). Length,
+ * alignment and type are checked here, counts inside a body by md_record_check. Never blocks, never
+ * loops without bound. */
 MD_MUST_USE md_err_t md_tape_read(md_tape_reader_t *r, void *out, uint64_t *lost_bytes);
 
 #endif

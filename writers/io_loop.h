@@ -1,9 +1,9 @@
 /* io_loop.h - the I/O of one writer thread: file writes, syncs, socket readiness and a timer on one
  * io_uring. The only file that includes liburing.h is io_loop.c.
  *
- * An operation is a struct of the caller with a callback; it belongs to the loop from the md_io_* call
- * until its callback ran. Callbacks run on the calling thread inside md_io_turn. Nothing is allocated
- * after md_io_open. */
+ * An operation is a struct of the caller with a callback; it belongs to the loop from the md_io_*
+ * call until its callback ran. Callbacks run on the calling thread inside md_io_turn. Nothing is
+ * allocated after md_io_open. */
 #ifndef WRITERS_IO_LOOP_H
 #define WRITERS_IO_LOOP_H
 
@@ -21,27 +21,28 @@ struct md_io_op {
 };
 
 typedef struct md_io_config {
-  uint32_t     entry_cnt;    /* operations in flight at most; power of two */
-  void *const *buffers;      /* registered for md_io_write; may be NULL */
+  uint32_t      entry_cnt; /* operations in flight at most; power of two */
+  void *const  *buffers;   /* registered for md_io_write; may be NULL */
   const size_t *buffer_bytes;
-  uint32_t     buffer_cnt;   /* all of them must fit the memlock limit (8 MiB by default) */
+  uint32_t      buffer_cnt; /* all of them must fit the memlock limit (8 MiB by default) */
 } md_io_config_t;
 
 MD_MUST_USE md_err_t md_io_open(const md_io_config_t *cfg, md_io_t **out, md_msg_t *msg);
 void                 md_io_close(md_io_t *io);
 
-/* md_io_write writes len bytes at off; buffer >= 0 names the registered buffer that holds data, -1 none.
- * A short write is reported as such. MD_ERR_FULL: too many in flight. */
-MD_MUST_USE md_err_t md_io_write(md_io_t *io, md_io_op_t *op, int fd, const void *data, uint32_t len,
-                                 uint64_t off, int buffer);
-MD_MUST_USE md_err_t md_io_sync(md_io_t *io, md_io_op_t *op, int fd); /* fdatasync */
+/* md_io_write writes len bytes at off; buffer >= 0 names the registered buffer that holds data, -1
+ * none. A short write is reported as such. MD_ERR_FULL: too many in flight. */
+MD_MUST_USE md_err_t md_io_write(md_io_t *io, md_io_op_t *op, int fd, const void *data,
+                                 uint32_t len, uint64_t off, int buffer);
+MD_MUST_USE md_err_t md_io_sync(md_io_t *io, md_io_op_t *op, int fd);               /* fdatasync */
 MD_MUST_USE md_err_t md_io_poll(md_io_t *io, md_io_op_t *op, int fd, short events); /* once */
 
 /* md_io_poll_cancel ends a poll; its callback runs with -ECANCELED. */
 void md_io_poll_cancel(md_io_t *io, md_io_op_t *op);
 
-/* md_io_turn submits what was asked for and runs the callbacks of what is done; with nothing done it waits
- * up to timeout_ns (0: not at all). Returns the number of callbacks run, or a negative md_err_t. */
+/* md_io_turn submits what was asked for and runs the callbacks of what is done; with nothing done
+ * it waits up to timeout_ns (0: not at all). Returns the number of callbacks run, or a negative
+ * md_err_t. */
 int md_io_turn(md_io_t *io, int64_t timeout_ns);
 
 #endif

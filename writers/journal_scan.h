@@ -27,9 +27,9 @@ md_journal_buffer_block(const md_journal_buffer_t *buf) {
 MD_MUST_USE md_err_t md_journal_load(md_journal_buffer_t *buf, int fd, uint64_t segment,
                                      uint64_t off, uint64_t limit);
 
-/* md_journal_find_block returns the offset of the next whole block at or above off (loaded into buf), or
- * UINT64_MAX when none begins below reach and ends at or below limit. min_durable: it must say that more
- * than so many bytes were durable (0: any block). */
+/* md_journal_find_block returns the offset of the next whole block at or above off (loaded into
+ * buf), or UINT64_MAX when none begins below reach and ends at or below limit. min_durable: it must
+ * say that more than so many bytes were durable (0: any block). */
 uint64_t md_journal_find_block(md_journal_buffer_t *buf, int fd, uint64_t segment, uint64_t off,
                                uint64_t reach, uint64_t limit, uint64_t min_durable);
 

@@ -1,8 +1,8 @@
 /* sink.h - what a sink is to its writer thread: a row of functions.
  *
- * A sink is one file in writers/sinks/ and one row in sink_table.h. One thread runs one sink: it calls
- * turn again and again; the sink drains its rings (one a feed) in bounded steps, never blocks but inside
- * its io loop for at most the time it is given, and says how much it did. */
+ * A sink is one file in writers/sinks/ and one row in sink_table.h. One thread runs one sink: it
+ * calls turn again and again; the sink drains its rings (one a feed) in bounded steps, never blocks
+ * but inside its io loop for at most the time it is given, and says how much it did. */
 #ifndef WRITERS_SINK_H
 #define WRITERS_SINK_H
 
@@ -19,7 +19,8 @@ typedef struct md_sink_env {
   const md_clock_t *clock;
   const char       *journal_dir; /* for sinks that catch up from the journal */
   const void       *cfg;         /* md_journal_config_t, md_postgres_config_t */
-  /* One line for the operator's log; rate limited by the receiver. level: "info", "warn", "error". */
+  /* One line for the operator's log; rate limited by the receiver. level: "info", "warn", "error".
+   */
   void (*log)(void *ctx, const char *level, const char *text);
   void *log_ctx;
 } md_sink_env_t;
@@ -28,11 +29,12 @@ typedef struct md_sink {
   const char *name; /* "journal", "postgres" */
   /* open prepares everything before the thread starts; errors here stop the engine's start. */
   md_err_t (*open)(const md_sink_env_t *env, void **state, md_msg_t *msg);
-  /* turn does one bounded step and waits at most wait_ns when there is nothing to do. Returns the number
-   * of records and completions handled, or a negative md_err_t when the sink cannot go on at all. */
+  /* turn does one bounded step and waits at most wait_ns when there is nothing to do. Returns the
+   * number of records and completions handled, or a negative md_err_t when the sink cannot go on at
+   * all. */
   int (*turn)(void *state, int64_t wait_ns);
-  /* drained: everything published is durable or committed (or declared lost). stopping is set once the
-   * feeds have stopped: the sink then flushes without waiting for more. */
+  /* drained: everything published is durable or committed (or declared lost). stopping is set once
+   * the feeds have stopped: the sink then flushes without waiting for more. */
   bool (*drained)(void *state, bool stopping);
   void (*close)(void *state);
 } md_sink_t;

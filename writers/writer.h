@@ -17,10 +17,11 @@ typedef struct md_writer_config {
 } md_writer_config_t;
 
 /* md_writer_start opens the sink on the calling thread, then starts the thread. */
-MD_MUST_USE md_err_t md_writer_start(const md_writer_config_t *cfg, md_writer_t **out, md_msg_t *msg);
+MD_MUST_USE md_err_t md_writer_start(const md_writer_config_t *cfg, md_writer_t **out,
+                                     md_msg_t *msg);
 
-/* md_writer_stop: the feeds have stopped; drain, then join and close. MD_ERR_TIMEOUT when it was not
- * drained within timeout_ms (it is closed all the same; the next start recovers the rest). */
+/* md_writer_stop: the feeds have stopped; drain, then join and close. MD_ERR_TIMEOUT when it was
+ * not drained within timeout_ms (it is closed all the same; the next start recovers the rest). */
 md_err_t md_writer_stop(md_writer_t *w, int timeout_ms);
 
 #endif

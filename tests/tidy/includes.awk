@@ -27,6 +27,9 @@ BEGIN {
   where["ck"] = "^feeds/"
   where["openssl"] = "^(feeds|writers|engine)/"
   where["isal"] = "^writers/"
+
+  # libwebsockets is client, HTTP client, exchange simulator and HTTP server: each file is named.
+  lws["feeds/transport_lws.c"] = lws["feeds/rest_lws.c"] = 1
 }
 
 function library(header) {
@@ -36,6 +39,7 @@ function library(header) {
   if (header ~ /^(zstd|zdict)/) return "zstd"
   if (header ~ /^ck_/) return "ck"
   if (header ~ /^openssl\//) return "openssl"
+  if (header ~ /^libwebsockets/) return "libwebsockets"
   if (header ~ /^(isa-l\/|isa-l\.h|crc\.h)/) return "isal"
   return ""
 }
@@ -57,6 +61,8 @@ function check_system(header,    lib) {
   if ((header in cxx) && FILENAME ~ /\.(cc|h)$/)
     return
   lib = library(header)
+  if (lib == "libwebsockets" && (FILENAME in lws))
+    return
   if (top == "bench" || top == "tests") {
     if (lib != "" || header ~ /^criterion\// && FILENAME ~ /^tests\/unit\//)
       return

@@ -1,5 +1,5 @@
-/* journal_help.h - what the journal's tests share: a directory of their own, a segment and rings on the
- * heap, records of every kind, and a sink that is turned by hand. One thread. */
+/* journal_help.h - what the journal's tests share: a directory of their own, a segment and rings on
+ * the heap, records of every kind, and a sink that is turned by hand. One thread. */
 #ifndef TESTS_UNIT_JOURNAL_HELP_H
 #define TESTS_UNIT_JOURNAL_HELP_H
 
@@ -38,23 +38,20 @@ typedef struct help {
 } help_t;
 
 static inline void
-help_remove_dir(const char *dir)
-{
+help_remove_dir(const char *dir) {
   char command[200];
   (void)snprintf(command, sizeof command, "rm -rf -- '%s'", dir);
   md_assert(system(command) == 0);
 }
 
 static inline void
-help_dir(char out[64])
-{
+help_dir(char out[64]) {
   (void)snprintf(out, 64, "/tmp/mdengine-journal-XXXXXX");
   md_assert(mkdtemp(out) != NULL);
 }
 
 static inline void
-help_log(void *ctx, const char *level, const char *text)
-{
+help_log(void *ctx, const char *level, const char *text) {
   help_t *h = ctx;
   if (strcmp(level, "error") == 0) h->error_cnt++;
   if (strcmp(level, "warn") == 0) h->warn_cnt++;
@@ -62,8 +59,7 @@ help_log(void *ctx, const char *level, const char *text)
 }
 
 static inline void
-help_init(help_t *h, md_journal_policy_t policy)
-{
+help_init(help_t *h, md_journal_policy_t policy) {
   static const char *const names[HELP_STREAM_CNT] = {"alpha", "alpha.raw", "beta", "beta.raw"};
   memset(h, 0, sizeof *h);
   help_dir(h->dir);
@@ -92,8 +88,7 @@ help_init(help_t *h, md_journal_policy_t policy)
 
 /* A new epoch with new, empty rings. */
 static inline void
-help_epoch(help_t *h)
-{
+help_epoch(help_t *h) {
   md_assert(md_manifest_epoch(h->manifest, h->time.real_ns, &h->header.epoch, NULL) == MD_OK);
   for (uint32_t r = 0; r < HELP_RING_CNT; r++) {
     md_assert(md_ring_new(h->ring[r], r ? "beta.journal" : "alpha.journal", (uint16_t)r, 0,
@@ -104,8 +99,7 @@ help_epoch(help_t *h)
 }
 
 static inline md_err_t
-help_open(help_t *h, md_msg_t *msg)
-{
+help_open(help_t *h, md_msg_t *msg) {
   md_sink_env_t env = {.segment     = &h->segment,
                        .rings       = h->ring,
                        .ring_cnt    = HELP_RING_CNT,
@@ -119,16 +113,14 @@ help_open(help_t *h, md_msg_t *msg)
 }
 
 static inline void
-help_turn(help_t *h)
-{
+help_turn(help_t *h) {
   md_assert(md_sink_journal.turn(h->state, 50000) >= 0);
   h->time.mono_ns += 1000000;
   h->time.real_ns += 1000000;
 }
 
 static inline bool
-help_drain(help_t *h, bool stopping)
-{
+help_drain(help_t *h, bool stopping) {
   for (uint32_t i = 0; i < 20000; i++) {
     help_turn(h);
     if (md_sink_journal.drained(h->state, stopping)) return true;
@@ -137,15 +129,13 @@ help_drain(help_t *h, bool stopping)
 }
 
 static inline void
-help_close(help_t *h)
-{
+help_close(help_t *h) {
   md_sink_journal.close(h->state);
   h->state = NULL;
 }
 
 static inline void
-help_fini(help_t *h)
-{
+help_fini(help_t *h) {
   if (h->state) help_close(h);
   help_remove_dir(h->dir);
   md_sink_journal.close(h->dead);
@@ -162,14 +152,14 @@ typedef struct help_record {
   uint8_t     body[MD_RECORD_BYTES_MAX - sizeof(md_record_t)];
 } help_record_t;
 
-/* A record of type with body_bytes behind the header (at least the type's body), filled from seq. */
+/* A record of type with body_bytes behind the header (at least the type's body), filled from seq.
+ */
 static inline void
 help_make(help_record_t *out, unsigned type, uint16_t stream, uint32_t epoch, uint64_t seq,
-          uint32_t body_bytes)
-{
+          uint32_t body_bytes) {
   const md_record_info_t *info = md_record_info(type);
   uint32_t                more = body_bytes > info->body_bytes ? body_bytes - info->body_bytes : 0;
-  uint32_t                len  = (uint32_t)md_align_up(sizeof out->head + info->body_bytes + more, 8);
+  uint32_t len = (uint32_t)md_align_up(sizeof out->head + info->body_bytes + more, 8);
   memset(out, 0, len);
   out->head.len        = (uint16_t)len;
   out->head.type       = (uint8_t)type;
@@ -189,8 +179,7 @@ help_make(help_record_t *out, unsigned type, uint16_t stream, uint32_t epoch, ui
 }
 
 static inline md_err_t
-help_put(help_t *h, uint32_t ring, const help_record_t *rec)
-{
+help_put(help_t *h, uint32_t ring, const help_record_t *rec) {
   md_err_t err = md_ring_write_group(&h->producer[ring], &rec->head, 1, rec->head.len);
   md_ring_publish(&h->producer[ring]);
   return err;
@@ -198,8 +187,7 @@ help_put(help_t *h, uint32_t ring, const help_record_t *rec)
 
 /* The next trade of ring's normalised stream. */
 static inline md_err_t
-help_trade(help_t *h, uint32_t ring)
-{
+help_trade(help_t *h, uint32_t ring) {
   help_record_t  rec;
   const uint16_t stream = (uint16_t)(2 * ring + 1);
   help_make(&rec, MD_RECORD_TRADE, stream, h->header.epoch, ++h->seq[stream], 0);
@@ -207,15 +195,13 @@ help_trade(help_t *h, uint32_t ring)
 }
 
 static inline void
-help_trades(help_t *h, uint32_t ring, uint32_t cnt)
-{
+help_trades(help_t *h, uint32_t ring, uint32_t cnt) {
   for (uint32_t i = 0; i < cnt; i++)
     md_assert(help_trade(h, ring) == MD_OK);
 }
 
 static inline void
-help_checkpoint(help_t *h, uint32_t ring, uint64_t request, unsigned inner)
-{
+help_checkpoint(help_t *h, uint32_t ring, uint64_t request, unsigned inner) {
   help_record_t  rec;
   const uint16_t stream = (uint16_t)(2 * ring + 1);
   help_make(&rec, MD_RECORD_CHECKPOINT, stream, h->header.epoch, h->seq[stream], 0);
@@ -226,18 +212,17 @@ help_checkpoint(help_t *h, uint32_t ring, uint64_t request, unsigned inner)
 
 /* ---- reading back ---- */
 
-/* Counts what the journal holds of each stream and epoch, and whether each is without holes: LOSS counts
- * as its range. */
+/* Counts what the journal holds of each stream and epoch, and whether each is without holes: LOSS
+ * counts as its range. */
 typedef struct help_tally {
-  uint64_t record_cnt, loss_cnt, checkpoint_cnt;
-  uint64_t last[HELP_STREAM_CNT + 1][4]; /* by stream and epoch */
-  uint64_t hole_cnt, repeat_cnt;
+  uint64_t            record_cnt, loss_cnt, checkpoint_cnt;
+  uint64_t            last[HELP_STREAM_CNT + 1][4]; /* by stream and epoch */
+  uint64_t            hole_cnt, repeat_cnt;
   md_journal_damage_t damage;
 } help_tally_t;
 
 static inline void
-help_tally_record(help_tally_t *t, const md_record_t *rec)
-{
+help_tally_record(help_tally_t *t, const md_record_t *rec) {
   t->record_cnt++;
   md_assert(rec->stream <= HELP_STREAM_CNT);
   md_assert(rec->epoch < 4);
@@ -260,8 +245,7 @@ help_tally_record(help_tally_t *t, const md_record_t *rec)
 }
 
 static inline help_tally_t
-help_read(const char *dir)
-{
+help_read(const char *dir) {
   help_tally_t         t = {0};
   md_journal_reader_t *r = NULL;
   const md_record_t   *rec;

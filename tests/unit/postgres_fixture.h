@@ -204,7 +204,8 @@ drain_as(unsigned sink, bool stopping) {
   (void)s->drained(world.state[sink], false);
 }
 
-/* The journal is told to stop at the end only: it then declares losses that the feed has not declared yet. */
+/* The journal is told to stop at the end only: it then declares losses that the feed has not
+ * declared yet. */
 static inline void
 drain(unsigned sink) {
   drain_as(sink, sink != 0);

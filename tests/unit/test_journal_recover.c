@@ -210,7 +210,8 @@ Test(journal_recover, old_rings_are_taken_over_once) {
   help_fini(&h);
 }
 
-/* Bug: what a ring lost last was known to the dead engine's memory only, so it stayed undeclared. */
+/* Bug: what a ring lost last was known to the dead engine's memory only, so it stayed undeclared.
+ */
 Test(journal_recover, a_loss_that_no_later_group_declared_is_declared_by_recovery) {
   help_t h;
   start(&h, MD_JOURNAL_BATCH);
