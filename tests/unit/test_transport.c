@@ -1,0 +1,292 @@
+/* test_transport - WebSocket connections against a server of our own: fragments, limits, close
+ * codes, certificates, and nothing left behind. */
+#include "feeds/transport.h"
+#include "feeds/url.h"
+#include "tests/unit/ws_server.h"
+
+#include <criterion/criterion.h>
+#include <dirent.h>
+#include <sys/stat.h>
+
+#define NS_PER_MS 1000000
+
+static md_transport_t *
+open_transport(const char *ca_file, uint32_t message_bytes_max) {
+  md_transport_config_t cfg = {.ca_file            = ca_file,
+                               .message_bytes_max  = message_bytes_max,
+                               .connection_cnt_max = 8,
+                               .connect_timeout_ns = 5000000000,
+                               .ping_ns            = 20000000000,
+                               .pong_ns            = 30000000000,
+                               .clock              = md_clock_system()};
+  md_transport_t       *t;
+  md_msg_t              msg = {0};
+  cr_assert_eq(md_transport_lws.open(&cfg, &t, &msg), MD_OK, "%s", msg.text);
+  return t;
+}
+
+/* Polls until an event of this kind comes; asserts after 10 s. The event is valid until the next
+ * poll. */
+static md_transport_event_t
+wait_for(md_transport_t *t, md_transport_kind_t kind) {
+  int64_t end = md_clock_mono_ns(md_clock_system()) + 10000000000;
+  while (md_clock_mono_ns(md_clock_system()) < end) {
+    const md_transport_event_t *event;
+    uint32_t                    cnt = md_transport_lws.poll(t, 50 * NS_PER_MS, &event);
+    for (uint32_t n = 0; n < cnt; n++) {
+      if (event[n].kind == kind) return event[n];
+      cr_assert_neq(event[n].kind, MD_TRANSPORT_CLOSE, "closed (%u): %.*s", event[n].code,
+                    (int)event[n].len, (const char *)event[n].payload);
+    }
+  }
+  cr_assert_fail("no event of kind %d", (int)kind);
+  return (md_transport_event_t){0};
+}
+
+static uint32_t
+connect_to(md_transport_t *t, const char *host, int port, const char *path) {
+  char     url[128];
+  uint32_t c;
+  md_msg_t msg = {0};
+  (void)snprintf(url, sizeof url, "%s:%d%s", host, port, path);
+  cr_assert_eq(md_transport_lws.connect(t, url, &c, &msg), MD_OK, "%s", msg.text);
+  return c;
+}
+
+static unsigned
+fd_count(void) {
+  DIR     *d   = opendir("/proc/self/fd");
+  unsigned cnt = 0;
+  while (readdir(d))
+    cnt++;
+  closedir(d);
+  return cnt;
+}
+
+Test(transport, url_parts_are_found_and_nonsense_is_refused) {
+  md_url_t u;
+  cr_assert_eq(md_url_parse("wss://stream.binance.com:9443/ws/x?y", &u, NULL), MD_OK);
+  cr_assert(u.is_tls && u.is_websocket && u.port == 9443);
+  cr_assert_str_eq(u.host, "stream.binance.com");
+  cr_assert_str_eq(u.path, "/ws/x?y");
+  cr_assert_eq(md_url_parse("http://[::1]", &u, NULL), MD_OK);
+  cr_assert(!u.is_tls && !u.is_websocket && u.port == 80);
+  cr_assert_str_eq(u.host, "::1");
+  cr_assert_str_eq(u.path, "/");
+  static const char *const bad[] = {"",          "ftp://x",      "ws://",
+                                    "ws://h:0",  "ws://h:70000", "ws://[::1",
+                                    "ws://h:1x", "ws://a b/",    "stream.binance.com"};
+  for (size_t n = 0; n < MD_CNT(bad); n++)
+    cr_assert_eq(md_url_parse(bad[n], &u, NULL), MD_ERR_SYNTAX, "%s", bad[n]);
+}
+
+Test(transport, text_is_echoed_with_a_readable_pad_behind_it) {
+  ws_server_t     s = ws_server_start(NULL, NULL);
+  md_transport_t *t = open_transport(NULL, MD_FRAME_BYTES_MAX);
+  uint32_t        c = connect_to(t, "ws://127.0.0.1", s.port, "/echo");
+  cr_assert_eq(md_transport_lws.send(t, c, "x", 1), MD_ERR_ABSENT, "not open yet");
+  (void)wait_for(t, MD_TRANSPORT_OPEN);
+  cr_assert_eq(md_transport_lws.send(t, c, "hello", 5), MD_OK);
+  md_transport_event_t e = wait_for(t, MD_TRANSPORT_TEXT);
+  cr_assert_eq(e.len, 5);
+  cr_assert_eq(memcmp(e.payload, "hello", 5), 0);
+  for (unsigned n = 0; n < MD_FRAME_PAD_BYTES; n++)
+    cr_assert_eq(e.payload[5 + n], 0);
+  md_transport_lws.disconnect(t, c, MD_CLOSE_NORMAL);
+  e = wait_for(t, MD_TRANSPORT_CLOSE);
+  cr_assert_eq(e.connection, c);
+  cr_assert_eq(e.code, MD_CLOSE_NORMAL);
+  md_transport_lws.close(t);
+  ws_server_stop(&s);
+}
+
+Test(transport, fragments_of_one_byte_with_pings_between_become_one_message) {
+  ws_server_t     s = ws_server_start(NULL, NULL);
+  md_transport_t *t = open_transport(NULL, MD_FRAME_BYTES_MAX);
+  (void)connect_to(t, "ws://127.0.0.1", s.port, "/bytes");
+  md_transport_event_t e = wait_for(t, MD_TRANSPORT_TEXT);
+  cr_assert_eq(e.len, strlen(WS_SERVER_TEXT));
+  cr_assert_eq(memcmp(e.payload, WS_SERVER_TEXT, e.len), 0);
+  md_transport_lws.close(t);
+  ws_server_stop(&s);
+}
+
+Test(transport, a_message_of_5_MB_comes_whole) {
+  ws_server_t     s = ws_server_start(NULL, NULL);
+  md_transport_t *t = open_transport(NULL, MD_FRAME_BYTES_MAX);
+  (void)connect_to(t, "ws://127.0.0.1", s.port, "/big/5080000");
+  md_transport_event_t e = wait_for(t, MD_TRANSPORT_TEXT);
+  cr_assert_eq(e.len, 5080000);
+  for (uint32_t n = 0; n < e.len; n++)
+    cr_assert_eq(e.payload[n], 'a' + n % 26);
+  md_transport_lws.close(t);
+  ws_server_stop(&s);
+}
+
+Test(transport, a_message_above_the_limit_is_closed_with_1009_and_counted) {
+  ws_server_t           s = ws_server_start(NULL, NULL);
+  md_transport_t       *t = open_transport(NULL, 100000);
+  md_transport_counts_t counts;
+  (void)connect_to(t, "ws://127.0.0.1", s.port, "/big/100001");
+  md_transport_event_t e = wait_for(t, MD_TRANSPORT_CLOSE);
+  cr_assert_eq(e.code, MD_CLOSE_TOO_LARGE);
+  md_transport_lws.counts(t, &counts);
+  cr_assert_eq(counts.oversize_cnt, 1);
+  (void)connect_to(t, "ws://127.0.0.1", s.port, "/big/100000");
+  e = wait_for(t, MD_TRANSPORT_TEXT);
+  cr_assert_eq(e.len, 100000);
+  md_transport_lws.close(t);
+  ws_server_stop(&s);
+}
+
+Test(transport, close_codes_of_the_server_are_told) {
+  static const int codes[] = {1000, 1001, 1008, 4000};
+  ws_server_t      s       = ws_server_start(NULL, NULL);
+  md_transport_t  *t       = open_transport(NULL, MD_FRAME_BYTES_MAX);
+  for (size_t n = 0; n < MD_CNT(codes); n++) {
+    char path[32];
+    (void)snprintf(path, sizeof path, "/close/%d", codes[n]);
+    (void)connect_to(t, "ws://127.0.0.1", s.port, path);
+    md_transport_event_t e = wait_for(t, MD_TRANSPORT_CLOSE);
+    cr_assert_eq(e.code, codes[n]);
+    cr_assert_eq(e.len, 7);
+    cr_assert_eq(memcmp(e.payload, "because", 7), 0);
+  }
+  md_transport_lws.close(t);
+  ws_server_stop(&s);
+}
+
+Test(transport, a_refused_connection_and_a_killed_server_are_told_as_1006) {
+  ws_server_t     s = ws_server_start(NULL, NULL);
+  md_transport_t *t = open_transport(NULL, MD_FRAME_BYTES_MAX);
+  (void)connect_to(t, "ws://127.0.0.1", s.port, "/silent");
+  (void)wait_for(t, MD_TRANSPORT_OPEN);
+  ws_server_stop(&s);
+  cr_assert_eq(wait_for(t, MD_TRANSPORT_CLOSE).code, MD_CLOSE_LOST);
+  (void)connect_to(t, "ws://127.0.0.1", s.port, "/silent");
+  md_transport_event_t e = wait_for(t, MD_TRANSPORT_CLOSE);
+  cr_assert_eq(e.code, MD_CLOSE_LOST);
+  cr_assert_gt(e.len, 0, "a reason for people");
+  md_transport_lws.close(t);
+}
+
+Test(transport, connections_above_the_maximum_are_refused) {
+  ws_server_t     s = ws_server_start(NULL, NULL);
+  md_transport_t *t = open_transport(NULL, MD_FRAME_BYTES_MAX);
+  uint32_t        c;
+  char            url[64];
+  for (unsigned n = 0; n < 8; n++)
+    (void)connect_to(t, "ws://127.0.0.1", s.port, "/silent");
+  (void)snprintf(url, sizeof url, "ws://127.0.0.1:%d/silent", s.port);
+  cr_assert_eq(md_transport_lws.connect(t, url, &c, NULL), MD_ERR_FULL);
+  md_transport_lws.close(t);
+  ws_server_stop(&s);
+}
+
+Test(transport, nothing_is_left_after_200_reconnects) {
+  ws_server_t     s      = ws_server_start(NULL, NULL);
+  md_transport_t *t      = open_transport(NULL, MD_FRAME_BYTES_MAX);
+  unsigned        before = 0;
+  for (unsigned n = 0; n < 201; n++) {
+    uint32_t c = connect_to(t, "ws://127.0.0.1", s.port, "/echo");
+    (void)wait_for(t, MD_TRANSPORT_OPEN);
+    md_transport_lws.disconnect(t, c, MD_CLOSE_NORMAL);
+    (void)wait_for(t, MD_TRANSPORT_CLOSE);
+    if (n == 0) before = fd_count();
+  }
+  cr_assert_eq(fd_count(), before, "%u descriptors, %u after the first", fd_count(), before);
+  md_transport_lws.close(t);
+  ws_server_stop(&s);
+}
+
+/* ---- certificates ---- */
+
+static char pki[64];
+
+/* An authority, and certificates for localhost (good), another host, one that has expired, and one
+ * signed by itself; plus the self-signed one under its hash in ../share of the directory the test
+ * then works in. */
+static void
+make_certificates(void) {
+  char script[4096];
+  (void)snprintf(pki, sizeof pki, "/tmp/md-pki-%d", getpid());
+  (void)snprintf(
+      script, sizeof script,
+      "set -e; mkdir -p %s/work %s/share; cd %s; exec 2>/dev/null\n"
+      "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30"
+      " -subj /CN=test-ca -keyout ca.key -out ca.pem\n"
+      "leaf() { openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=$2"
+      " -keyout $1.key -out $1.csr; printf 'subjectAltName=DNS:%%s\\n' $2 >$1.ext;"
+      " openssl x509 -req -in $1.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days $3"
+      " -extfile $1.ext -out $1.pem; }\n"
+      "leaf good localhost 30; leaf other other.example 30; leaf expired localhost -1\n"
+      "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30"
+      " -subj /CN=localhost -addext subjectAltName=DNS:localhost -keyout self.key -out self.pem\n"
+      "cp self.pem share/$(openssl x509 -hash -noout -in self.pem).0\n",
+      pki, pki, pki);
+  cr_assert_eq(system(script), 0, "openssl made no certificates");
+}
+
+static void
+remove_certificates(void) {
+  char command[128];
+  (void)snprintf(command, sizeof command, "rm -rf %s", pki);
+  (void)!system(command);
+}
+
+/* Whether a connection with this server certificate and this authority opens; its reason when not.
+ */
+static bool
+opens(const char *name, const char *ca_file, char *reason, size_t reason_bytes) {
+  char cert[128], key[128];
+  (void)snprintf(cert, sizeof cert, "%s/%s.pem", pki, name);
+  (void)snprintf(key, sizeof key, "%s/%s.key", pki, name);
+  ws_server_t     s    = ws_server_start(cert, key);
+  md_transport_t *t    = open_transport(ca_file, MD_FRAME_BYTES_MAX);
+  bool            done = false, is_open = false;
+  (void)connect_to(t, "wss://localhost", s.port, "/echo");
+  for (int tries = 0; tries < 200 && !done; tries++) {
+    const md_transport_event_t *event;
+    uint32_t                    cnt = md_transport_lws.poll(t, 50 * NS_PER_MS, &event);
+    for (uint32_t n = 0; n < cnt && !done; n++) {
+      is_open = event[n].kind == MD_TRANSPORT_OPEN;
+      done    = true;
+      (void)snprintf(reason, reason_bytes, "%.*s", (int)event[n].len,
+                     (const char *)event[n].payload);
+    }
+  }
+  cr_assert(done, "neither open nor closed");
+  md_transport_lws.close(t);
+  ws_server_stop(&s);
+  return is_open;
+}
+
+Test(transport, certificates_are_verified) {
+  char ca[128], reason[256], work[128];
+  make_certificates();
+  (void)snprintf(ca, sizeof ca, "%s/ca.pem", pki);
+  cr_expect(opens("good", ca, reason, sizeof reason), "good: %s", reason);
+  cr_expect_not(opens("good", NULL, reason, sizeof reason),
+                "an authority the system does not know");
+  cr_expect_not(opens("other", ca, reason, sizeof reason), "another host");
+  cr_expect_not(opens("expired", ca, reason, sizeof reason), "expired");
+  cr_expect_not(opens("self", ca, reason, sizeof reason), "self-signed");
+  cr_expect(strstr(reason, "self") != NULL, "the reason says so: %s", reason);
+  (void)snprintf(work, sizeof work, "%s/work", pki);
+  cr_assert_eq(chdir(work), 0);
+  cr_expect_not(opens("self", ca, reason, sizeof reason), "planted in ../share");
+  cr_expect_not(opens("self", NULL, reason, sizeof reason),
+                "planted in ../share, system's authorities");
+  remove_certificates();
+}
+
+Test(transport, an_unreadable_ca_file_is_refused_at_the_start) {
+  md_transport_config_t cfg = {.ca_file            = "/nonexistent/ca.pem",
+                               .message_bytes_max  = 1000,
+                               .connection_cnt_max = 1,
+                               .clock              = md_clock_system()};
+  md_transport_t       *t;
+  md_msg_t              msg = {0};
+  cr_assert_eq(md_transport_lws.open(&cfg, &t, &msg), MD_ERR_CONFIG);
+  cr_assert_neq(strstr(msg.text, "/nonexistent/ca.pem"), NULL);
+}
