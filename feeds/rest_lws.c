@@ -1,0 +1,249 @@
+/* HTTP GETs by libwebsockets: a connection each, whole bodies. */
+#include "feeds/http.h"
+#include "feeds/url.h"
+
+#include <libwebsockets.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "feeds/lws_tls.h"
+
+#define NS_PER_S        1000000000
+#define PIECE_BYTES     65536u
+#define BODY_BYTES_MAX  MD_FRAME_BYTES_MAX
+#define TRUST_CNT_MAX   MD_FEED_CNT_MAX
+#define TIMEOUT_SECONDS 30
+
+typedef struct flight {
+  md_http_t  *http;
+  bool        is_used, is_done;
+  void       *request;
+  struct lws *wsi;
+  uint32_t    code;
+  int64_t     retry_after_s;
+  uint8_t    *body;
+  uint32_t    len, capacity;
+} flight_t;
+
+struct md_http {
+  struct lws_context    *context;
+  struct lws_vhost      *trust[TRUST_CNT_MAX];
+  uint32_t               trust_cnt;
+  md_http_done_t         done;
+  void                  *ctx;
+  bool                   is_closing;
+  lws_sorted_usec_list_t alarm;
+  flight_t               flight[MD_HTTP_FLYING_MAX];
+};
+
+static void
+finish(flight_t *f, bool is_whole) {
+  if (f->is_done) return;
+  f->is_done = true;
+  if (f->http->is_closing) return;
+  md_http_result_t result = {.code          = is_whole || f->code != 200 ? f->code : 0,
+                             .retry_after_s = f->retry_after_s,
+                             .body          = f->body,
+                             .len           = f->len};
+  f->http->done(f->http->ctx, f->request, &result);
+}
+
+static void
+forget(flight_t *f) {
+  free(f->body);
+  *f = (flight_t){.http = f->http};
+}
+
+static int
+on_body(flight_t *f, const void *p, size_t len) {
+  if (f->len + len > BODY_BYTES_MAX) return -1;
+  if (f->len + len > f->capacity) {
+    uint32_t capacity = f->capacity ? f->capacity : PIECE_BYTES;
+    while (capacity < f->len + len)
+      capacity *= 2;
+    uint8_t *grown = realloc(f->body, capacity);
+    if (!grown) return -1;
+    f->body     = grown;
+    f->capacity = capacity;
+  }
+  memcpy(f->body + f->len, p, len);
+  f->len += (uint32_t)len;
+  return 0;
+}
+
+static void
+on_headers(flight_t *f) {
+  char text[32];
+  f->code          = lws_http_client_http_response(f->wsi);
+  f->retry_after_s = -1;
+  if (lws_hdr_copy(f->wsi, text, sizeof text, WSI_TOKEN_HTTP_RETRY_AFTER) <= 0) return;
+  char     *end;
+  long long seconds = strtoll(text, &end, 10);
+  if (end != text && *end == 0 && seconds >= 0 && seconds <= 7 * 86400) f->retry_after_s = seconds;
+}
+
+/* An agent's name; some hosts refuse clients without one. */
+static int
+add_headers(struct lws *wsi, unsigned char **at, size_t len) {
+  static const unsigned char agent[] = "mdengine";
+  return lws_add_http_header_by_token(wsi, WSI_TOKEN_HTTP_USER_AGENT, agent, sizeof agent - 1, at,
+                                      *at + len);
+}
+
+static int
+read_piece(struct lws *wsi) {
+  char  buffer[LWS_PRE + 4096];
+  char *p   = buffer + LWS_PRE;
+  int   len = (int)sizeof buffer - LWS_PRE;
+  return lws_http_client_read(wsi, &p, &len) < 0 ? -1 : 0;
+}
+
+static int
+callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len) {
+  if (reason == LWS_CALLBACK_OPENSSL_PERFORM_SERVER_CERT_VERIFICATION) return len == 0;
+  flight_t *f = user;
+  if (!f) return 0;
+    /* Everything else is nothing to us. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wswitch-enum"
+  switch (reason) {
+  case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER:
+    return add_headers(wsi, in, len) ? -1 : 0;
+  case LWS_CALLBACK_ESTABLISHED_CLIENT_HTTP:
+    on_headers(f);
+    return 0;
+  case LWS_CALLBACK_RECEIVE_CLIENT_HTTP:
+    return read_piece(wsi);
+  case LWS_CALLBACK_RECEIVE_CLIENT_HTTP_READ:
+    return on_body(f, in, len);
+  case LWS_CALLBACK_COMPLETED_CLIENT_HTTP:
+    finish(f, true);
+    return -1; /* one answer a connection */
+  case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
+  case LWS_CALLBACK_CLOSED_CLIENT_HTTP:
+    finish(f, false);
+    return 0;
+  case LWS_CALLBACK_WSI_DESTROY:
+    finish(f, false);
+    forget(f);
+    return 0;
+  default:
+    return 0;
+  }
+#pragma GCC diagnostic pop
+}
+
+static const struct lws_protocols protocols[] = {
+    {.name = "md-http", .callback = callback, .rx_buffer_size = PIECE_BYTES}, {0}};
+
+static void
+backend_close(md_http_t *h) {
+  if (!h) return;
+  h->is_closing = true;
+  if (h->context) lws_context_destroy(h->context);
+  for (uint32_t n = 0; n < MD_HTTP_FLYING_MAX; n++)
+    free(h->flight[n].body);
+  free(h);
+}
+
+static md_err_t
+backend_open(md_http_done_t done, void *ctx, md_http_t **out, md_msg_t *msg) {
+  struct lws_context_creation_info info = {
+      .gid = -1, .uid = -1, .pt_serv_buf_size = PIECE_BYTES, .timeout_secs = TIMEOUT_SECONDS};
+  info.options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT |
+                 LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS;
+  md_http_t *h = calloc(1, sizeof *h);
+  if (!h) return md_fail(msg, MD_ERR_NOMEM, "no memory for REST requests");
+  h->done = done;
+  h->ctx  = ctx;
+  for (uint32_t n = 0; n < MD_HTTP_FLYING_MAX; n++)
+    h->flight[n].http = h;
+  lws_set_log_level(0, NULL);
+  h->context = lws_create_context(&info);
+  if (!h->context) {
+    backend_close(h);
+    return md_fail(msg, MD_ERR_IO, "libwebsockets gives no context: too few descriptors or memory");
+  }
+  *out = h;
+  return MD_OK;
+}
+
+static md_err_t
+backend_trust(md_http_t *h, const char *ca_file, uint32_t *out, md_msg_t *msg) {
+  char                             name[16];
+  struct lws_context_creation_info info = {.port         = CONTEXT_PORT_NO_LISTEN,
+                                           .protocols    = protocols,
+                                           .gid          = -1,
+                                           .uid          = -1,
+                                           .timeout_secs = TIMEOUT_SECONDS,
+                                           .vhost_name   = name};
+  (void)snprintf(name, sizeof name, "rest%u", h->trust_cnt);
+  md_err_t err = md_lws_tls(&info, ca_file, msg);
+  if (err) return err;
+  if (h->trust_cnt == TRUST_CNT_MAX)
+    return md_fail(msg, MD_ERR_FULL, "more than %u REST clients", TRUST_CNT_MAX);
+  h->trust[h->trust_cnt] = lws_create_vhost(h->context, &info);
+  if (!h->trust[h->trust_cnt])
+    return md_fail(msg, MD_ERR_CONFIG, "the certificate authorities in '%s' cannot be used",
+                   ca_file ? ca_file : MD_CA_FILE);
+  *out = h->trust_cnt++;
+  return MD_OK;
+}
+
+static md_err_t
+backend_get(md_http_t *h, uint32_t trust, const char *url, int64_t timeout_ns, void *request) {
+  flight_t *f = NULL;
+  md_url_t  u;
+  char      host[MD_HOST_BYTES_MAX + 16];
+  md_err_t  err = md_url_parse(url, &u, NULL);
+  if (err || u.is_websocket) return MD_ERR_SYNTAX;
+  for (uint32_t n = 0; n < MD_HTTP_FLYING_MAX && !f; n++)
+    if (!h->flight[n].is_used) f = &h->flight[n];
+  if (!f) return MD_ERR_FULL;
+  *f = (flight_t){.http = h, .is_used = true, .request = request, .retry_after_s = -1};
+  if (u.port == (u.is_tls ? 443 : 80))
+    (void)snprintf(host, sizeof host, "%s", u.host);
+  else
+    (void)snprintf(host, sizeof host, "%s:%u", u.host, u.port);
+  struct lws_client_connect_info info = {.context             = h->context,
+                                         .vhost               = h->trust[trust],
+                                         .address             = u.host,
+                                         .port                = u.port,
+                                         .ssl_connection      = u.is_tls ? LCCSCF_USE_SSL : 0,
+                                         .path                = u.path,
+                                         .host                = host,
+                                         .method              = "GET",
+                                         .local_protocol_name = protocols[0].name,
+                                         .userdata            = f,
+                                         .alpn                = "http/1.1",
+                                         .pwsi                = &f->wsi};
+  if (!lws_client_connect_via_info(&info)) {
+    if (f->is_used) {
+      finish(f, false);
+      forget(f);
+    }
+  } else {
+    if (f->wsi)
+      lws_set_timeout(f->wsi, PENDING_TIMEOUT_AWAITING_SERVER_RESPONSE,
+                      (int)(timeout_ns / NS_PER_S));
+  }
+  return MD_OK;
+}
+
+static void
+alarm_passed(lws_sorted_usec_list_t *alarm) {
+  (void)alarm; /* it only ends the wait */
+}
+
+static void
+backend_poll(md_http_t *h, int64_t max_ns) {
+  lws_sul_schedule(h->context, 0, &h->alarm, alarm_passed, (max_ns + 999999) / 1000000 * 1000);
+  (void)lws_service(h->context, 0);
+  lws_sul_cancel(&h->alarm);
+}
+
+const md_http_ops_t md_http_lws = {.open  = backend_open,
+                                   .close = backend_close,
+                                   .trust = backend_trust,
+                                   .get   = backend_get,
+                                   .poll  = backend_poll};
