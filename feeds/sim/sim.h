@@ -1,0 +1,36 @@
+/* sim.h - mdengine sim: a simulated Binance spot over real WebSocket and REST.
+ *
+ * The only header that the command needs. A run owns one exchange, one source (a recording or a
+ * seeded synthetic market), its sockets and the log of the truth, all on the caller's thread. */
+#ifndef FEEDS_SIM_SIM_H
+#define FEEDS_SIM_SIM_H
+
+#include "feeds/sim/sim_exchange.h"
+
+typedef struct md_sim_cfg {
+  const char  *recording; /* NULL: the synthetic market */
+  uint32_t     speed_permille;
+  uint32_t     symbol_cnt; /* of the market */
+  uint32_t     rate;       /* messages a second of the market, 0: flat out */
+  uint64_t     message_max;
+  uint64_t     seed;
+  int64_t      seconds;      /* the market ends after so many, 0: never */
+  uint32_t     wait_clients; /* begin when so many connections have a subscription */
+  bool         hold;         /* stay after the source's end */
+  md_sim_lag_t lag;
+  int64_t      lag_ms;
+  int          port, tls_port; /* tls_port -1: none */
+  const char  *ca_out;         /* NULL: none */
+  int64_t      ping_ns, pong_timeout_ns, life_ns, warning_ns;
+  uint32_t     weight_max; /* of REST in a minute, 0: no limit */
+} md_sim_cfg_t;
+
+/* md_sim_cfg_default: a market of 5 symbols at 1000 messages a second on any free ports. */
+md_sim_cfg_t md_sim_cfg_default(void);
+
+/* md_sim_run runs until the source ends, or is_stopped says so (asked every turn). It writes one
+ * line of JSON to out when clients may connect, and one at the end. */
+MD_MUST_USE md_err_t md_sim_run(const md_sim_cfg_t *cfg, bool (*is_stopped)(void), FILE *out,
+                                md_msg_t *msg);
+
+#endif

@@ -1,0 +1,169 @@
+#include "feeds/sim/sim_exchange.h"
+
+#include "feeds/json.h"
+#include "feeds/venue.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define POOL_BYTES (8ull << 30) /* of address space: touched where levels stand */
+
+/* A client that subscribes depth needs a snapshot that reaches the diffs it will get. */
+static void
+on_subscribed(void *ctx, md_sim_conn_t *c, md_sim_stream_t *s) {
+  md_sim_t *sim = ctx;
+  (void)c;
+  if (s->kind != MD_SIM_DEPTH && s->kind != MD_SIM_DEPTH_100) return;
+  md_sim_symbol_t *symbol = md_sim_symbol_of_stream(sim, s);
+  if (symbol && symbol->sent_id) symbol->needed_id = symbol->sent_id + 1;
+}
+
+void
+md_sim_init(md_sim_t *sim, const md_clock_t *clock, uint64_t seed) {
+  memset(sim, 0, sizeof *sim);
+  md_sim_hub_init(&sim->hub);
+  sim->hub.ctx        = sim;
+  sim->hub.subscribed = on_subscribed;
+  sim->pool           = md_level_pool_new(POOL_BYTES);
+  md_assert(sim->pool != NULL);
+  sim->clock      = clock;
+  sim->weight_max = 6000;
+  sim->rng        = seed * 0x9e3779b97f4a7c15u + 0x243f6a8885a308d3u;
+  md_sim_turn(sim);
+}
+
+void
+md_sim_free(md_sim_t *sim) {
+  md_sim_hub_free(&sim->hub);
+  for (uint32_t i = 0; i < sim->symbol_cnt; i++) {
+    md_sim_book_free(&sim->symbols[i]->book);
+    free(sim->symbols[i]);
+  }
+  free(sim->symbols);
+  md_level_pool_delete(sim->pool);
+  md_sim_text_free(&sim->text);
+}
+
+void
+md_sim_turn(md_sim_t *sim) {
+  sim->now_ns = md_clock_mono_ns(sim->clock);
+}
+
+uint64_t
+md_sim_random(md_sim_t *sim, uint64_t below) {
+  sim->rng += 0x9e3779b97f4a7c15u;
+  uint64_t z = sim->rng;
+  z          = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+  z          = (z ^ z >> 27) * 0x94d049bb133111ebu;
+  return (z ^ z >> 31) % below;
+}
+
+/* ---- symbols ---- */
+
+md_sim_symbol_t *
+md_sim_symbol(const md_sim_t *sim, const char *name, size_t len) {
+  for (uint32_t i = 0; i < sim->symbol_cnt; i++) {
+    md_sim_symbol_t *s = sim->symbols[i];
+    if (s->len == len && memcmp(s->name, name, len) == 0) return s;
+  }
+  return NULL;
+}
+
+static void
+split_assets(md_sim_symbol_t *s) {
+  const md_venue_t *venue = md_venue_find("binance_spot");
+  md_definition_t   d;
+  memset(&d, 0, sizeof d);
+  if (venue) venue->define(s->name, s->len, &d);
+  (void)snprintf(s->base, sizeof s->base, "%.*s", (int)sizeof d.base, d.base[0] ? d.base : s->name);
+  (void)snprintf(s->quote, sizeof s->quote, "%.*s", (int)sizeof d.quote,
+                 d.base[0] ? d.quote : "USDT");
+}
+
+md_sim_symbol_t *
+md_sim_symbol_add(md_sim_t *sim, const char *name, size_t len) {
+  md_sim_symbol_t *s = md_sim_symbol(sim, name, len);
+  if (s) return s;
+  if (len == 0 || len >= MD_SIM_NAME_BYTES || sim->symbol_cnt == MD_SIM_SYMBOLS_MAX) return NULL;
+  if (sim->symbol_cnt == sim->symbol_cap) {
+    sim->symbol_cap = sim->symbol_cap ? sim->symbol_cap * 2 : 16;
+    sim->symbols    = md_sim_resize(sim->symbols, sim->symbol_cap, sizeof(md_sim_symbol_t *));
+  }
+  s      = md_sim_alloc(1, sizeof *s);
+  s->len = (uint32_t)len;
+  memcpy(s->name, name, len);
+  for (size_t i = 0; i < len; i++) {
+    char c      = name[i];
+    s->lower[i] = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+  }
+  split_assets(s);
+  md_sim_book_init(&s->book, sim->pool);
+  sim->symbols[sim->symbol_cnt++] = s;
+  return s;
+}
+
+md_sim_symbol_t *
+md_sim_symbol_of_stream(const md_sim_t *sim, md_sim_stream_t *s) {
+  if (s->is_known) return s->symbol;
+  s->is_known = true;
+  for (uint32_t i = 0; i < sim->symbol_cnt; i++) {
+    md_sim_symbol_t *symbol = sim->symbols[i];
+    if (symbol->len != s->symbol_len || memcmp(symbol->lower, s->name, symbol->len) != 0) continue;
+    s->symbol = symbol;
+    if (s->kind != MD_SIM_OTHER) symbol->stream[s->kind] = s;
+    break;
+  }
+  return s->symbol;
+}
+
+md_sim_stream_t *
+md_sim_symbol_stream(md_sim_t *sim, md_sim_symbol_t *symbol, md_sim_kind_t kind) {
+  if (symbol->stream[kind]) return symbol->stream[kind];
+  char             name[MD_SIM_NAME_BYTES + 32];
+  int              n = snprintf(name, sizeof name, "%s@%s", symbol->lower, md_sim_kind_name(kind));
+  md_sim_stream_t *s = md_sim_hub_stream(&sim->hub, name, (size_t)n);
+  if (s) (void)md_sim_symbol_of_stream(sim, s);
+  return s;
+}
+
+/* ---- sending ---- */
+
+static void
+count_trade(md_sim_totals_t *t, const char *data, size_t len) {
+  md_json_t      j;
+  const uint8_t *key;
+  uint32_t       key_len;
+  int64_t        qty = 0;
+  md_err_t       err = MD_OK;
+  md_json_init(&j, (const uint8_t *)data, len);
+  md_json_object_begin(&j);
+  while (!err && md_json_key(&j, &key, &key_len)) {
+    if (md_json_is(key, key_len, "q"))
+      err = md_json_mantissa(&j, MD_SIM_EXP, &qty);
+    else
+      md_json_skip(&j);
+  }
+  if (err || md_json_finish(&j)) return;
+  t->cnt++;
+  t->qty_sum += qty;
+}
+
+/* The book is brought up to the diff whether or not a fault keeps it from the clients. */
+static void
+follow_depth(md_sim_symbol_t *symbol, const char *data, size_t len) {
+  md_sim_depth_t d;
+  if (md_sim_depth_parse(data, len, &d)) return;
+  if (!symbol->first_id) symbol->first_id = d.first;
+  symbol->sent_id = d.last;
+  symbol->depth_cnt++;
+  if (md_sim_book_apply(&symbol->book, &d) == MD_ERR_RANGE) symbol->needed_id = d.first;
+}
+
+void
+md_sim_send(md_sim_t *sim, md_sim_symbol_t *symbol, md_sim_stream_t *s, const char *data,
+            size_t len) {
+  if (symbol && s->kind == MD_SIM_DEPTH_100) follow_depth(symbol, data, len);
+  if (symbol && s->kind == MD_SIM_TRADE) count_trade(&symbol->trades, data, len);
+  if (symbol && s->kind == MD_SIM_AGG_TRADE) count_trade(&symbol->agg_trades, data, len);
+  md_sim_hub_publish(&sim->hub, s, data, len);
+}
