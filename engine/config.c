@@ -3,6 +3,7 @@
 
 #include "feeds/venue.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -24,12 +25,16 @@ static const md_config_row_t journal_rows[] = {MD_CONFIG_JOURNAL(ROW)};
 #define SECTION md_config_postgres_t
 static const md_config_row_t postgres_rows[] = {MD_CONFIG_POSTGRES(ROW)};
 #undef SECTION
+#define SECTION md_config_monitoring_t
+static const md_config_row_t monitoring_rows[] = {MD_CONFIG_MONITORING(ROW)};
+#undef SECTION
 
 static const md_config_section_t sections[] = {
     {"engine", engine_rows, MD_CNT(engine_rows)},
     {"feeds", feed_rows, MD_CNT(feed_rows)},
     {"journal", journal_rows, MD_CNT(journal_rows)},
     {"postgres", postgres_rows, MD_CNT(postgres_rows)},
+    {"monitoring", monitoring_rows, MD_CNT(monitoring_rows)},
 };
 
 const md_config_section_t *
@@ -318,6 +323,18 @@ check_feeds(checker_t *c, const md_config_t *cfg) {
   return enabled_cnt;
 }
 
+static void
+check_monitoring(checker_t *c, const md_config_t *cfg) {
+  const md_config_monitoring_t *m = &cfg->monitoring;
+  struct in_addr                address;
+  if (!m->enabled) return;
+  if (inet_pton(AF_INET, m->bind, &address) != 1)
+    say(c, "monitoring.bind",
+        "is no IPv4 address; write 127.0.0.1, or 0.0.0.0 for every address of this machine");
+  if (m->http_port != 0 && m->http_port == m->metrics_port)
+    say(c, "monitoring.metrics_port", "is that of http_port; choose two ports");
+}
+
 uint32_t
 md_config_check_relations(const md_config_t *cfg, const md_config_report_t *report) {
   checker_t c = {report, 0};
@@ -346,6 +363,7 @@ md_config_check_relations(const md_config_t *cfg, const md_config_report_t *repo
           "none cannot feed PostgreSQL, which must never hold what the journal lacks; choose batch "
           "or interval");
   }
+  check_monitoring(&c, cfg);
   return c.problem_cnt;
 }
 

@@ -41,6 +41,9 @@ typedef struct md_config_journal {
 typedef struct md_config_postgres {
   MD_CONFIG_POSTGRES(MD_CONFIG_MEMBER)
 } md_config_postgres_t;
+typedef struct md_config_monitoring {
+  MD_CONFIG_MONITORING(MD_CONFIG_MEMBER)
+} md_config_monitoring_t;
 typedef struct md_config_feed {
   MD_CONFIG_FEED(MD_CONFIG_MEMBER)
   char name[MD_NAME_BYTES]; /* the key under feeds: a venue's name */
@@ -50,6 +53,7 @@ typedef struct md_config {
   md_config_engine_t   engine;
   md_config_journal_t  journal;
   md_config_postgres_t postgres;
+  md_config_monitoring_t monitoring;
   md_config_feed_t     feed[MD_FEED_CNT_MAX];
   uint32_t             feed_cnt;
   char                 file[MD_CONFIG_TEXT_BYTES];
@@ -72,7 +76,7 @@ typedef struct md_config_section {
   uint32_t               row_cnt;
 } md_config_section_t;
 
-/* md_config_section_at returns section i (engine, feeds.<feed>, journal, postgres), NULL behind the end. */
+/* md_config_section_at returns section i (engine, feeds.<feed>, journal, postgres, monitoring), NULL behind the end. */
 const md_config_section_t *md_config_section_at(uint32_t i);
 
 /* Where problems go: one call for each, with line and column from 1 (0: none) and the path of the key. */

@@ -82,4 +82,18 @@
   X(core, NUMBER, "-1", -1, 1023, "", "CPU core to pin the thread to, -1 none")                    \
   X(idle, DURATION, "1ms", 0, 1000000000, "", "longest sleep without work; 0ns spins")
 
+#define MD_CONFIG_MONITORING(X)                                                                    \
+  X(enabled, BOOL, "true", 0, 0, "", "serve /health and /metrics")                                 \
+  X(bind, TEXT, "127.0.0.1", 7, 15, "",                                                            \
+    "IPv4 address that is listened on; 0.0.0.0 for all, behind a firewall: nothing is encrypted")  \
+  X(http_port, NUMBER, "8087", 0, 65535, "",                                                       \
+    "port of /health, /ready and /live; 0 takes any free one, which the log tells")                \
+  X(metrics_port, NUMBER, "9092", 0, 65535, "", "port of /metrics; 0 as above")                    \
+  X(grace, DURATION, "60s", 0, 3600000000000, "",                                                  \
+    "time after the start in which missing data and books are no fault")                           \
+  X(data_age, DURATION, "60s", 1000000000, 86400000000000, "",                                     \
+    "a feed whose last data is older counts as not fresh")                                         \
+  X(heartbeat_age, DURATION, "30s", 1000000000, 3600000000000, "",                                 \
+    "a thread whose last heartbeat is older counts as stuck")
+
 #endif

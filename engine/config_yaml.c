@@ -219,8 +219,8 @@ read_feeds(walker_t *w, const md_config_section_t *s, struct fy_node *node, md_c
 
 static void
 read_root(walker_t *w, struct fy_node *root, md_config_t *cfg) {
-  void *const          place[] = {&cfg->engine, NULL, &cfg->journal, &cfg->postgres};
-  void                *iter    = NULL;
+  void *const place[] = {&cfg->engine, NULL, &cfg->journal, &cfg->postgres, &cfg->monitoring};
+  void       *iter    = NULL;
   struct fy_node_pair *pair;
   if (!root || !fy_node_is_mapping(root)) {
     say_at(w, root, "(root)", "the file holds no keys; begin with `feeds:`");
@@ -295,6 +295,7 @@ md_config_load(const char *file, md_config_t *cfg, const md_config_report_t *rep
   md_config_defaults(md_config_section_at(0), &cfg->engine);
   md_config_defaults(md_config_section_at(2), &cfg->journal);
   md_config_defaults(md_config_section_at(3), &cfg->postgres);
+  md_config_defaults(md_config_section_at(4), &cfg->monitoring);
   (void)snprintf(cfg->file, sizeof cfg->file, "%s", file);
   if (access(file, R_OK) != 0) {
     md_msg_t msg;

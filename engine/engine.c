@@ -218,11 +218,32 @@ set_postgres_config(md_engine_t *e) {
 }
 
 static md_err_t
+start_monitor(md_engine_t *e, md_msg_t *msg) {
+  const md_config_monitoring_t *m  = &e->cfg->monitoring;
+  md_monitor_config_t           mc = {.health       = {.segment          = &e->segment,
+                                                       .clock            = e->clock,
+                                                       .grace_ns         = m->grace,
+                                                       .data_age_ns      = m->data_age,
+                                                       .heartbeat_age_ns = m->heartbeat_age},
+                                      .bind         = m->bind,
+                                      .http_port    = (uint16_t)m->http_port,
+                                      .metrics_port = (uint16_t)m->metrics_port};
+  if (!m->enabled) return MD_OK;
+  md_err_t err = md_monitor_start(&mc, &e->monitor, msg);
+  if (!err)
+    md_log(e->log, MD_LOG_INFO, "monitoring",
+           "http://%s:%u/health and http://%s:%u/metrics are served", m->bind,
+           md_monitor_http_port(e->monitor), m->bind, md_monitor_metrics_port(e->monitor));
+  return err;
+}
+
+static md_err_t
 start_all(md_engine_t *e, const char *only, md_msg_t *msg) {
   md_err_t err = md_topology_make(e->cfg, only, &e->topology, msg);
   if (!err) err = open_storage(e, msg);
   for (uint32_t f = 0; !err && f < e->topology.feed_cnt; f++)
     err = make_feed(e, f, msg);
+  if (!err) err = start_monitor(e, msg);
   if (!err) set_postgres_config(e);
   for (uint32_t s = 0; !err && s < e->topology.sink_cnt; s++)
     err = start_sink(e, s, msg);
@@ -252,6 +273,14 @@ md_engine_start(const md_config_t *cfg, const char *only, md_log_t *log, md_engi
   return MD_OK;
 }
 
+/* From here on nobody beats for the main thread, which drains: it must not count as stuck. */
+static void
+halt_watch(md_engine_t *e) {
+  if (!e->segment_made) return;
+  uint32_t row = md_topology_monitor_row(&e->topology);
+  md_store_relaxed(&e->segment.threads[row].state, MD_THREAD_HALT);
+}
+
 static void
 stop_feeds(md_engine_t *e) {
   for (uint32_t f = 0; f < MD_FEED_CNT_MAX; f++) {
@@ -264,6 +293,7 @@ md_err_t
 md_engine_stop(md_engine_t *e) {
   int      timeout_ms = (int)(e->cfg->engine.stop_timeout / 1000000);
   md_err_t err        = MD_OK;
+  halt_watch(e);
   stop_feeds(e);
   for (uint32_t s = 0; s < MD_SINK_CNT_MAX; s++) {
     if (!e->sink[s].writer) continue;
@@ -275,6 +305,7 @@ md_engine_stop(md_engine_t *e) {
   }
   for (uint32_t f = 0; f < MD_FEED_CNT_MAX; f++)
     if (e->feed[f].feed) md_feed_delete(e->feed[f].feed);
+  if (e->monitor) md_monitor_stop(e->monitor);
   if (e->segment_made && !err)
     md_segment_delete(&e->segment);
   else if (e->lock_fd >= 0)

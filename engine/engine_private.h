@@ -5,6 +5,7 @@
 #include "engine/engine.h"
 #include "engine/topology.h"
 #include "feeds/feed_thread.h"
+#include "monitoring/monitor.h"
 #include "writers/journal.h"
 #include "writers/postgres.h"
 #include "writers/writer.h"
@@ -36,6 +37,7 @@ struct md_engine {
   md_postgres_config_t postgres_cfg;
   md_engine_feed_t     feed[MD_FEED_CNT_MAX];
   md_engine_sink_t     sink[MD_SINK_CNT_MAX];
+  md_monitor_t        *monitor;
   md_atomic_u64        sink_failed;
   md_atomic_u64        feed_ended_cnt, feed_failed_cnt;
 };

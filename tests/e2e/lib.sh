@@ -28,7 +28,8 @@ fail() {
 }
 
 # config FEED_LINES [EXTRA_LINES]: writes $WORK/engine.yaml; lines are YAML, indented for their place. JOURNAL
-# may hold more keys of its section, JOURNAL_DIR another place for it.
+# may hold more keys of its section, JOURNAL_DIR another place for it; MONITORING the keys of that section, which
+# is off otherwise: tests run beside other engines.
 config() {
   cat >"$WORK/engine.yaml" <<END
 engine:
@@ -41,6 +42,8 @@ feeds:
   binance_spot:
 $1
 ${2:-}
+monitoring:
+  ${MONITORING:-enabled: false}
 END
 }
 

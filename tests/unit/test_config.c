@@ -132,6 +132,13 @@ static const broken_t broken[] = {
      "postgres.schema", "may hold only", "choose"},
     {GOOD "postgres:\n  enabled: true\n  conninfo: dbname=x\njournal:\n  policy: none\n", 0, 0,
      "journal.policy", "cannot feed PostgreSQL", "batch or interval"},
+    {GOOD "monitoring:\n  http_port: 65536\n", 5, 14, "monitoring.http_port", "out of range",
+     "between 0 and 65535"},
+    {GOOD "monitoring:\n  gracee: 1\n", 5, 3, "monitoring.gracee", "unknown key", "did you mean"},
+    {GOOD "monitoring:\n  bind: localhost\n", 0, 0, "monitoring.bind", "no IPv4 address",
+     "127.0.0.1"},
+    {GOOD "monitoring:\n  http_port: 9092\n", 0, 0, "monitoring.metrics_port", "http_port",
+     "two ports"},
 };
 
 Test(config, each_broken_file_is_told_with_its_place_its_key_and_the_fix) {
@@ -172,6 +179,8 @@ Test(config, a_good_file_sets_what_it_says_and_defaults_for_the_rest) {
   cr_expect_eq(cfg->engine.instruments, 1000);
   cr_expect_eq(cfg->journal.policy, 0);
   cr_expect_eq(cfg->journal.segment, 3 << 20);
+  cr_expect_eq(cfg->monitoring.http_port, 8087);
+  cr_expect_str_eq(cfg->monitoring.bind, "127.0.0.1");
   cr_expect_eq(cfg->feed_cnt, 2);
   cr_expect_str_eq(cfg->feed[0].name, "binance_spot");
   cr_expect_eq(cfg->feed[0].speed, 2500);

@@ -1,0 +1,269 @@
+/* http.c - libwebsockets as the HTTP server. Its log is silenced: what it has to say about a client
+ * is not worth a line, and a port that cannot be had is told by us. */
+#include "monitoring/http.h"
+
+#include "shm/atomics.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <libwebsockets.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define CHUNK_BYTES        8192u
+#define SPARE_FDS          16u /* listening sockets and what the library opens for itself */
+#define TICK_US            1000000
+#define ANSWER_HEAD_BYTES  512u
+#define METHOD_NOT_ALLOWED 405
+
+typedef struct session {
+  md_http_answer_t answer;
+  size_t           sent;
+} session_t;
+
+struct md_http {
+  md_http_config_t       cfg;
+  struct lws_context    *context;
+  struct lws_vhost      *vhost[MD_HTTP_PORT_CNT_MAX];
+  lws_sorted_usec_list_t timer;
+  pthread_t              thread;
+  bool                   thread_runs;
+  md_atomic_u64          stop;           /* relaxed: the wake-up that follows it orders */
+  uint32_t               connection_cnt; /* of the server's thread */
+};
+
+/* ---- answers ---- */
+
+static void
+fill_answer(md_http_t *h, const md_http_port_t *port, const char *path, bool allowed,
+            md_http_answer_t *a) {
+  memset(a, 0, sizeof *a);
+  a->status       = HTTP_STATUS_OK;
+  a->content_type = "application/json";
+  if (!allowed) {
+    a->status = METHOD_NOT_ALLOWED;
+    md_text_add(&a->body, "{\"error\":\"only GET and HEAD are served\"}\n");
+    return;
+  }
+  for (uint32_t i = 0; i < port->route_cnt; i++) {
+    if (strcmp(path, port->routes[i].path) != 0) continue;
+    port->routes[i].fill(h->cfg.ctx, a);
+    if (!a->body.failed) return;
+    md_text_free(&a->body);
+    a->status = HTTP_STATUS_INTERNAL_SERVER_ERROR;
+    md_text_add(&a->body, "{\"error\":\"the answer does not fit into memory\"}\n");
+    return;
+  }
+  a->status = HTTP_STATUS_NOT_FOUND;
+  md_text_add(&a->body, "{\"error\":\"no such path\",\"paths\":[");
+  for (uint32_t i = 0; i < port->route_cnt; i++)
+    md_text_add(&a->body, "%s\"%s\"", i ? "," : "", port->routes[i].path);
+  md_text_add(&a->body, "]}\n");
+}
+
+static bool
+add_header(struct lws *wsi, const char *name, const char *value, uint8_t **p, uint8_t *end) {
+  return lws_add_http_header_by_name(wsi, (const uint8_t *)name, (const uint8_t *)value,
+                                     (int)strlen(value), p, end) == 0;
+}
+
+static int
+send_head(struct lws *wsi, const md_http_answer_t *a) {
+  uint8_t  bytes[LWS_PRE + ANSWER_HEAD_BYTES];
+  uint8_t *start = bytes + LWS_PRE, *p = start, *end = bytes + sizeof bytes - 1;
+  if (lws_add_http_common_headers(wsi, (unsigned)a->status, a->content_type, a->body.len, &p, end))
+    return -1;
+  if (!add_header(wsi, "connection:", "close", &p, end)) return -1;
+  if (!add_header(wsi, "cache-control:", "no-store", &p, end)) return -1;
+  if (a->status == METHOD_NOT_ALLOWED && !add_header(wsi, "allow:", "GET, HEAD", &p, end))
+    return -1;
+  return lws_finalize_write_http_header(wsi, start, &p, end) ? -1 : 0;
+}
+
+static int
+begin_answer(md_http_t *h, struct lws *wsi, session_t *s, const char *path) {
+  const md_http_port_t *port    = lws_vhost_user(lws_get_vhost(wsi));
+  bool                  is_head = lws_hdr_total_length(wsi, WSI_TOKEN_HEAD_URI) > 0;
+  bool                  is_get  = lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0;
+  md_text_free(&s->answer.body);
+  s->sent = 0;
+  fill_answer(h, port, path, is_get || is_head, &s->answer);
+  if (send_head(wsi, &s->answer) || is_head) return -1;
+  lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_CONTENT, (int)MD_HTTP_ANSWER_SECONDS);
+  (void)lws_callback_on_writable(wsi);
+  return 0;
+}
+
+/* One chunk of the body; -1 behind the last closes the connection once it is flushed. */
+static int
+continue_answer(struct lws *wsi, session_t *s) {
+  uint8_t bytes[LWS_PRE + CHUNK_BYTES];
+  size_t  left = s->answer.body.len - s->sent;
+  size_t  len  = left < CHUNK_BYTES ? left : CHUNK_BYTES;
+  if (len == 0) return -1;
+  memcpy(bytes + LWS_PRE, s->answer.body.bytes + s->sent, len);
+  if (lws_write(wsi, bytes + LWS_PRE, len, len == left ? LWS_WRITE_HTTP_FINAL : LWS_WRITE_HTTP) < 0)
+    return -1;
+  s->sent += len;
+  if (len == left) return -1;
+  (void)lws_callback_on_writable(wsi);
+  return 0;
+}
+
+/* ---- connections ---- */
+
+/* A connection that was counted carries a mark, so that its end is counted once. */
+static void
+count_connection(md_http_t *h, struct lws *wsi, bool begins) {
+  bool counted = lws_get_opaque_user_data(wsi) == h;
+  if (begins && !counted) {
+    lws_set_opaque_user_data(wsi, h);
+    h->connection_cnt++;
+  } else if (!begins && counted) {
+    lws_set_opaque_user_data(wsi, NULL);
+    h->connection_cnt--;
+  }
+}
+
+static int
+on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len) {
+  struct lws_context *context = lws_get_context(wsi);
+  md_http_t          *h       = context ? lws_context_user(context) : NULL;
+  session_t          *s       = user;
+  (void)len;
+  /* No switch: the library has a hundred more reasons, all of them default. */
+  if (!h) return 0;
+  if (reason == LWS_CALLBACK_FILTER_NETWORK_CONNECTION)
+    return h->connection_cnt >= MD_HTTP_CONNECTION_CNT_MAX ? -1 : 0;
+  if (reason == LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED) count_connection(h, wsi, true);
+  if (reason == LWS_CALLBACK_WSI_DESTROY) count_connection(h, wsi, false);
+  if (reason == LWS_CALLBACK_HTTP) return begin_answer(h, wsi, s, in);
+  if (reason == LWS_CALLBACK_HTTP_WRITEABLE) return continue_answer(wsi, s);
+  if (reason == LWS_CALLBACK_HTTP_DROP_PROTOCOL && s) md_text_free(&s->answer.body);
+  return 0;
+}
+
+static const struct lws_protocols protocols[] = {
+    {.name = "http", .callback = on_event, .per_session_data_size = sizeof(session_t)},
+    {.name = NULL}};
+
+/* ---- start and stop ---- */
+
+/* The library does not say why it could not bind; so the same is tried first, and told. */
+static md_err_t
+try_port(const char *bind_to, const md_http_port_t *port, md_msg_t *msg) {
+  struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(port->port)};
+  if (inet_pton(AF_INET, bind_to, &at.sin_addr) != 1)
+    return md_fail(msg, MD_ERR_RANGE,
+                   "monitoring.bind: '%s' is no IPv4 address; write 127.0.0.1, or 0.0.0.0 for all",
+                   bind_to);
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+  if (fd < 0) return md_fail_errno(msg, errno, "cannot make a socket for %s", port->key);
+  (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  int failed = bind(fd, (const struct sockaddr *)&at, sizeof at) || listen(fd, 1) ? errno : 0;
+  (void)close(fd);
+  if (failed == EADDRINUSE)
+    return md_fail(msg, MD_ERR_EXISTS,
+                   "%s: port %u of %s is taken, perhaps by another engine; choose another port (0: "
+                   "any free one), or set monitoring.enabled to false",
+                   port->key, port->port, bind_to);
+  if (failed)
+    return md_fail_errno(msg, failed, "%s: cannot listen on port %u of %s", port->key, port->port,
+                         bind_to);
+  return MD_OK;
+}
+
+static void
+on_timer(lws_sorted_usec_list_t *timer) {
+  md_http_t *h = (md_http_t *)(void *)((char *)timer - offsetof(md_http_t, timer));
+  if (h->cfg.tick) h->cfg.tick(h->cfg.ctx);
+  lws_sul_schedule(h->context, 0, timer, on_timer, TICK_US);
+}
+
+static md_err_t
+listen_all(md_http_t *h, md_msg_t *msg) {
+  struct lws_context_creation_info info = {0};
+  info.options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_DISABLE_IPV6;
+  info.user    = h;
+  info.port    = CONTEXT_PORT_NO_LISTEN;
+  info.gid     = -1;
+  info.uid     = -1;
+  /* One header table for each connection, so that a slow one holds up no other. */
+  info.max_http_header_pool = MD_HTTP_CONNECTION_CNT_MAX;
+  info.max_http_header_data = MD_HTTP_HEADER_BYTES_MAX;
+  info.fd_limit_per_thread  = MD_HTTP_CONNECTION_CNT_MAX + SPARE_FDS;
+  h->context                = lws_create_context(&info);
+  if (!h->context) return md_fail(msg, MD_ERR_NOMEM, "cannot make the context of the HTTP server");
+  for (uint32_t i = 0; i < h->cfg.port_cnt; i++) {
+    info.options      = LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND | LWS_SERVER_OPTION_DISABLE_IPV6;
+    info.port         = h->cfg.port[i].port;
+    info.iface        = h->cfg.bind;
+    info.vhost_name   = h->cfg.port[i].key;
+    info.protocols    = protocols;
+    info.user         = &h->cfg.port[i];
+    info.timeout_secs = MD_HTTP_HEADER_SECONDS;
+    info.timeout_secs_ah_idle = MD_HTTP_HEADER_SECONDS;
+    info.keepalive_timeout    = (int)MD_HTTP_HEADER_SECONDS;
+    h->vhost[i]               = lws_create_vhost(h->context, &info);
+    if (!h->vhost[i])
+      return md_fail(msg, MD_ERR_IO, "%s: cannot listen on port %u of %s", h->cfg.port[i].key,
+                     h->cfg.port[i].port, h->cfg.bind);
+  }
+  return MD_OK;
+}
+
+static void *
+serve(void *ctx) {
+  md_http_t *h = ctx;
+  (void)pthread_setname_np(pthread_self(), "md-http");
+  lws_sul_schedule(h->context, 0, &h->timer, on_timer, 1);
+  while (!md_load_relaxed(&h->stop))
+    if (lws_service(h->context, 0) < 0) break;
+  lws_sul_schedule(h->context, 0, &h->timer, on_timer, LWS_SET_TIMER_USEC_CANCEL);
+  return NULL;
+}
+
+md_err_t
+md_http_start(const md_http_config_t *cfg, md_http_t **out, md_msg_t *msg) {
+  md_assert(cfg->port_cnt > 0 && cfg->port_cnt <= MD_HTTP_PORT_CNT_MAX);
+  for (uint32_t i = 0; i < cfg->port_cnt; i++) {
+    md_err_t err = try_port(cfg->bind, &cfg->port[i], msg);
+    if (err) return err;
+  }
+  md_http_t *h = calloc(1, sizeof *h);
+  if (!h) return md_fail(msg, MD_ERR_NOMEM, "no memory for the HTTP server");
+  h->cfg = *cfg;
+  lws_set_log_level(0, NULL);
+  md_err_t err = listen_all(h, msg);
+  if (!err) {
+    int failed     = pthread_create(&h->thread, NULL, serve, h);
+    h->thread_runs = failed == 0;
+    if (failed) err = md_fail_errno(msg, failed, "cannot start the thread of the HTTP server");
+  }
+  if (err) {
+    md_http_stop(h);
+    return err;
+  }
+  *out = h;
+  return MD_OK;
+}
+
+uint16_t
+md_http_port_of(const md_http_t *h, uint32_t index) {
+  md_assert(index < h->cfg.port_cnt);
+  return (uint16_t)lws_get_vhost_listen_port(h->vhost[index]);
+}
+
+void
+md_http_stop(md_http_t *h) {
+  if (h->thread_runs) {
+    md_store_relaxed(&h->stop, 1); /* the thread sees it behind the wake-up at the latest */
+    lws_cancel_service(h->context);
+    (void)pthread_join(h->thread, NULL);
+  }
+  if (h->context) lws_context_destroy(h->context);
+  free(h);
+}

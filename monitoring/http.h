@@ -1,0 +1,60 @@
+/* http.h - a small HTTP server for operators and Prometheus, on a thread and in a context of its
+ * own.
+ *
+ * GET and HEAD only; each answer is rendered whole into a buffer by the route's function, on the
+ * server's thread, and the connection is closed behind it. Bounded: request header, connections,
+ * time for a header and for taking an answer, so that no client starves another. It touches no feed
+ * and no writer: a route's function reads shared memory and never waits. */
+#ifndef MONITORING_HTTP_H
+#define MONITORING_HTTP_H
+
+#include "monitoring/text.h"
+#include "shm/err.h"
+
+#define MD_HTTP_PORT_CNT_MAX       2u
+#define MD_HTTP_CONNECTION_CNT_MAX 64u
+#define MD_HTTP_HEADER_BYTES_MAX   4096u
+#define MD_HTTP_HEADER_SECONDS     3u
+#define MD_HTTP_ANSWER_SECONDS     10u
+
+typedef struct md_http_answer {
+  int         status;       /* 200 unless the function says otherwise */
+  const char *content_type; /* static; JSON unless the function says otherwise */
+  md_text_t   body;
+} md_http_answer_t;
+
+typedef void (*md_http_fill_fn)(void *ctx, md_http_answer_t *answer);
+
+typedef struct md_http_route {
+  const char     *path;
+  md_http_fill_fn fill;
+} md_http_route_t;
+
+typedef struct md_http_port {
+  const char            *key;  /* of the configuration, for error lines */
+  uint16_t               port; /* 0: any free one */
+  const md_http_route_t *routes;
+  uint32_t               route_cnt;
+} md_http_port_t;
+
+typedef struct md_http_config {
+  const char    *bind; /* an IPv4 address */
+  md_http_port_t port[MD_HTTP_PORT_CNT_MAX];
+  uint32_t       port_cnt;
+  void (*tick)(void *ctx); /* once a second on the server's thread; may be NULL */
+  void *ctx;               /* of tick and of every fill */
+} md_http_config_t;
+
+typedef struct md_http md_http_t;
+
+/* md_http_start listens on every port or on none; the routes stay the caller's and must outlive it.
+ * MD_ERR_EXISTS: a port is taken; MD_ERR_DENIED, MD_ERR_RANGE (the address), MD_ERR_IO. */
+MD_MUST_USE md_err_t md_http_start(const md_http_config_t *cfg, md_http_t **out, md_msg_t *msg);
+
+/* md_http_port_of returns the port that is listened on. */
+uint16_t md_http_port_of(const md_http_t *h, uint32_t index);
+
+/* md_http_stop ends the thread, closes every socket and frees h. */
+void md_http_stop(md_http_t *h);
+
+#endif

@@ -1,0 +1,30 @@
+/* monitor.h - the operations side of a running engine: /health, /ready, /live and /metrics.
+ *
+ * Started by the engine behind the segment, stopped before the segment goes. It has one thread, the
+ * HTTP server's (http.h), and only reads the segment; nothing here ever waits for a feed or a
+ * writer, or lets one wait. */
+#ifndef MONITORING_MONITOR_H
+#define MONITORING_MONITOR_H
+
+#include "monitoring/health.h"
+
+typedef struct md_monitor_config {
+  md_health_config_t health;
+  const char        *bind;                    /* an IPv4 address */
+  uint16_t           http_port, metrics_port; /* 0: any free one */
+} md_monitor_config_t;
+
+typedef struct md_monitor md_monitor_t;
+
+/* md_monitor_start serves at once; the errors are those of md_http_start. The segment stays the
+ * caller's. */
+MD_MUST_USE md_err_t md_monitor_start(const md_monitor_config_t *cfg, md_monitor_t **out,
+                                      md_msg_t *msg);
+
+/* The ports that are listened on. */
+uint16_t md_monitor_http_port(const md_monitor_t *m);
+uint16_t md_monitor_metrics_port(const md_monitor_t *m);
+
+void md_monitor_stop(md_monitor_t *m);
+
+#endif

@@ -1,0 +1,381 @@
+#include "monitoring/prometheus.h"
+
+#include "monitoring/process.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define NS_PER_S 1000000000ll
+
+static const char *const stage_help[MD_STAGE_CNT] = {
+#define STAGE_HELP(ID, name, help) [MD_STAGE_##ID] = (help),
+    MD_STAGE_TABLE(STAGE_HELP)
+#undef STAGE_HELP
+};
+
+/* ---- families ---- */
+
+static void
+begin(md_text_t *t, const char *name, const char *type, const char *help) {
+  md_text_add(t, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void
+add_label(md_text_t *t, bool first, const char *key, const char *value) {
+  md_text_add(t, "%s%s=", first ? "" : ",", key);
+  md_text_add_quoted(t, value);
+}
+
+/* thread, and feed or sink where the thread belongs to one. */
+static void
+add_thread_labels(const md_segment_t *s, uint32_t thread, md_text_t *t) {
+  const md_thread_row_t *row  = &s->threads[thread];
+  const char            *sink = md_health_sink_name(row);
+  add_label(t, true, "thread", row->name);
+  if (row->kind == MD_THREAD_FEED && row->index < s->feed_cnt)
+    add_label(t, false, "feed", s->feeds[row->index].name);
+  if (sink) add_label(t, false, "sink", sink);
+}
+
+/* A row that can only be 0 in this kind of thread is left out while it is; what does count is
+ * shown. */
+static bool
+counter_belongs(const md_thread_row_t *row, const char *name) {
+  bool of_feed =
+      strncmp(name, "mdengine_feed_", 14) == 0 || strncmp(name, "mdengine_ring_", 14) == 0;
+  bool of_sink =
+      strncmp(name, "mdengine_sink_", 14) == 0 || strncmp(name, "mdengine_journal_", 17) == 0;
+  if (of_feed) return row->kind == MD_THREAD_FEED;
+  if (of_sink) return row->kind == MD_THREAD_WRITER;
+  return row->kind == MD_THREAD_FEED || row->kind == MD_THREAD_WRITER;
+}
+
+static void
+add_counters(const md_segment_t *s, md_text_t *t) {
+  for (unsigned c = 0; c < MD_COUNTER_CNT; c++) {
+    const md_counter_info_t *info = &md_counter_info[c];
+    begin(t, info->name, info->is_gauge ? "gauge" : "counter", info->help);
+    for (uint32_t i = 0; i < s->thread_cnt; i++) {
+      uint64_t value = md_load_relaxed(&s->metrics[i].counter[c]);
+      if (value == 0 && !counter_belongs(&s->threads[i], info->name)) continue;
+      md_text_add(t, "%s{", info->name);
+      add_thread_labels(s, i, t);
+      md_text_add(t, "} %" PRIu64 "\n", value);
+    }
+  }
+}
+
+/* ---- histograms ---- */
+
+uint64_t
+md_prometheus_bound_ns(uint32_t i) {
+  md_assert(i < MD_PROMETHEUS_BOUND_CNT);
+  return ((uint64_t)MD_PROMETHEUS_FIRST_NS << i) - 1;
+}
+
+void
+md_prometheus_cumulate(const md_hist_copy_t *h, uint64_t out[MD_PROMETHEUS_BOUND_CNT + 1]) {
+  uint64_t below  = 0;
+  uint32_t bucket = 0;
+  for (uint32_t i = 0; i < MD_PROMETHEUS_BOUND_CNT; i++) {
+    for (; md_hist_bucket_high(bucket) <= md_prometheus_bound_ns(i); bucket++)
+      below += h->bucket[bucket];
+    out[i] = below;
+  }
+  for (; bucket < MD_HIST_BUCKET_CNT; bucket++)
+    below += h->bucket[bucket];
+  out[MD_PROMETHEUS_BOUND_CNT] = below;
+}
+
+static void
+add_histogram(const md_segment_t *s, uint32_t thread, unsigned stage, const md_hist_copy_t *h,
+              md_text_t *t) {
+  uint64_t    cumulated[MD_PROMETHEUS_BOUND_CNT + 1];
+  const char *name   = md_stage_name[stage];
+  md_text_t   labels = {0};
+  add_thread_labels(s, thread, &labels);
+  if (labels.failed) t->failed = true;
+  const char *text = labels.bytes ? labels.bytes : "";
+  md_prometheus_cumulate(h, cumulated);
+  for (uint32_t i = 0; i < MD_PROMETHEUS_BOUND_CNT; i++) {
+    md_text_add(t, "%s_bucket{%s,le=\"", name, text);
+    md_text_add_seconds(t, md_prometheus_bound_ns(i));
+    md_text_add(t, "\"} %" PRIu64 "\n", cumulated[i]);
+  }
+  md_text_add(t, "%s_bucket{%s,le=\"+Inf\"} %" PRIu64 "\n%s_sum{%s} ", name, text,
+              cumulated[MD_PROMETHEUS_BOUND_CNT], name, text);
+  md_text_add_seconds(t, h->sum_ns);
+  md_text_add(t, "\n%s_count{%s} %" PRIu64 "\n", name, text, cumulated[MD_PROMETHEUS_BOUND_CNT]);
+  md_text_free(&labels);
+}
+
+static bool
+stage_belongs(const md_segment_t *s, uint32_t thread, unsigned stage) {
+  const md_thread_row_t *row = &s->threads[thread];
+  if (stage <= MD_STAGE_VISIBLE) return row->kind == MD_THREAD_FEED;
+  const char *sink = md_health_sink_name(row);
+  if (!sink) return false;
+  if (stage == MD_STAGE_STORED) return strcmp(sink, "postgres") == 0;
+  if (stage == MD_STAGE_DURABLE) return strcmp(sink, "journal") == 0;
+  return stage == MD_STAGE_RING_WAIT;
+}
+
+static void
+add_stages(const md_segment_t *s, md_text_t *t) {
+  md_hist_copy_t copy;
+  for (unsigned stage = 0; stage < MD_STAGE_CNT; stage++) {
+    begin(t, md_stage_name[stage], "histogram", stage_help[stage]);
+    for (uint32_t i = 0; i < s->thread_cnt; i++) {
+      md_hist_read(&s->metrics[i].stage[stage], &copy);
+      if (copy.cnt || stage_belongs(s, i, stage)) add_histogram(s, i, stage, &copy, t);
+    }
+  }
+  begin(t, "mdengine_stage_negative_total", "counter",
+        "measurements below zero, in no histogram: the exchange's clock is ahead of ours");
+  for (uint32_t i = 0; i < s->thread_cnt; i++)
+    for (unsigned stage = 0; stage < MD_STAGE_CNT; stage++) {
+      uint64_t negative = md_load_relaxed(&s->metrics[i].stage[stage].negative_cnt);
+      if (negative == 0 && !stage_belongs(s, i, stage)) continue;
+      md_text_add(t, "mdengine_stage_negative_total{");
+      add_thread_labels(s, i, t);
+      md_text_add(t, ",stage=\"%s\"} %" PRIu64 "\n", md_stage_name[stage], negative);
+    }
+}
+
+/* ---- rings ---- */
+
+typedef struct ring_family {
+  const char *name, *type, *help;
+  int64_t (*value)(const md_ring_stat_t *stat);
+} ring_family_t;
+
+static int64_t
+ring_offered(const md_ring_stat_t *r) {
+  return (int64_t)r->offered_cnt;
+}
+
+static int64_t
+ring_published(const md_ring_stat_t *r) {
+  return (int64_t)r->published_cnt;
+}
+
+static int64_t
+ring_lost(const md_ring_stat_t *r) {
+  return (int64_t)r->lost_cnt;
+}
+
+static int64_t
+ring_consumed(const md_ring_stat_t *r) {
+  return (int64_t)r->consumed_cnt;
+}
+
+/* What no account explains: 0 unless there is a bug. */
+static int64_t
+ring_difference(const md_ring_stat_t *r) {
+  int64_t producer = (int64_t)(r->offered_cnt - r->published_cnt - r->lost_cnt);
+  int64_t excess   = (int64_t)(r->consumed_cnt - r->published_cnt);
+  return producer ? producer : excess > 0 ? excess : 0;
+}
+
+static int64_t
+ring_used(const md_ring_stat_t *r) {
+  return (int64_t)r->used_bytes;
+}
+
+static int64_t
+ring_capacity(const md_ring_stat_t *r) {
+  return (int64_t)r->capacity_bytes;
+}
+
+static const ring_family_t ring_families[] = {
+    {"mdengine_ring_account_offered_records_total", "counter",
+     "records that a feed wanted to give to a sink", ring_offered},
+    {"mdengine_ring_account_published_records_total", "counter", "of these, written to the ring",
+     ring_published},
+    {"mdengine_ring_account_lost_records_total", "counter",
+     "of these, dropped because the ring was full", ring_lost},
+    {"mdengine_ring_account_consumed_records_total", "counter",
+     "of the published ones, given back by the sink", ring_consumed},
+    {"mdengine_ring_account_difference_records", "gauge",
+     "offered - published - lost, or consumed beyond published: 0, or there is a bug",
+     ring_difference},
+    {"mdengine_ring_used_bytes", "gauge", "bytes between the sink's position and the feed's",
+     ring_used},
+    {"mdengine_ring_capacity_bytes", "gauge", "size of the ring", ring_capacity},
+};
+
+static void
+add_rings(const md_segment_t *s, md_text_t *t) {
+  uint32_t       cnt = s->rings_header ? s->rings_header->ring_cnt : 0;
+  md_ring_stat_t stat[MD_RING_CNT_MAX];
+  bool           have[MD_RING_CNT_MAX];
+  for (uint32_t i = 0; i < cnt && i < MD_RING_CNT_MAX; i++)
+    have[i] = md_ring_stat(md_segment_ring(s, i), &stat[i]) == MD_OK;
+  for (unsigned f = 0; f < MD_CNT(ring_families); f++) {
+    const ring_family_t *family = &ring_families[f];
+    begin(t, family->name, family->type, family->help);
+    for (uint32_t i = 0; i < cnt && i < MD_RING_CNT_MAX; i++) {
+      const md_ring_t *ring = md_segment_ring(s, i);
+      const char      *dot  = strrchr(ring->name, '.');
+      if (!have[i] || ring->feed >= s->feed_cnt) continue;
+      md_text_add(t, "%s{", family->name);
+      add_label(t, true, "feed", s->feeds[ring->feed].name);
+      add_label(t, false, "sink", dot ? dot + 1 : ring->name);
+      md_text_add(t, "} %" PRId64 "\n", family->value(&stat[i]));
+    }
+  }
+}
+
+/* ---- streams, feeds, threads ---- */
+
+static void
+add_position(const md_segment_t *s, const char *name, const char *help, size_t off, bool with_raw,
+             md_text_t *t) {
+  begin(t, name, "gauge", help);
+  for (uint32_t i = 0; i < s->stream_cnt; i++) {
+    const md_stream_row_t *row  = &s->streams[i];
+    const uint8_t         *word = (const uint8_t *)row + off;
+    if (row->is_raw && !with_raw) continue;
+    md_text_add(t, "%s{", name);
+    add_label(t, true, "stream", row->name);
+    if (row->feed < s->feed_cnt) add_label(t, false, "feed", s->feeds[row->feed].name);
+    md_text_add(t, "} %" PRIu64 "\n",
+                md_load_relaxed((const md_atomic_u64 *)(const void *)word)); /* only shown */
+  }
+}
+
+static void
+add_streams(const md_segment_t *s, md_text_t *t) {
+  bool has_database = false;
+  for (uint32_t i = 0; i < s->thread_cnt; i++) {
+    const char *sink = md_health_sink_name(&s->threads[i]);
+    has_database |= sink && strcmp(sink, "postgres") == 0;
+  }
+  /* The later position first, so that a difference is never negative. */
+  if (has_database)
+    add_position(s, "mdengine_stream_stored_seq", "sequence committed to PostgreSQL",
+                 offsetof(md_stream_row_t, stored_seq), false, t);
+  add_position(s, "mdengine_stream_durable_seq", "sequence durable in the journal",
+               offsetof(md_stream_row_t, durable_seq), true, t);
+  add_position(s, "mdengine_stream_written_seq", "sequence written to the journal's file",
+               offsetof(md_stream_row_t, written_seq), true, t);
+  add_position(s, "mdengine_stream_published_seq", "sequence published by the feed",
+               offsetof(md_stream_row_t, published_seq), true, t);
+}
+
+static void
+add_feed_value(const md_segment_t *s, uint32_t feed, const char *name, md_text_t *t) {
+  md_text_add(t, "%s{", name);
+  add_label(t, true, "feed", s->feeds[feed].name);
+  md_text_add(t, "} ");
+}
+
+static void
+add_books(const md_segment_t *s, md_text_t *t) {
+  md_health_books_t books[MD_FEED_CNT_MAX];
+  md_health_count_books(s, books);
+  begin(t, "mdengine_feed_book_states", "gauge", "books of the feed by state");
+  for (uint32_t f = 0; f < s->feed_cnt && f < MD_FEED_CNT_MAX; f++)
+    for (unsigned state = 0; state < MD_HEALTH_BOOK_STATE_CNT; state++) {
+      md_text_add(t, "mdengine_feed_book_states{");
+      add_label(t, true, "feed", s->feeds[f].name);
+      add_label(t, false, "state", md_book_state_name(state));
+      md_text_add(t, "} %" PRIu64 "\n", books[f].cnt[state]);
+    }
+}
+
+static void
+add_feeds(const md_health_t *h, md_text_t *t) {
+  const md_segment_t *s      = h->cfg.segment;
+  int64_t             now_ns = md_clock_real_ns(h->cfg.clock);
+  begin(t, "mdengine_feed_last_data_timestamp_seconds", "gauge",
+        "when the feed last published anything, by our clock; 0: never");
+  for (uint32_t f = 0; f < s->feed_cnt; f++) {
+    int64_t age_ns = md_health_data_age_ns(h, f);
+    add_feed_value(s, f, "mdengine_feed_last_data_timestamp_seconds", t);
+    md_text_add_seconds(t, age_ns < 0 ? 0 : (uint64_t)(now_ns - age_ns));
+    md_text_add(t, "\n");
+  }
+  begin(t, "mdengine_feed_connected", "gauge", "1 while the feed's input is live");
+  for (uint32_t f = 0; f < s->feed_cnt; f++) {
+    add_feed_value(s, f, "mdengine_feed_connected", t);
+    md_text_add(t, "%d\n", md_load_relaxed(&s->feeds[f].input_state) == MD_INPUT_LIVE);
+  }
+  begin(t, "mdengine_feed_connects_total", "counter", "connections that became live");
+  for (uint32_t f = 0; f < s->feed_cnt; f++) {
+    add_feed_value(s, f, "mdengine_feed_connects_total", t);
+    md_text_add(t, "%" PRIu64 "\n", md_load_relaxed(&s->feeds[f].connect_cnt));
+  }
+  add_books(s, t);
+}
+
+static void
+add_threads(const md_health_t *h, md_text_t *t) {
+  const md_segment_t *s = h->cfg.segment;
+  begin(t, "mdengine_thread_heartbeat_age_seconds", "gauge",
+        "age of the thread's last heartbeat; a thread that ended in order is left out");
+  for (uint32_t i = 0; i < s->thread_cnt; i++) {
+    int64_t age_ns = md_health_heartbeat_age_ns(h, i);
+    if (age_ns < 0 || md_load_relaxed(&s->threads[i].state) == MD_THREAD_HALT) continue;
+    md_text_add(t, "mdengine_thread_heartbeat_age_seconds{");
+    add_thread_labels(s, i, t);
+    md_text_add(t, "} ");
+    md_text_add_seconds(t, (uint64_t)age_ns);
+    md_text_add(t, "\n");
+  }
+  begin(t, "mdengine_health_status", "gauge", "0 healthy, 1 degraded, 2 unhealthy");
+  md_text_add(t, "mdengine_health_status %d\n", (int)md_health_status(h));
+  begin(t, "mdengine_health_check_ok", "gauge", "1 while the rule of /health holds");
+  for (unsigned i = 0; i < MD_HEALTH_RULE_CNT; i++) {
+    md_health_result_t result;
+    md_health_check(h, (md_health_rule_t)i, &result);
+    md_text_add(t, "mdengine_health_check_ok{check=\"%s\"} %d\n", md_health_info[i].id, result.ok);
+  }
+}
+
+/* ---- process ---- */
+
+static void
+add_gauge(md_text_t *t, const char *name, const char *help, uint64_t value) {
+  begin(t, name, "gauge", help);
+  md_text_add(t, "%s %" PRIu64 "\n", name, value);
+}
+
+static void
+add_process(md_text_t *t) {
+  md_process_t p;
+  if (md_process_read(&p)) return; /* no /proc: the families are missing, the rest is told */
+  begin(t, "process_cpu_seconds_total", "counter", "processor time, user and system");
+  md_text_add(t, "process_cpu_seconds_total ");
+  md_text_add_seconds(t, p.cpu_ns);
+  md_text_add(t, "\n");
+  add_gauge(t, "process_resident_memory_bytes", "resident memory, the segment included",
+            p.resident_bytes);
+  add_gauge(t, "process_virtual_memory_bytes", "address space", p.virtual_bytes);
+  add_gauge(t, "process_open_fds", "open file descriptors", p.open_fd_cnt);
+  add_gauge(t, "process_max_fds", "limit of open file descriptors", p.max_fd_cnt);
+  add_gauge(t, "process_threads", "threads", p.thread_cnt);
+  begin(t, "process_start_time_seconds", "gauge", "start of the process since the Unix epoch");
+  md_text_add(t, "process_start_time_seconds ");
+  md_text_add_seconds(t, p.start_real_ns);
+  md_text_add(t, "\n");
+}
+
+void
+md_prometheus_render(const md_health_t *health, md_text_t *t) {
+  const md_segment_t *s = health->cfg.segment;
+  begin(t, "mdengine_build_info", "gauge", "1, with the program's version and the segment's name");
+  md_text_add(t, "mdengine_build_info{");
+  add_label(t, true, "version", s->header->version);
+  add_label(t, false, "name", s->header->name);
+  md_text_add(t, "} 1\n");
+  add_gauge(t, "mdengine_epoch", "starts of this engine over its journal", s->header->epoch);
+  add_counters(s, t);
+  add_stages(s, t);
+  add_rings(s, t);
+  add_streams(s, t);
+  add_feeds(health, t);
+  add_threads(health, t);
+  add_process(t);
+}
