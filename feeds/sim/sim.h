@@ -7,14 +7,15 @@
 
 #include "feeds/sim/sim_exchange.h"
 
+#define MD_SIM_FAULTS_MAX 32u
+
 typedef struct md_sim_cfg {
   const char  *recording; /* NULL: the synthetic market */
   uint32_t     speed_permille;
   uint32_t     symbol_cnt; /* of the market */
   uint32_t     rate;       /* messages a second of the market, 0: flat out */
-  uint64_t     message_max;
   uint64_t     seed;
-  int64_t      seconds;      /* the market ends after so many, 0: never */
+  int64_t      end_ns;       /* the market ends then, 0: never */
   uint32_t     wait_clients; /* begin when so many connections have a subscription */
   bool         hold;         /* stay after the source's end */
   md_sim_lag_t lag;
@@ -22,7 +23,11 @@ typedef struct md_sim_cfg {
   int          port, tls_port; /* tls_port -1: none */
   const char  *ca_out;         /* NULL: none */
   int64_t      ping_ns, pong_timeout_ns, life_ns, warning_ns;
-  uint32_t     weight_max; /* of REST in a minute, 0: no limit */
+  uint32_t     weight_max;  /* of REST in a minute, 0: no limit */
+  const char  *truth;       /* file, NULL: none */
+  uint32_t     truth_every; /* depth events of a symbol between points */
+  const char  *faults[MD_SIM_FAULTS_MAX];
+  uint32_t     fault_cnt;
 } md_sim_cfg_t;
 
 /* md_sim_cfg_default: a market of 5 symbols at 1000 messages a second on any free ports. */

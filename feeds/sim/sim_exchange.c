@@ -1,6 +1,7 @@
 #include "feeds/sim/sim_exchange.h"
 
-#include "feeds/json.h"
+#include "feeds/sim/sim_fault.h"
+#include "feeds/sim/sim_truth.h"
 #include "feeds/venue.h"
 
 #include <stdlib.h>
@@ -35,6 +36,7 @@ md_sim_init(md_sim_t *sim, const md_clock_t *clock, uint64_t seed) {
 void
 md_sim_free(md_sim_t *sim) {
   md_sim_hub_free(&sim->hub);
+  md_sim_faults_free(sim);
   for (uint32_t i = 0; i < sim->symbol_cnt; i++) {
     md_sim_book_free(&sim->symbols[i]->book);
     free(sim->symbols[i]);
@@ -128,42 +130,20 @@ md_sim_symbol_stream(md_sim_t *sim, md_sim_symbol_t *symbol, md_sim_kind_t kind)
 
 /* ---- sending ---- */
 
-static void
-count_trade(md_sim_totals_t *t, const char *data, size_t len) {
-  md_json_t      j;
-  const uint8_t *key;
-  uint32_t       key_len;
-  int64_t        qty = 0;
-  md_err_t       err = MD_OK;
-  md_json_init(&j, (const uint8_t *)data, len);
-  md_json_object_begin(&j);
-  while (!err && md_json_key(&j, &key, &key_len)) {
-    if (md_json_is(key, key_len, "q"))
-      err = md_json_mantissa(&j, MD_SIM_EXP, &qty);
-    else
-      md_json_skip(&j);
-  }
-  if (err || md_json_finish(&j)) return;
-  t->cnt++;
-  t->qty_sum += qty;
-}
-
-/* The book is brought up to the diff whether or not a fault keeps it from the clients. */
-static void
-follow_depth(md_sim_symbol_t *symbol, const char *data, size_t len) {
-  md_sim_depth_t d;
-  if (md_sim_depth_parse(data, len, &d)) return;
-  if (!symbol->first_id) symbol->first_id = d.first;
-  symbol->sent_id = d.last;
+void
+md_sim_depth_happened(md_sim_t *sim, md_sim_symbol_t *symbol, uint64_t first, uint64_t last) {
+  if (!symbol->first_id) symbol->first_id = first;
+  symbol->event_first = first;
+  symbol->sent_id     = last;
   symbol->depth_cnt++;
-  if (md_sim_book_apply(&symbol->book, &d) == MD_ERR_RANGE) symbol->needed_id = d.first;
+  if (sim->truth) md_sim_truth_depth(sim->truth, symbol);
 }
 
 void
 md_sim_send(md_sim_t *sim, md_sim_symbol_t *symbol, md_sim_stream_t *s, const char *data,
             size_t len) {
-  if (symbol && s->kind == MD_SIM_DEPTH_100) follow_depth(symbol, data, len);
-  if (symbol && s->kind == MD_SIM_TRADE) count_trade(&symbol->trades, data, len);
-  if (symbol && s->kind == MD_SIM_AGG_TRADE) count_trade(&symbol->agg_trades, data, len);
+  md_sim_verdict_t verdict = sim->faults ? md_sim_fault_on_send(sim, symbol, s) : MD_SIM_PASS;
+  if (verdict == MD_SIM_DROP) return;
   md_sim_hub_publish(&sim->hub, s, data, len);
+  if (verdict == MD_SIM_TWICE) md_sim_hub_publish(&sim->hub, s, data, len);
 }

@@ -38,8 +38,9 @@ typedef struct md_sim_symbol {
   md_sim_book_t   book;     /* everything sent so far; of the market: everything that happened */
   uint64_t        first_id; /* U of the first depth event of all, 0: none yet */
   uint64_t        sent_id;  /* u of the last depth event that happened (sent, or lost to a fault) */
-  uint64_t        needed_id; /* a snapshot below this - 1 is useless to some client */
-  uint64_t        depth_cnt; /* depth events */
+  uint64_t        event_first; /* and its U */
+  uint64_t        needed_id;   /* a snapshot below this - 1 is useless to some client */
+  uint64_t        depth_cnt;   /* depth events */
   uint32_t        answer_cnt;
   md_sim_totals_t trades, agg_trades;
   const char     *recorded; /* body of the recording's first snapshot, NUL-terminated; NULL: none */
@@ -50,6 +51,8 @@ typedef struct md_sim_symbol {
 
 typedef struct md_sim_market md_sim_market_t;
 typedef struct md_sim_record md_sim_record_t;
+typedef struct md_sim_fault  md_sim_fault_t;
+typedef struct md_sim_truth  md_sim_truth_t;
 
 typedef struct md_sim {
   md_sim_hub_t      hub;
@@ -65,6 +68,8 @@ typedef struct md_sim {
   int64_t           lag_ms;
   md_sim_record_t  *record; /* one of the two */
   md_sim_market_t  *market;
+  md_sim_fault_t   *faults;
+  md_sim_truth_t   *truth;
   const char       *exchange_info; /* recorded, or NULL */
   size_t            exchange_info_len;
   int64_t           minute; /* of the request weights */
@@ -90,9 +95,15 @@ md_sim_stream_t *md_sim_symbol_stream(md_sim_t *sim, md_sim_symbol_t *symbol, md
 /* md_sim_random: a number in [0, below), below > 0, from the seed. */
 uint64_t md_sim_random(md_sim_t *sim, uint64_t below);
 
-/* md_sim_turn reads the clock; md_sim_send is what sources send by: counts, applies faults,
- * publishes. symbol may be NULL. */
+/* md_sim_turn reads the clock. */
 void md_sim_turn(md_sim_t *sim);
+
+/* md_sim_depth_happened: the symbol's book stands at `last`, by a depth@100ms event that begins at
+ * first. Called before the event is sent. */
+void md_sim_depth_happened(md_sim_t *sim, md_sim_symbol_t *symbol, uint64_t first, uint64_t last);
+
+/* md_sim_send is what sources send by: the faults have their say, then it is published. symbol may
+ * be NULL. */
 void md_sim_send(md_sim_t *sim, md_sim_symbol_t *symbol, md_sim_stream_t *s, const char *data,
                  size_t len);
 

@@ -74,6 +74,7 @@ struct md_sim_conn {
   int64_t           message_ns[MD_SIM_MESSAGES_MAX]; /* when the last ones came */
   uint32_t          message_idx;
   int64_t           open_ns, next_ping_ns, pong_due_ns; /* pong_due_ns 0: no ping is unanswered */
+  int64_t           end_ns;                             /* closed then with 1001, 0: not */
   bool              told_shutdown;
   uint64_t          frame_cnt; /* data frames queued */
   void             *socket;    /* the server's */

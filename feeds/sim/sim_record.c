@@ -216,6 +216,37 @@ md_sim_record_close(md_sim_record_t *r) {
 
 /* ---- playing ---- */
 
+static void
+count_trade(md_sim_totals_t *t, const char *data, size_t len) {
+  md_json_t      j;
+  const uint8_t *key;
+  uint32_t       key_len;
+  int64_t        qty = 0;
+  md_err_t       err = MD_OK;
+  md_json_init(&j, (const uint8_t *)data, len);
+  md_json_object_begin(&j);
+  while (!err && md_json_key(&j, &key, &key_len)) {
+    if (md_json_is(key, key_len, "q"))
+      err = md_json_mantissa(&j, MD_SIM_EXP, &qty);
+    else
+      md_json_skip(&j);
+  }
+  if (err || md_json_finish(&j)) return;
+  t->cnt++;
+  t->qty_sum += qty;
+}
+
+/* Book and totals are brought up to a frame whether or not a fault keeps it from the clients. */
+static void
+follow(md_sim_t *sim, md_sim_symbol_t *symbol, const md_sim_stream_t *s, const frame_t *f) {
+  md_sim_depth_t d;
+  if (s->kind == MD_SIM_TRADE) count_trade(&symbol->trades, f->data, f->len);
+  if (s->kind == MD_SIM_AGG_TRADE) count_trade(&symbol->agg_trades, f->data, f->len);
+  if (s->kind != MD_SIM_DEPTH_100 || md_sim_depth_parse(f->data, f->len, &d)) return;
+  if (md_sim_book_apply(&symbol->book, &d)) symbol->needed_id = d.first;
+  md_sim_depth_happened(sim, symbol, d.first, d.last);
+}
+
 md_err_t
 md_sim_record_pump(md_sim_record_t *r, int64_t *due_ns, md_msg_t *msg) {
   md_sim_t  *sim = r->sim;
@@ -234,7 +265,9 @@ md_sim_record_pump(md_sim_record_t *r, int64_t *due_ns, md_msg_t *msg) {
     md_sim_stream_t *s = md_sim_hub_stream(&sim->hub, f.name, f.name_len);
     if (!s) continue;
     r->frame_cnt++;
-    md_sim_send(sim, md_sim_symbol_of_stream(sim, s), s, f.data, f.len);
+    md_sim_symbol_t *symbol = md_sim_symbol_of_stream(sim, s);
+    if (symbol) follow(sim, symbol, s, &f);
+    md_sim_send(sim, symbol, s, f.data, f.len);
   }
   *due_ns = sim->now_ns;
   return MD_OK;

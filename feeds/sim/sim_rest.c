@@ -1,6 +1,7 @@
 #include "feeds/sim/sim_rest.h"
 
 #include "feeds/sim/sim_control.h"
+#include "feeds/sim/sim_fault.h"
 #include "feeds/sim/sim_record.h"
 
 #include <inttypes.h>
@@ -105,9 +106,9 @@ depth_from_book(md_sim_t *sim, md_sim_symbol_t *s, uint32_t limit, md_sim_answer
   } else if (sim->lag == MD_SIM_LAG_BEFORE && s->answer_cnt == 0 && s->first_id > 2) {
     id = s->first_id - 2;
   } else if (sim->lag == MD_SIM_LAG_INSIDE) {
-    out->due_ns = sim->now_ns + 250000000;
+    out->due_ns += 250000000;
   } else if (sim->lag == MD_SIM_LAG_MS) {
-    out->due_ns = sim->now_ns + sim->lag_ms * 1000000;
+    out->due_ns += sim->lag_ms * 1000000;
   }
   md_sim_book_body(book, id, limit, &out->body);
   s->answer_cnt++;
@@ -124,6 +125,7 @@ depth(md_sim_t *sim, const char *query, md_sim_answer_t *out) {
   if (!weigh(sim, depth_weight(limit), out)) return;
   md_sim_symbol_t *s = symbol_of(sim, query, out);
   if (!s) return;
+  if (sim->faults && md_sim_fault_on_depth(sim, out)) return;
   if (!s->book.valid && !s->recorded) {
     refuse(out, 503, -1008,
            "Server is currently overloaded with other requests. Please try again "

@@ -1,20 +1,29 @@
 /* One run of the simulator: source, sockets, start line, last line. */
 #include "feeds/sim/sim.h"
+
+#include "feeds/sim/sim_cert.h"
+#include "feeds/sim/sim_fault.h"
+#include "feeds/sim/sim_market.h"
 #include "feeds/sim/sim_record.h"
 #include "feeds/sim/sim_server.h"
+#include "feeds/sim/sim_truth.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define SECOND_NS 1000000000ll
-#define DRAIN_NS  (10 * SECOND_NS) /* for clients to take what is queued at the end */
+#define SECOND_NS  1000000000ll
+#define BUSY_NS    1000000          /* until a client that is behind is looked at again */
+#define DRAIN_NS   (10 * SECOND_NS) /* for clients to take what is queued at the end */
+#define CERT_NAMES "DNS:localhost,IP:127.0.0.1"
 
 typedef struct run {
   const md_sim_cfg_t *cfg;
   md_sim_t            sim;
+  md_sim_cert_t       cert;
   md_sim_server_t    *server;
   bool                has_begun, has_ended;
-  int64_t             begin_ns, end_ns;
+  int64_t             end_ns;
 } run_t;
 
 md_sim_cfg_t
@@ -25,9 +34,11 @@ md_sim_cfg_default(void) {
                         .seed            = 1,
                         .ping_ns         = 20 * SECOND_NS,
                         .pong_timeout_ns = 60 * SECOND_NS,
+                        .life_ns         = 86400 * SECOND_NS,
                         .warning_ns      = 10 * SECOND_NS,
                         .tls_port        = -1,
-                        .weight_max      = 6000};
+                        .weight_max      = 6000,
+                        .truth_every     = 100};
 }
 
 static uint32_t
@@ -55,24 +66,50 @@ say_start(const run_t *r, FILE *out) {
   (void)fflush(out);
 }
 
+static uint64_t
+produced_cnt(const run_t *r) {
+  return r->sim.market ? md_sim_market_message_cnt(r->sim.market)
+                       : md_sim_record_frame_cnt(r->sim.record);
+}
+
+static void
+say_end(const run_t *r, FILE *out) {
+  const md_sim_hub_t *h = &r->sim.hub;
+  (void)fprintf(out,
+                "{\"messages\":%" PRIu64 ",\"sent_frames\":%" PRIu64 ",\"sent_bytes\":%" PRIu64
+                ",\"connections\":%" PRIu64 "}\n",
+                produced_cnt(r), h->frame_cnt, h->byte_cnt, h->conn_id_last);
+  (void)fflush(out);
+}
+
+/* ---- the loop ---- */
+
+static void
+end_source(run_t *r) {
+  r->has_ended = true;
+  r->end_ns    = r->sim.now_ns;
+  if (r->sim.truth) md_sim_truth_end(r->sim.truth, &r->sim);
+}
+
+static bool
+is_flat_out(const run_t *r) {
+  return r->sim.market ? r->cfg->rate == 0 : r->cfg->speed_permille == 0;
+}
+
 /* One step of the source. Returns how long to wait for the next. */
 static int64_t
 pump(run_t *r, md_err_t *err, md_msg_t *msg) {
   md_sim_t *sim = &r->sim;
   int64_t   due = sim->now_ns;
   if (r->has_ended) return SECOND_NS;
-  if (!r->has_begun) {
-    if (subscriber_cnt(sim) < r->cfg->wait_clients) return SECOND_NS;
-    r->has_begun = true;
-    r->begin_ns  = sim->now_ns;
-  }
-  if (r->cfg->speed_permille == 0 && md_sim_hub_is_busy(&sim->hub)) return 1000000;
-  md_err_t e = md_sim_record_pump(sim->record, &due, msg);
-  if (e) {
-    r->has_ended = true;
-    r->end_ns    = sim->now_ns;
-    if (e != MD_ERR_END) *err = e;
-  }
+  if (!r->has_begun && subscriber_cnt(sim) < r->cfg->wait_clients) return SECOND_NS;
+  r->has_begun = true;
+  if (is_flat_out(r) && md_sim_hub_is_busy(&sim->hub)) return BUSY_NS;
+  md_err_t e = sim->market ? md_sim_market_pump(sim->market, &due)
+                           : md_sim_record_pump(sim->record, &due, msg);
+  if (sim->faults) md_sim_fault_turn(sim);
+  if (e) end_source(r);
+  if (e && e != MD_ERR_END) *err = e;
   return due > sim->now_ns ? due - sim->now_ns : 0;
 }
 
@@ -86,38 +123,69 @@ loop(run_t *r, bool (*is_stopped)(void), md_msg_t *msg) {
     if (!r->has_ended || r->cfg->hold) continue;
     if (md_sim_server_is_sent(r->server) || r->sim.now_ns > r->end_ns + DRAIN_NS) break;
   }
+  if (!r->has_ended) end_source(r);
   return err;
+}
+
+/* ---- start ---- */
+
+static md_err_t
+open_source(run_t *r, md_msg_t *msg) {
+  const md_sim_cfg_t *cfg = r->cfg;
+  md_sim_t           *sim = &r->sim;
+  md_err_t            err = MD_OK;
+  for (uint32_t i = 0; i < cfg->fault_cnt && !err; i++)
+    err = md_sim_fault_add(sim, cfg->faults[i], msg);
+  if (err) return err;
+  if (cfg->recording)
+    return md_sim_record_open(sim, cfg->recording, cfg->speed_permille, &sim->record, msg);
+  const md_sim_market_cfg_t market = {cfg->symbol_cnt, cfg->rate, cfg->end_ns};
+  sim->market                      = md_sim_market_open(sim, &market);
+  return MD_OK;
+}
+
+static md_err_t
+open_server(run_t *r, md_msg_t *msg) {
+  const md_sim_cfg_t *cfg    = r->cfg;
+  md_sim_server_cfg_t server = {.sim             = &r->sim,
+                                .port            = cfg->port,
+                                .tls_port        = cfg->tls_port,
+                                .ping_ns         = cfg->ping_ns,
+                                .pong_timeout_ns = cfg->pong_timeout_ns,
+                                .life_ns         = cfg->life_ns,
+                                .warning_ns      = cfg->warning_ns};
+  if (cfg->tls_port >= 0) {
+    md_err_t err = md_sim_cert_make(CERT_NAMES, &r->cert, msg);
+    if (!err && cfg->ca_out) err = md_sim_cert_save(&r->cert, cfg->ca_out, msg);
+    if (err) return err;
+    server.cert_pem = r->cert.cert_pem;
+    server.key_pem  = r->cert.key_pem;
+  }
+  return md_sim_server_open(&server, &r->server, msg);
 }
 
 md_err_t
 md_sim_run(const md_sim_cfg_t *cfg, bool (*is_stopped)(void), FILE *out, md_msg_t *msg) {
-  run_t r = {.cfg = cfg};
-  md_sim_init(&r.sim, md_clock_system(), cfg->seed);
-  r.sim.lag        = cfg->lag;
-  r.sim.lag_ms     = cfg->lag_ms;
-  r.sim.weight_max = cfg->weight_max;
-  md_err_t err =
-      md_sim_record_open(&r.sim, cfg->recording, cfg->speed_permille, &r.sim.record, msg);
-  if (err) goto done;
-  const md_sim_server_cfg_t server = {.sim             = &r.sim,
-                                      .port            = cfg->port,
-                                      .tls_port        = cfg->tls_port,
-                                      .ping_ns         = cfg->ping_ns,
-                                      .pong_timeout_ns = cfg->pong_timeout_ns,
-                                      .life_ns         = cfg->life_ns,
-                                      .warning_ns      = cfg->warning_ns};
-  err                              = md_sim_server_open(&server, &r.server, msg);
-  if (err) goto done;
-  say_start(&r, out);
-  err = loop(&r, is_stopped, msg);
-  (void)fprintf(out,
-                "{\"frames\":%" PRIu64 ",\"sent_frames\":%" PRIu64 ",\"sent_bytes\":%" PRIu64 "}\n",
-                md_sim_record_frame_cnt(r.sim.record), r.sim.hub.frame_cnt, r.sim.hub.byte_cnt);
-  (void)fflush(out);
-
-done:
-  md_sim_server_close(r.server);
-  md_sim_record_close(r.sim.record);
-  md_sim_free(&r.sim);
+  run_t *r = md_sim_alloc(1, sizeof *r);
+  r->cfg   = cfg;
+  md_sim_init(&r->sim, md_clock_system(), cfg->seed);
+  r->sim.lag        = cfg->lag;
+  r->sim.lag_ms     = cfg->lag_ms;
+  r->sim.weight_max = cfg->weight_max;
+  md_err_t err      = open_source(r, msg);
+  if (!err && cfg->truth) err = md_sim_truth_open(cfg->truth, cfg->truth_every, &r->sim.truth, msg);
+  if (!err) err = open_server(r, msg);
+  if (!err) {
+    say_start(r, out);
+    err = loop(r, is_stopped, msg);
+    say_end(r, out);
+  }
+  md_sim_server_close(r->server);
+  md_sim_market_close(r->sim.market);
+  md_sim_record_close(r->sim.record);
+  if (md_sim_truth_close(r->sim.truth) && !err)
+    err = md_fail(msg, MD_ERR_IO, "%s: the truth could not be written", cfg->truth);
+  md_sim_free(&r->sim);
+  free(r);
   return err;
 }

@@ -11,6 +11,7 @@
 #define MESSAGE_BYTES_MAX 65536u
 #define WRITES_PER_TURN   16u
 #define HTTP_PIECE_BYTES  32768u
+#define WAIT_US_MIN       1000      /* the library waits whole milliseconds */
 #define CHECK_NS          100000000 /* how often pings and lives are looked at */
 
 /* Of each connection, by the library: an HTTP request, or a WebSocket connection. */
@@ -276,6 +277,7 @@ vhost_open(md_sim_server_t *s, int port, bool is_tls, md_msg_t *msg) {
   info.iface             = "127.0.0.1";
   info.vhost_name        = is_tls ? "tls" : "plain";
   info.protocols         = protocols;
+  info.alpn              = "http/1.1"; /* bodies leave no room for the frames of HTTP/2 */
   info.keepalive_timeout = 60;
   info.timeout_secs      = 600;
   info.options           = LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND;
@@ -326,7 +328,10 @@ md_sim_server_open(const md_sim_server_cfg_t *cfg, md_sim_server_t **out, md_msg
 void
 md_sim_server_close(md_sim_server_t *s) {
   if (!s) return;
-  if (s->context) lws_context_destroy(s->context);
+  if (s->context) {
+    lws_sul_schedule(s->context, 0, &s->timer, NULL, LWS_SET_TIMER_USEC_CANCEL);
+    lws_context_destroy(s->context);
+  }
   md_sim_text_free(&s->reply);
   free(s);
 }
@@ -359,6 +364,8 @@ check_conn(md_sim_server_t *s, md_sim_conn_t *c) {
     if (!c->pong_due_ns) c->pong_due_ns = now + s->cfg.pong_timeout_ns;
     md_sim_conn_ping(&sim->hub, c, payload, (size_t)n);
   }
+  if (c->end_ns && now >= c->end_ns)
+    md_sim_conn_end(&sim->hub, c, 1001, "Server is shutting down", true);
   if (s->cfg.life_ns == 0) return;
   if (!c->told_shutdown && now >= c->open_ns + s->cfg.life_ns - s->cfg.warning_ns)
     md_sim_conn_shutdown(&sim->hub, c, md_clock_real_ns(sim->clock) / 1000000);
@@ -381,9 +388,13 @@ check(md_sim_server_t *s) {
     check_conn(s, c);
 }
 
+/* It only ends the wait. When it rings before the wait has begun, the library would sleep to its
+ * next timer, so there is always one. */
 static void
 on_timer(lws_sorted_usec_list_t *timer) {
-  (void)timer; /* it only ends the wait */
+  md_sim_server_t *s =
+      (md_sim_server_t *)(void *)((char *)timer - offsetof(md_sim_server_t, timer));
+  lws_sul_schedule(s->context, 0, timer, on_timer, WAIT_US_MIN);
 }
 
 void
@@ -395,7 +406,9 @@ md_sim_server_turn(md_sim_server_t *s, int64_t wait_ns) {
   }
   if (s->waiting && wait_ns > 1000000) wait_ns = 1000000;
   if (wait_ns > CHECK_NS) wait_ns = CHECK_NS;
-  lws_sul_schedule(s->context, 0, &s->timer, on_timer, wait_ns / 1000 + 1);
+  lws_usec_t wait_us = wait_ns / 1000;
+  if (wait_us < WAIT_US_MIN) wait_us = WAIT_US_MIN;
+  lws_sul_schedule(s->context, 0, &s->timer, on_timer, wait_us);
   (void)lws_service(s->context, 0);
 }
 

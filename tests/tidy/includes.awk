@@ -26,6 +26,7 @@ BEGIN {
   where["zstd"] = "^feeds/recording"
   where["ck"] = "^feeds/"
   where["openssl"] = "^(feeds|writers|engine)/"
+  where["openssl_x509"] = "^feeds/sim/"
   where["isal"] = "^writers/"
 
   # libwebsockets is client, HTTP client, exchange simulator and HTTP server: each file is named.
@@ -39,6 +40,8 @@ function library(header) {
   if (header ~ /^libfyaml/) return "libfyaml"
   if (header ~ /^(zstd|zdict)/) return "zstd"
   if (header ~ /^ck_/) return "ck"
+  # Certificates are made in one file, digests in another.
+  if (header ~ /^openssl\/(pem|rand|x509v3)\.h/) return "openssl_x509"
   if (header ~ /^openssl\//) return "openssl"
   if (header ~ /^libwebsockets/) return "libwebsockets"
   if (header ~ /^(isa-l\/|isa-l\.h|crc\.h)/) return "isal"

@@ -1,0 +1,320 @@
+#include "feeds/sim/sim_fault.h"
+
+#include "feeds/sim/sim_truth.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SECOND_NS 1000000000ll
+
+typedef enum kind {
+  GAP,
+  DUPLICATE,
+  STALL,
+  CUT,
+  HALF_OPEN,
+  SHUTDOWN,
+  SLOW,
+  LIMIT_429,
+  LIMIT_418,
+  KIND_CNT
+} kind_t;
+
+static const char *const names[KIND_CNT] = {"gap",      "duplicate", "stall", "cut", "half-open",
+                                            "shutdown", "slow",      "429",   "418"};
+
+struct md_sim_fault {
+  md_sim_fault_t  *next;
+  kind_t           kind;
+  int64_t          next_ns;  /* of the source's time: when it begins; INT64_MAX: not again */
+  int64_t          every_ns; /* 0: once */
+  int64_t          for_ns;
+  uint32_t         cnt, left; /* left: frames or answers of the fault that is on */
+  uint32_t         retry_s;
+  int              code;
+  char             symbol_name[MD_SIM_NAME_BYTES];
+  md_sim_symbol_t *symbol;   /* of the fault that is on */
+  int64_t          until_ns; /* stall: of the source's time, 0: off */
+  uint64_t         lost_cnt; /* of a stall: frames, and the ids of its depth events */
+  uint64_t         lost_first, lost_last;
+};
+
+/* ---- the command line ---- */
+
+static const struct {
+  int64_t  for_ns;
+  uint32_t cnt;
+} defaults[KIND_CNT] = {
+    [GAP]       = {0, 1},
+    [DUPLICATE] = {0, 1},
+    [STALL]     = {5 * SECOND_NS, 0},
+    [CUT]       = {0, 1},
+    [HALF_OPEN] = {0, 1},
+    [SHUTDOWN]  = {2 * SECOND_NS, 0},
+    [SLOW]      = {3 * SECOND_NS, 1},
+    [LIMIT_429] = {0, 1},
+    [LIMIT_418] = {0, 1},
+};
+
+static bool
+read_seconds(const char *text, int64_t *ns) {
+  char  *end;
+  double v = strtod(text, &end);
+  if (end == text || *end || !(v >= 0) || v > 1e6) return false;
+  *ns = (int64_t)(v * 1e9);
+  return true;
+}
+
+static bool
+read_number(const char *text, uint32_t *out) {
+  char         *end;
+  unsigned long v = strtoul(text, &end, 10);
+  if (*text < '0' || *text > '9' || *end || v > 1000000) return false;
+  *out = (uint32_t)v;
+  return true;
+}
+
+static bool
+read_key(md_sim_fault_t *f, const char *key, const char *value) {
+  uint32_t n = 0;
+  if (strcmp(key, "after") == 0) return read_seconds(value, &f->next_ns);
+  if (strcmp(key, "every") == 0) return read_seconds(value, &f->every_ns);
+  if (strcmp(key, "for") == 0) return read_seconds(value, &f->for_ns);
+  if (strcmp(key, "cnt") == 0) return read_number(value, &f->cnt);
+  if (strcmp(key, "retry") == 0) return read_number(value, &f->retry_s);
+  if (strcmp(key, "code") == 0) {
+    if (!read_number(value, &n) || n < 1000 || n > 4999) return false;
+    f->code = (int)n;
+    return true;
+  }
+  if (strcmp(key, "symbol") != 0 || strlen(value) >= sizeof f->symbol_name) return false;
+  (void)snprintf(f->symbol_name, sizeof f->symbol_name, "%s", value);
+  return true;
+}
+
+/* Within a half of ns, by the seed. */
+static int64_t
+about(md_sim_t *sim, int64_t ns) {
+  return ns / 2 + (int64_t)md_sim_random(sim, (uint64_t)ns + 1);
+}
+
+static md_err_t
+read_fault(md_sim_fault_t *f, char *text, md_msg_t *msg) {
+  char *rest = strchr(text, ':');
+  if (rest) *rest++ = 0;
+  while (f->kind < KIND_CNT && strcmp(text, names[f->kind]) != 0)
+    f->kind = (kind_t)(f->kind + 1);
+  if (f->kind == KIND_CNT)
+    return md_fail(
+        msg, MD_ERR_USAGE,
+        "no fault '%s': there are gap, duplicate, stall, cut, half-open, shutdown, slow, "
+        "429 and 418",
+        text);
+  f->for_ns  = defaults[f->kind].for_ns;
+  f->cnt     = defaults[f->kind].cnt;
+  f->next_ns = f->kind >= SLOW ? 0 : 2 * SECOND_NS;
+  f->retry_s = f->kind == LIMIT_418 ? 5 : 1;
+  f->code    = f->kind == SHUTDOWN ? 1001 : MD_SIM_CLOSE_CUT;
+  while (rest && *rest) {
+    char *key = rest;
+    rest      = strchr(rest, ',');
+    if (rest) *rest++ = 0;
+    char *value = strchr(key, '=');
+    if (value) *value++ = 0;
+    if (!value || !read_key(f, key, value))
+      return md_fail(msg, MD_ERR_USAGE,
+                     "fault %s: '%s' wants after=, every=, for= in seconds, cnt=N, symbol=NAME, "
+                     "retry=SECONDS or code=N",
+                     names[f->kind], key);
+  }
+  return MD_OK;
+}
+
+md_err_t
+md_sim_fault_add(md_sim_t *sim, const char *text, md_msg_t *msg) {
+  char            copy[256];
+  md_sim_fault_t *f = md_sim_alloc(1, sizeof *f);
+  (void)snprintf(copy, sizeof copy, "%s", text);
+  md_err_t err = read_fault(f, copy, msg);
+  if (err) {
+    free(f);
+    return err;
+  }
+  if (f->next_ns) f->next_ns = about(sim, f->next_ns);
+  f->next     = sim->faults;
+  sim->faults = f;
+  return MD_OK;
+}
+
+void
+md_sim_faults_free(md_sim_t *sim) {
+  while (sim->faults) {
+    md_sim_fault_t *next = sim->faults->next;
+    free(sim->faults);
+    sim->faults = next;
+  }
+}
+
+/* ---- whom it hits ---- */
+
+static bool
+depth_is_wanted(const md_sim_symbol_t *s) {
+  const md_sim_stream_t *stream = s->stream[MD_SIM_DEPTH_100];
+  return stream && stream->conn_cnt > 0;
+}
+
+/* The named symbol, or by the seed one whose depth somebody follows; NULL: none now. */
+static md_sim_symbol_t *
+choose_symbol(md_sim_t *sim, const md_sim_fault_t *f) {
+  if (f->symbol_name[0]) return md_sim_symbol(sim, f->symbol_name, strlen(f->symbol_name));
+  uint32_t cnt = 0;
+  for (uint32_t i = 0; i < sim->symbol_cnt; i++)
+    cnt += depth_is_wanted(sim->symbols[i]);
+  if (cnt == 0) return NULL;
+  uint64_t n = md_sim_random(sim, cnt);
+  for (uint32_t i = 0; i < sim->symbol_cnt; i++)
+    if (depth_is_wanted(sim->symbols[i]) && n-- == 0) return sim->symbols[i];
+  return NULL;
+}
+
+static bool
+conn_counts(const md_sim_conn_t *c) {
+  return c->sub_cnt > 0 && !c->close_code && !c->half_open;
+}
+
+static md_sim_conn_t *
+choose_conn(md_sim_t *sim) {
+  uint32_t cnt = 0;
+  for (const md_sim_conn_t *c = sim->hub.conns; c; c = c->next)
+    cnt += conn_counts(c);
+  if (cnt == 0) return NULL;
+  uint64_t n = md_sim_random(sim, cnt);
+  for (md_sim_conn_t *c = sim->hub.conns; c; c = c->next)
+    if (conn_counts(c) && n-- == 0) return c;
+  return NULL;
+}
+
+/* ---- begin and end ---- */
+
+static bool
+hit_conn(md_sim_t *sim, md_sim_fault_t *f) {
+  md_sim_conn_t *c = choose_conn(sim);
+  if (!c) return false;
+  md_sim_truth_fault(sim->truth, sim, names[f->kind],
+                     ",\"connection\":%" PRIu64 ",\"subscriptions\":%u,\"code\":%d", c->id,
+                     c->sub_cnt, f->kind == HALF_OPEN ? 0 : f->code);
+  if (f->kind == HALF_OPEN)
+    md_sim_conn_freeze(&sim->hub, c);
+  else
+    md_sim_conn_end(&sim->hub, c, f->code, "Connection is cut", false);
+  return true;
+}
+
+static bool
+hit_all(md_sim_t *sim, md_sim_fault_t *f) {
+  if (!choose_conn(sim)) return false;
+  md_sim_truth_fault(sim->truth, sim, names[f->kind], ",\"connections\":%u", sim->hub.conn_cnt);
+  for (md_sim_conn_t *c = sim->hub.conns; c; c = c->next) {
+    md_sim_conn_shutdown(&sim->hub, c, sim->time_ms);
+    c->end_ns = sim->now_ns + f->for_ns;
+  }
+  return true;
+}
+
+static bool
+begin(md_sim_t *sim, md_sim_fault_t *f) {
+  switch (f->kind) {
+  case GAP:
+  case DUPLICATE:
+  case STALL:
+    f->symbol = choose_symbol(sim, f);
+    if (!f->symbol) return false;
+    f->left     = f->cnt;
+    f->lost_cnt = f->lost_first = f->lost_last = 0;
+    if (f->kind == STALL) f->until_ns = sim->played_ns + f->for_ns;
+    return true;
+  case CUT:
+  case HALF_OPEN:
+    return hit_conn(sim, f);
+  case SHUTDOWN:
+    return hit_all(sim, f);
+  case SLOW:
+  case LIMIT_429:
+  case LIMIT_418:
+    f->left = f->cnt;
+    return true;
+  case KIND_CNT:
+    break;
+  }
+  return false;
+}
+
+static void
+end_stall(md_sim_t *sim, md_sim_fault_t *f) {
+  md_sim_truth_fault(sim->truth, sim, "stall",
+                     ",\"symbol\":\"%s\",\"frames\":%" PRIu64 ",\"U\":%" PRIu64 ",\"u\":%" PRIu64,
+                     f->symbol->name, f->lost_cnt, f->lost_first, f->lost_last);
+  f->until_ns = 0;
+}
+
+void
+md_sim_fault_turn(md_sim_t *sim) {
+  for (md_sim_fault_t *f = sim->faults; f; f = f->next) {
+    if (f->until_ns && sim->played_ns >= f->until_ns) end_stall(sim, f);
+    if (sim->played_ns < f->next_ns || f->left || f->until_ns) continue;
+    if (!begin(sim, f)) continue;
+    f->next_ns = f->every_ns ? sim->played_ns + about(sim, f->every_ns) : INT64_MAX;
+  }
+}
+
+/* ---- what it does ---- */
+
+static void
+lose(md_sim_symbol_t *symbol) {
+  symbol->needed_id = symbol->sent_id + 1;
+}
+
+md_sim_verdict_t
+md_sim_fault_on_send(md_sim_t *sim, md_sim_symbol_t *symbol, const md_sim_stream_t *s) {
+  md_sim_verdict_t verdict  = MD_SIM_PASS;
+  bool             is_depth = s->kind == MD_SIM_DEPTH_100;
+  for (md_sim_fault_t *f = sim->faults; f && symbol; f = f->next) {
+    if (f->symbol != symbol) continue;
+    if (f->until_ns) {
+      f->lost_cnt++;
+      if (is_depth && !f->lost_first) f->lost_first = symbol->event_first;
+      if (is_depth) f->lost_last = symbol->sent_id;
+      if (is_depth) lose(symbol);
+      verdict = MD_SIM_DROP;
+    } else if (is_depth && f->left && (f->kind == GAP || f->kind == DUPLICATE)) {
+      f->left--;
+      md_sim_truth_fault(sim->truth, sim, names[f->kind],
+                         ",\"symbol\":\"%s\",\"stream\":\"%s\",\"U\":%" PRIu64 ",\"u\":%" PRIu64,
+                         symbol->name, s->name, symbol->event_first, symbol->sent_id);
+      if (f->kind == GAP) lose(symbol);
+      if (verdict == MD_SIM_PASS) verdict = f->kind == GAP ? MD_SIM_DROP : MD_SIM_TWICE;
+    }
+  }
+  return verdict;
+}
+
+bool
+md_sim_fault_on_depth(md_sim_t *sim, md_sim_answer_t *out) {
+  for (md_sim_fault_t *f = sim->faults; f; f = f->next) {
+    if (f->kind < SLOW || f->left == 0) continue;
+    f->left--;
+    md_sim_truth_fault(sim->truth, sim, names[f->kind], ",\"retry_after_s\":%u",
+                       f->kind == SLOW ? 0 : f->retry_s);
+    if (f->kind == SLOW) {
+      out->due_ns += f->for_ns;
+      continue;
+    }
+    out->status        = f->kind == LIMIT_429 ? 429 : 418;
+    out->retry_after_s = f->retry_s;
+    md_sim_text_clear(&out->body);
+    md_sim_text_str(&out->body, "{\"code\":-1003,\"msg\":\"Too much request weight used.\"}");
+    return true;
+  }
+  return false;
+}
