@@ -90,6 +90,17 @@ start_roll(md_journal_sink_t *s, int64_t now_ns) {
   }
 }
 
+/* The feeds have stopped. An answer may still stand in a ring; once the rings are empty none will
+ * come, and the segment goes on to the end: a new one would begin without checkpoints. */
+static void
+give_roll_up(md_journal_sink_t *s) {
+  for (uint32_t r = 0; r < s->env.ring_cnt; r++) {
+    md_ring_consumer_t probe = s->ring[r];
+    if (!s->roll.paused[r] && md_ring_next(&probe)) return;
+  }
+  s->roll = (md_journal_roll_t){0};
+}
+
 static void
 check_answers(md_journal_sink_t *s, int64_t now_ns) {
   uint32_t silent_cnt = 0, last = 0;
@@ -98,8 +109,12 @@ check_answers(md_journal_sink_t *s, int64_t now_ns) {
     silent_cnt++;
     last = r;
   }
-  if (silent_cnt > 0 && now_ns < s->roll.deadline_ns && !s->stopping) return;
-  if (silent_cnt > 0 && !s->stopping)
+  if (silent_cnt > 0 && s->stopping) {
+    give_roll_up(s);
+    return;
+  }
+  if (silent_cnt > 0 && now_ns < s->roll.deadline_ns) return;
+  if (silent_cnt > 0)
     md_journal_say(
         s, "warn",
         "journal: %u feeds gave no checkpoint (%s among them): the next segment does not "

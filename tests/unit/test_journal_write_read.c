@@ -314,6 +314,24 @@ Test(journal, a_feed_that_does_not_answer_holds_a_roll_for_two_seconds_only) {
   help_fini(&h);
 }
 
+/* Bug: a stop while a roll waited for the feeds opened a last segment without checkpoints. */
+Test(journal, a_roll_that_nobody_can_answer_any_more_is_given_up_at_the_stop) {
+  help_t h;
+  help_init(&h, MD_JOURNAL_BATCH);
+  h.cfg.segment_bytes = 1u << 16;
+  help_epoch(&h);
+  cr_assert_eq(help_open(&h, NULL), MD_OK);
+  help_trades(&h, 0, 1000);
+  help_turn(&h);
+  help_trades(&h, 0, 10);
+  cr_assert(help_drain(&h, true));
+  help_close(&h);
+  cr_assert_eq(counter(&h, MD_COUNTER_JOURNAL_SEGMENTS), 1);
+  cr_assert_eq(h.warn_cnt, 0);
+  cr_assert_eq(help_read(h.dir).record_cnt, 1010);
+  help_fini(&h);
+}
+
 Test(journal, a_reader_follows_a_live_journal) {
   help_t h;
   start(&h, MD_JOURNAL_BATCH);
