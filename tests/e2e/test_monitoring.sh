@@ -1,0 +1,196 @@
+#!/bin/sh
+# A running engine over HTTP: /health, /ready, /live and /metrics answer as the README says; a real Prometheus
+# scrapes it, every query of the dashboard returns data, and after kill -9 the rule MdengineDown fires there. Half
+# a request holds up nobody, and 64 of them are closed within the time limit.
+. "$(dirname "$0")/lib.sh"
+
+MONITORING_DIR=$HERE/../../monitoring
+PROMETHEUS=
+more_cleanup() {
+  [ -z "$PROMETHEUS" ] || kill -9 "$PROMETHEUS" 2>/dev/null || true
+  cleanup
+}
+trap more_cleanup EXIT
+
+port_of() { sed -n "s|.*127\.0\.0\.1:\([0-9]*\)/$1.*|\1|p" "$WORK/engine.log" | tail -n 1; }
+http() { curl -s -m 10 -o "$WORK/body" -w '%{http_code}' "$@"; }
+expect() {
+  got=$(http "$2") || fail "no answer from $2"
+  [ "$got" = "$1" ] || fail "$2 answers $got instead of $1: $(cat "$WORK/body")"
+}
+
+cluster
+MONITORING="http_port: 0
+  metrics_port: 0
+  grace: 1s"
+config "    recording: $FIXTURES/demo.wscap.zst
+    speed: 1
+    repeat: 0" "postgres:
+  enabled: true
+  conninfo: \"$CONNINFO\""
+start
+HEALTH=http://127.0.0.1:$(port_of health)
+METRICS=http://127.0.0.1:$(port_of metrics)
+
+# --- endpoints ---
+is_ready() { [ "$(http "$HEALTH/ready")" = 200 ]; }
+wait_for "/ready" is_ready
+expect 200 "$HEALTH/live"
+expect 200 "$HEALTH/health"
+python3 - "$WORK/body" "$MONITORING_DIR/README.md" <<'END' || fail "the body of /health: $(cat "$WORK/body")"
+import json, sys
+b = json.load(open(sys.argv[1]))
+page = open(sys.argv[2]).read()
+assert b["status"] in ("healthy", "degraded"), b["status"]
+assert all(k in b for k in ("timestamp", "version", "uptime_seconds", "feeds", "sinks", "checks"))
+assert [f["name"] for f in b["feeds"]] == ["binance_spot"] and b["feeds"][0]["state"] == "live"
+assert [s["name"] for s in b["sinks"]] == ["journal", "postgres"]
+for c in b["checks"]:
+    assert "| `%s` | %s |" % (c["name"], c["severity"]) in page, "no line on rule " + c["name"]
+END
+for path in status ping version; do expect 200 "$HEALTH/$path"; done
+expect 404 "$HEALTH/nothing"
+expect 404 "$METRICS/health"
+[ "$(http -X POST -d x "$HEALTH/health")" = 405 ] || fail "POST is not refused"
+[ "$(curl -sI -m 10 "$METRICS/metrics" | tr -d '\r' | sed -n 's/^content-length: //p')" -gt 10000 ] ||
+  fail "HEAD gives no length"
+expect 200 "$METRICS/metrics"
+cp "$WORK/body" "$WORK/metrics.txt"
+promtool check metrics <"$WORK/metrics.txt" || fail "promtool complains about the metrics"
+sed -n 's/^# TYPE \([^ ]*\) .*/\1/p' "$WORK/metrics.txt" >"$WORK/families"
+[ "$(wc -l <"$WORK/families")" -gt 50 ] || fail "next to no metrics"
+while IFS= read -r name; do
+  grep -qF -- "| \`$name\` |" "$MONITORING_DIR/README.md" "$HERE/../../shm/README.md" ||
+    fail "neither monitoring/README.md nor shm/README.md has: $name"
+done <"$WORK/families"
+
+# --- slow and many clients ---
+python3 - "${HEALTH##*:}" "${METRICS##*:}" "$MDENGINE" <<'END' || fail "slow clients disturb the others"
+import socket, sys, time, urllib.request
+health, metrics = int(sys.argv[1]), int(sys.argv[2])
+
+def half(port):
+    s = socket.create_connection(("127.0.0.1", port), 5)
+    s.sendall(b"GET /metrics HTTP/1.1\r\nHo")
+    return s
+
+slow = [half(metrics) for _ in range(40)]
+body = urllib.request.urlopen("http://127.0.0.1:%d/metrics" % metrics, timeout=5).read()
+assert b"mdengine_build_info" in body, "no scrape beside slow clients"
+slow += [half(health) for _ in range(40)]
+# Those that drip a byte now and then are closed, too: the limit is for the whole header.
+end = time.monotonic() + 15
+left = slow
+while left and time.monotonic() < end:
+    still = []
+    for s in left:
+        try:
+            s.sendall(b"s")
+            s.settimeout(0.01)
+            if s.recv(4096) != b"":
+                still.append(s)
+        except socket.timeout:
+            still.append(s)
+        except OSError:
+            pass
+    left = still
+    time.sleep(0.2)
+assert not left, "%d clients with half a request are still connected" % len(left)
+big = socket.create_connection(("127.0.0.1", health), 5)
+try:
+    big.sendall(b"GET /health HTTP/1.1\r\nX-Long: " + b"x" * 100000 + b"\r\n\r\n")
+    big.settimeout(10)
+    answer = big.recv(4096)
+except OSError:
+    answer = b""
+assert b" 200 " not in answer, "a header of 100000 bytes is taken"
+# One that asks and does not read its answer.
+deaf = socket.create_connection(("127.0.0.1", metrics), 5)
+deaf.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+for port, path in ((metrics, "metrics"), (health, "live")):
+    assert urllib.request.urlopen("http://127.0.0.1:%d/%s" % (port, path), timeout=5).status == 200
+END
+
+# --- a second engine wants the same port ---
+sed "s|name: $NAME|name: other|; s|$WORK/journal|$WORK/journal2|; s|metrics_port: 0|metrics_port: ${METRICS##*:}|
+  /^postgres:/,/conninfo/d" "$WORK/engine.yaml" >"$WORK/other.yaml"
+status=0
+timeout 20 "$MDENGINE" run -c "$WORK/other.yaml" 2>"$WORK/other.log" || status=$?
+[ "$status" = 1 ] || fail "a second engine on the same port ends with $status: $(cat "$WORK/other.log")"
+[ "$(wc -l <"$WORK/other.log")" = 1 ] && grep -q "monitoring.metrics_port: port .* is taken" "$WORK/other.log" ||
+  fail "a second engine on the same port says: $(cat "$WORK/other.log")"
+
+# --- Prometheus ---
+free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+PORT=$(free_port)
+sed "s/15s/1s/; s/127\.0\.0\.1:9092/127.0.0.1:${METRICS##*:}/" "$MONITORING_DIR/prometheus/prometheus.yml" >"$WORK/prometheus.yml"
+# The shipped rules in shorter windows.
+sed "s/interval: 15s/interval: 1s/; s/for: 30s/for: 2s/" "$MONITORING_DIR/prometheus/rules.yml" >"$WORK/rules.yml"
+prometheus --config.file="$WORK/prometheus.yml" --storage.tsdb.path="$WORK/tsdb" \
+  --web.listen-address="127.0.0.1:$PORT" --log.level=error >"$WORK/prometheus.log" 2>&1 &
+PROMETHEUS=$!
+query() {
+  curl -s -m 10 -G --data-urlencode "query=$1" "http://127.0.0.1:$PORT/api/v1/query" |
+    grep -q '"status":"success".*"result":\[{'
+}
+wait_for "Prometheus to scrape the engine" query 'up{job="mdengine"} == 1'
+wait_for "a second row in PostgreSQL" query 'mdengine_sink_rows_total{sink="postgres"} > 1'
+wait_for "eight scrapes" query 'count_over_time(mdengine_epoch[1m]) > 8'
+python3 - "$MONITORING_DIR" "$PORT" <<'END' || fail "queries without data"
+import json, re, sys, urllib.parse, urllib.request
+folder, port = sys.argv[1:]
+dashboard = json.load(open(folder + "/grafana/dashboards/mdengine.json"))
+bad, cnt, ids = [], 0, set()
+
+def ask(expr):
+    data = urllib.parse.urlencode({"query": expr}).encode()
+    try:
+        return json.load(urllib.request.urlopen("http://127.0.0.1:%s/api/v1/query" % port, data, 10))["data"]["result"]
+    except urllib.error.HTTPError as error:
+        return "error: " + error.read().decode()
+
+for panel in dashboard["panels"]:
+    assert panel["id"] not in ids, "panel id %d stands twice" % panel["id"]
+    ids.add(panel["id"])
+    if panel["type"] == "row":
+        continue
+    if not panel["description"] or not panel["fieldConfig"]["defaults"]["unit"]:
+        bad.append((panel["title"], "no description or unit"))
+    for target in panel["targets"]:
+        cnt += 1
+        found = ask(target["expr"].replace("$__rate_interval", "10s"))
+        if isinstance(found, str) or not found:
+            bad.append((panel["title"], target["expr"], found))
+# A rule without its comparison returns data, so a rule that is silent is silent for its threshold only.
+rules = open(folder + "/prometheus/rules.yml").read()
+for name, expr in re.findall(r"- alert: (\w+)\n +expr: >-\n((?: {10}\S.*\n)+)", rules):
+    for part in re.split(r" (?:and|or) ", " ".join(expr.split())):
+        cnt += 1
+        found = ask(re.sub(r" (?:>|==|!=) [0-9.]+$", "", part))
+        if isinstance(found, str) or not found:
+            bad.append((name, part, found))
+print(cnt, "queries")
+for b in bad:
+    print(*b, sep="\n    ")
+sys.exit(bool(bad) or cnt < 60)
+END
+alert() {
+  curl -s -m 10 "http://127.0.0.1:$PORT/api/v1/alerts" | python3 -c '
+import json, sys
+alerts = [a["labels"]["alertname"] for a in json.load(sys.stdin)["data"]["alerts"] if a["state"] == "firing"]
+sys.exit(sys.argv[1] not in alerts)' "$1"
+}
+alert MdengineDown && fail "MdengineDown fires while the engine runs"
+kill -9 "$ENGINE"
+wait "$ENGINE" 2>/dev/null || true
+ENGINE=
+wait_for "MdengineDown to fire" alert MdengineDown
+
+# --- the ports are free again, and come back with the engine ---
+sed -i "s|metrics_port: 0|metrics_port: ${METRICS##*:}|" "$WORK/engine.yaml"
+start
+not_down() { ! alert MdengineDown; }
+wait_for "MdengineDown to resolve" not_down
+stop
+start
+stop
