@@ -1,6 +1,8 @@
 /* config.c - the table as data, values from text, and relations between keys. */
 #include "engine/config.h"
 
+#include "feeds/live.h"
+#include "feeds/url.h"
 #include "feeds/venue.h"
 
 #include <arpa/inet.h>
@@ -214,7 +216,8 @@ parse_text(const md_config_row_t *row, const char *text, char *out, md_msg_t *ms
   size_t len = strlen(text);
   if ((int64_t)len < row->min)
     return md_fail(msg, MD_ERR_CONFIG, "must not be empty; the default is %s", row->def);
-  if ((int64_t)len > row->max || len >= MD_CONFIG_TEXT_BYTES)
+  size_t room = row->kind == MD_CONFIG_NAMES ? MD_CONFIG_NAMES_BYTES : MD_CONFIG_TEXT_BYTES;
+  if ((int64_t)len > row->max || len >= room)
     return md_fail(msg, MD_ERR_CONFIG, "is %zu bytes long; at most %lld fit", len,
                    (long long)row->max);
   memcpy(out, text, len + 1);
@@ -228,6 +231,7 @@ md_config_parse_value(const md_config_row_t *row, const char *text, void *sectio
   md_err_t err   = MD_OK;
   switch (row->kind) {
   case MD_CONFIG_TEXT:
+  case MD_CONFIG_NAMES:
     return parse_text(row, text, place, msg);
   case MD_CONFIG_BOOL:
     value = strcmp(text, "true") == 0;
@@ -299,6 +303,55 @@ check_core(checker_t *c, const char *key, int64_t core) {
   }
 }
 
+/* A file that must be readable, when it is named. */
+static void
+check_readable(checker_t *c, const md_config_feed_t *f, const char *name, const char *path) {
+  char key[96], text[MD_CONFIG_TEXT_BYTES + 96];
+  if (!path[0] || access(path, R_OK) == 0) return;
+  (void)snprintf(key, sizeof key, "feeds.%s.%s", f->name, name);
+  (void)snprintf(text, sizeof text, "cannot read %s: %s; give a readable file", path,
+                 strerrordesc_np(errno));
+  say(c, key, text);
+}
+
+static void
+check_url(checker_t *c, const md_config_feed_t *f, const char *name, const char *url, bool is_ws) {
+  char     key[96];
+  md_msg_t msg = {0};
+  md_url_t u;
+  if (!url[0]) return;
+  (void)snprintf(key, sizeof key, "feeds.%s.%s", f->name, name);
+  if (md_url_parse(url, &u, &msg))
+    say(c, key, msg.text);
+  else if (u.is_websocket != is_ws)
+    say(c, key,
+        is_ws ? "is no WebSocket URL; begin it with wss:// or ws://"
+              : "is no REST URL; begin it with https:// or http://");
+}
+
+/* A recording, or symbols of the exchange: one of them. */
+static void
+check_input(checker_t *c, const md_config_feed_t *f) {
+  char     key[96];
+  md_msg_t msg = {0};
+  (void)snprintf(key, sizeof key, "feeds.%s.%s", f->name, f->symbols[0] ? "symbols" : "recording");
+  if (!f->recording[0] && !f->symbols[0])
+    say(c, key,
+        "is missing; name a .wscap or .wscap.zst file to play, or symbols to collect from the "
+        "exchange");
+  if (f->recording[0] && f->symbols[0])
+    say(c, key, "stands beside a recording; take one of them out");
+  check_readable(c, f, "recording", f->recording);
+  if (!f->symbols[0]) return;
+  if (!f->recording[0] && md_feed_live_check_names(f->symbols, f->channels, &msg)) {
+    (void)snprintf(key, sizeof key, "feeds.%s.channels", f->name);
+    say(c, key, msg.text);
+  }
+  check_readable(c, f, "ca_file", f->ca_file);
+  check_url(c, f, "url", f->url, true);
+  check_url(c, f, "rest_url", f->rest_url, false);
+}
+
 static uint32_t
 check_feeds(checker_t *c, const md_config_t *cfg) {
   uint32_t enabled_cnt = 0;
@@ -307,16 +360,7 @@ check_feeds(checker_t *c, const md_config_t *cfg) {
     char                    key[96];
     if (!f->enabled) continue;
     enabled_cnt++;
-    if (!f->recording[0]) {
-      (void)snprintf(key, sizeof key, "feeds.%s.recording", f->name);
-      say(c, key, "is missing; name a .wscap or .wscap.zst file to play");
-    } else if (access(f->recording, R_OK) != 0) {
-      char text[MD_CONFIG_TEXT_BYTES + 96];
-      (void)snprintf(key, sizeof key, "feeds.%s.recording", f->name);
-      (void)snprintf(text, sizeof text, "cannot read %s: %s; give a readable file", f->recording,
-                     strerrordesc_np(errno));
-      say(c, key, text);
-    }
+    check_input(c, f);
     (void)snprintf(key, sizeof key, "feeds.%s.core", f->name);
     check_core(c, key, f->core);
   }
@@ -371,7 +415,8 @@ void
 md_config_print_keys(FILE *out, bool markdown) {
   static const char *const kinds[] = {
       "text",     "true or false", "number", "bytes", "bytes, power of two",
-      "duration", "choice",        "speed",  "depth", "record types"};
+      "duration", "choice",        "speed",  "depth", "record types",
+      "names"};
   if (markdown) (void)fputs("| key | kind | default | meaning |\n|---|---|---|---|\n", out);
   for (uint32_t s = 0; s < MD_CNT(sections); s++) {
     const char *prefix = strcmp(sections[s].name, "feeds") == 0 ? "feeds.FEED" : sections[s].name;

@@ -16,10 +16,11 @@
 
 typedef enum md_config_kind {
   MD_CONFIG_TEXT, MD_CONFIG_BOOL, MD_CONFIG_NUMBER, MD_CONFIG_BYTES, MD_CONFIG_POW2,
-  MD_CONFIG_DURATION, MD_CONFIG_CHOICE, MD_CONFIG_SPEED, MD_CONFIG_DEPTH, MD_CONFIG_RECORDS
+  MD_CONFIG_DURATION, MD_CONFIG_CHOICE, MD_CONFIG_SPEED, MD_CONFIG_DEPTH, MD_CONFIG_RECORDS,
+  MD_CONFIG_NAMES
 } md_config_kind_t;
 
-/* Members: text for TEXT, int64_t for everything else. */
+/* Members: text for TEXT and NAMES, int64_t for everything else. */
 #define MD_CONFIG_TYPE_TEXT(key)     char key[MD_CONFIG_TEXT_BYTES];
 #define MD_CONFIG_TYPE_BOOL(key)     int64_t key;
 #define MD_CONFIG_TYPE_NUMBER(key)   int64_t key;
@@ -30,6 +31,7 @@ typedef enum md_config_kind {
 #define MD_CONFIG_TYPE_SPEED(key)    int64_t key;
 #define MD_CONFIG_TYPE_DEPTH(key)    int64_t key;
 #define MD_CONFIG_TYPE_RECORDS(key)  int64_t key;
+#define MD_CONFIG_TYPE_NAMES(key)    char key[MD_CONFIG_NAMES_BYTES];
 #define MD_CONFIG_MEMBER(key, KIND, def, min, max, values, doc) MD_CONFIG_TYPE_##KIND(key)
 
 typedef struct md_config_engine {

@@ -12,6 +12,7 @@
  *   SPEED     a factor with up to three decimals, or max; the struct holds thousandths, 0 for max
  *   DEPTH     none, full, or a number of levels; the struct holds levels
  *   RECORDS   a list of record types with a table; the struct holds bits
+ *   NAMES     a name or a list of names, up to 4095 bytes in all
  * The default is written as in a file. */
 #ifndef ENGINE_CONFIG_TABLE_H
 #define ENGINE_CONFIG_TABLE_H
@@ -31,7 +32,25 @@
 #define MD_CONFIG_FEED(X)                                                                          \
   X(enabled, BOOL, "true", 0, 0, "", "false leaves the feed out")                                  \
   X(recording, TEXT, "", 0, 255, "",                                                               \
-    "a .wscap or .wscap.zst file to play as this feed's input")                                    \
+    "a .wscap or .wscap.zst file to play as this feed's input, instead of symbols")                \
+  X(symbols, NAMES, "", 0, 4095, "",                                                               \
+    "what to collect from the exchange: names, patterns such as \"*USDT\", or all")                \
+  X(exclude, NAMES, "", 0, 4095, "", "names and patterns that symbols must not choose")            \
+  X(channels, NAMES, "[depth, trade, bbo]", 0, 4095, "",                                           \
+    "what to collect of each symbol: depth, trade, bbo, agg_trade, kline")                         \
+  X(url, TEXT, "", 0, 255, "", "base of the WebSocket URLs; empty: the venue's own")               \
+  X(rest_url, TEXT, "", 0, 255, "", "base of the REST URLs; empty: the venue's own")               \
+  X(ca_file, TEXT, "", 0, 255, "",                                                                 \
+    "PEM file of the authorities that may sign certificates; empty: the system's")                 \
+  X(rest_weight_per_min, NUMBER, "6000", 50, 1000000, "",                                          \
+    "REST weight that may be used in any minute; less where others use the same address")          \
+  X(silence_depth, DURATION, "30s", 0, 86400000000000, "",                                         \
+    "a book without an update for so long, and for 20 of its usual pauses, is STALE; 0s never")    \
+  X(silence_bbo, DURATION, "60s", 0, 86400000000000, "", "the same for best prices: subscribed again") \
+  X(silence_trade, DURATION, "0s", 0, 86400000000000, "",                                          \
+    "the same for trades and bars, which may rest for hours")                                      \
+  X(silence_connection, DURATION, "15s", 0, 86400000000000, "",                                    \
+    "a connection without any data for so long, and for 20 of its usual pauses, is replaced; 0s never") \
   X(speed, SPEED, "1", 0, 1000000, "", "pace of the recording: 1 as recorded, 10 ten times, max")  \
   X(on_end, CHOICE, "hold", 0, 0, "hold|exit",                                                     \
     "when the recording ends: keep the books up, or stop the engine once all feeds have ended")    \

@@ -138,16 +138,15 @@ key_text(struct fy_node *node, char *out, size_t out_bytes) {
 static void
 read_value(walker_t *w, const md_config_row_t *row, struct fy_node_pair *pair, const char *path,
            void *out) {
-  char            text[MD_CONFIG_TEXT_BYTES * 2];
+  char            text[MD_CONFIG_NAMES_BYTES];
   md_msg_t        msg;
-  struct fy_node *value   = fy_node_pair_value(pair);
-  struct fy_node *place   = first_token(value) ? value : fy_node_pair_key(pair);
-  bool            is_list = value && fy_node_is_sequence(value);
-  if (!value || !value_text(value, text, sizeof text) ||
-      (is_list && row->kind != MD_CONFIG_RECORDS)) {
+  struct fy_node *value    = fy_node_pair_value(pair);
+  struct fy_node *place    = first_token(value) ? value : fy_node_pair_key(pair);
+  bool            is_list  = value && fy_node_is_sequence(value);
+  bool            may_list = row->kind == MD_CONFIG_RECORDS || row->kind == MD_CONFIG_NAMES;
+  if (!value || !value_text(value, text, sizeof text) || (is_list && !may_list)) {
     (void)snprintf(text, sizeof text, "wants a single value%s; write for example %s: %s",
-                   row->kind == MD_CONFIG_RECORDS ? " or a list" : "", row->key,
-                   row->def[0] ? row->def : "\"...\"");
+                   may_list ? " or a list" : "", row->key, row->def[0] ? row->def : "\"...\"");
     say_at(w, place, path, text);
     return;
   }

@@ -1,6 +1,7 @@
 /* engine.c - start and stop, in order; watch.c has what happens in between. */
 #include "engine/engine_private.h"
 
+#include "engine/network.h"
 #include "feeds/repeat.h"
 #include "feeds/venue.h"
 
@@ -142,10 +143,16 @@ make_feed(md_engine_t *e, uint32_t feed, md_msg_t *msg) {
                                    .clock            = e->clock};
   md_err_t                err   = load_known(e, feed, &known, &fc.known_cnt, msg);
   fc.known                      = known;
+  if (!err && !cfg->recording[0]) {
+    err                 = md_network_open(e, feed, msg);
+    fc.request_snapshot = md_feed_live_request_snapshot;
+    fc.request_ctx      = e->feed[feed].live;
+  }
   if (!err) err = md_feed_new(&fc, &e->feed[feed].feed, msg);
   free(known);
   if (err) return err;
   connect_out(e, feed);
+  if (!cfg->recording[0]) return MD_OK;
   err = md_repeat_open(cfg->recording, (uint32_t)cfg->speed, (uint64_t)cfg->repeat, e->clock,
                        &e->feed[feed].source, msg);
   e->feed[feed].source_open = err == MD_OK;
@@ -192,7 +199,7 @@ start_feed_thread(md_engine_t *e, uint32_t feed, md_msg_t *msg) {
                                  .feed_index = (uint16_t)feed,
                                  .core       = (int)cfg->core,
                                  .idle       = (md_idle_t)cfg->idle,
-                                 .hold_back  = cfg->speed == 0,
+                                 .hold_back  = cfg->recording[0] && cfg->speed == 0,
                                  .clock      = e->clock,
                                  .on_end     = feed_ended,
                                  .on_end_ctx = e};
@@ -247,6 +254,7 @@ start_all(md_engine_t *e, const char *only, md_msg_t *msg) {
   if (!err) set_postgres_config(e);
   for (uint32_t s = 0; !err && s < e->topology.sink_cnt; s++)
     err = start_sink(e, s, msg);
+  if (!err) err = md_network_start(e, msg);
   if (!err) md_segment_ready(&e->segment);
   for (uint32_t f = 0; !err && f < e->topology.feed_cnt; f++)
     err = start_feed_thread(e, f, msg);
@@ -295,6 +303,7 @@ md_engine_stop(md_engine_t *e) {
   md_err_t err        = MD_OK;
   halt_watch(e);
   stop_feeds(e);
+  md_network_close(e);
   for (uint32_t s = 0; s < MD_SINK_CNT_MAX; s++) {
     if (!e->sink[s].writer) continue;
     md_err_t late = md_writer_stop(e->sink[s].writer, timeout_ms);

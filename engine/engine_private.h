@@ -5,6 +5,7 @@
 #include "engine/engine.h"
 #include "engine/topology.h"
 #include "feeds/feed_thread.h"
+#include "feeds/live.h"
 #include "monitoring/monitor.h"
 #include "writers/journal.h"
 #include "writers/postgres.h"
@@ -15,6 +16,9 @@ typedef struct md_engine_feed {
   md_feed_thread_t *thread;
   md_source_t       source;
   bool              source_open; /* ours to close */
+  md_feed_live_t   *live;        /* the source, when it is the network; for snapshots */
+  md_engine_t      *engine;
+  const char       *name;
 } md_engine_feed_t;
 
 typedef struct md_engine_sink {
@@ -27,6 +31,7 @@ typedef struct md_engine_sink {
 struct md_engine {
   const md_config_t   *cfg;
   md_log_t            *log;
+  md_rest_t           *rest; /* NULL: no feed collects from the network */
   const md_clock_t    *clock;
   int                  lock_fd;
   md_manifest_t       *manifest;

@@ -269,6 +269,16 @@ decode(md_feed_t *f, const md_input_t *in) {
   if (MD_UNLIKELY(err)) md_feed_bad_message(f, NULL, err);
 }
 
+/* "silent SYMBOL": the stream of a book gave nothing for longer than it should. */
+static void
+on_timer(md_feed_t *f, const md_input_t *in) {
+  static const char silent[] = "silent ";
+  const uint32_t    n        = sizeof silent - 1;
+  if (in->len <= n || memcmp(in->payload, silent, n) != 0) return;
+  md_feed_instrument_t *i = md_feed_lookup(f, (const char *)in->payload + n, in->len - n);
+  if (i) md_feed_book_break(f, i, MD_REASON_SILENT, MD_NULL_U64);
+}
+
 void
 md_feed_input(md_feed_t *f, const md_input_t *in) {
   f->recv_ns    = in->recv_ns;
@@ -290,8 +300,10 @@ md_feed_input(md_feed_t *f, const md_input_t *in) {
   case MD_RAW_HTTP:
     decode(f, in);
     break;
-  case MD_RAW_TEXT_OUT:
   case MD_RAW_TIMER:
+    on_timer(f, in);
+    break;
+  case MD_RAW_TEXT_OUT:
   case MD_RAW_COMMAND:
     break;
   }

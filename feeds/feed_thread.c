@@ -11,8 +11,9 @@
 #include <unistd.h>
 
 #define HEARTBEAT_NS 1000000ll
-#define PAUSE_NS     200000ll /* longest sleep: a command or a stop waits no longer */
-#define SLACK_NS     1000ul   /* the kernel's default of 50 us would be added to each sleep */
+#define PAUSE_NS     200000ll  /* longest sleep: a command or a stop waits no longer */
+#define WAIT_NS      1000000ll /* the same for a source that wakes us itself */
+#define SLACK_NS     1000ul    /* the kernel's default of 50 us would be added to each sleep */
 
 struct md_feed_thread {
   md_feed_thread_config_t cfg;
@@ -156,6 +157,10 @@ wait_after(md_feed_thread_t *t, turn_t turn) {
     sched_yield();
     break;
   case MD_IDLE_WAIT:
+    if (t->cfg.source.wait && !t->ended) {
+      t->cfg.source.wait(t->cfg.source.ctx, WAIT_NS);
+      break;
+    }
     pause_ns(t->due_mono_ns ? t->due_mono_ns - md_clock_mono_ns(t->cfg.clock) : PAUSE_NS);
     break;
   }

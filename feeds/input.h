@@ -7,11 +7,11 @@
 
 #include "shm/record.h"
 
-/* One input. payload has MD_FRAME_PAD_BYTES readable bytes behind it; name and payload stay valid until
- * the source is asked again. */
+/* One input. payload has MD_FRAME_PAD_BYTES readable bytes behind it; name and payload stay valid
+ * until the source is asked again. */
 typedef struct md_input {
   md_raw_kind_t  kind;
-  uint8_t        leg; /* connection leg within the feed, MD_LEG_NONE if none */
+  uint8_t        leg;  /* connection leg within the feed, MD_LEG_NONE if none */
   const char    *name; /* connection, or URL of MD_RAW_HTTP; not NUL-terminated */
   uint32_t       name_len;
   const uint8_t *payload;
@@ -20,10 +20,13 @@ typedef struct md_input {
 } md_input_t;
 
 /* A source of inputs. Called by the feed thread only.
- * next: MD_OK and *out filled; MD_ERR_EMPTY nothing due now (*due_mono_ns: when to ask again, 0 unknown);
- * MD_ERR_END no more; MD_ERR_CORRUPT or MD_ERR_IO with msg: the input is damaged here and cannot go on. */
+ * next: MD_OK and *out filled; MD_ERR_EMPTY nothing due now (*due_mono_ns: when to ask again, 0
+ * unknown); MD_ERR_END no more; MD_ERR_CORRUPT or MD_ERR_IO with msg: the input is damaged here and
+ * cannot go on. wait: sleeps until something may have come, at most max_ns; NULL: there is nothing
+ * to wait on. */
 typedef struct md_source {
   md_err_t (*next)(void *ctx, md_input_t *out, int64_t *due_mono_ns, md_msg_t *msg);
+  void (*wait)(void *ctx, int64_t max_ns);
   void (*close)(void *ctx);
   void *ctx;
 } md_source_t;

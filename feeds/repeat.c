@@ -73,6 +73,6 @@ md_repeat_open(const char *path, uint32_t speed_permille, uint64_t round_cnt,
   r->rounds_left    = round_cnt ? round_cnt - 1 : UINT64_MAX;
   r->speed_permille = speed_permille;
   r->clock          = clock;
-  *out              = (md_source_t){repeat_next, repeat_close, r};
+  *out              = (md_source_t){.next = repeat_next, .close = repeat_close, .ctx = r};
   return MD_OK;
 }

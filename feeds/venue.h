@@ -6,6 +6,7 @@
 #define FEEDS_VENUE_H
 
 #include "feeds/feed.h"
+#include "feeds/venue_net.h"
 
 struct md_venue {
   const char           *name;        /* "binance_spot": feed name in DESIGN 5 */
@@ -14,15 +15,17 @@ struct md_venue {
   const char *const    *hosts;       /* NULL-terminated: substrings of URLs and connection names */
   const md_sync_rule_t *sync;
   size_t                state_bytes;
-  /* decode handles one input: MD_OK, MD_ERR_UNKNOWN (counted as unroutable), MD_ERR_SYNTAX and others
-   * (counted as parse errors). It calls md_feed_*. */
+  /* decode handles one input: MD_OK, MD_ERR_UNKNOWN (counted as unroutable), MD_ERR_SYNTAX and
+   * others (counted as parse errors). It calls md_feed_*. */
   md_err_t (*decode)(md_feed_t *f, const md_input_t *in);
   /* define fills the definition of a symbol that exchangeInfo did not name (assets by suffix); the
    * symbol stands in it already, everything else is absent. */
   void (*define)(const char *symbol, uint32_t len, md_definition_t *out);
+  const md_venue_net_t *net; /* NULL: from recordings only */
 };
 
-/* md_venue_find returns the row of a name, NULL if none; md_venue_at the i-th row, NULL behind the end. */
+/* md_venue_find returns the row of a name, NULL if none; md_venue_at the i-th row, NULL behind the
+ * end. */
 const md_venue_t *md_venue_find(const char *name);
 const md_venue_t *md_venue_at(uint32_t i);
 

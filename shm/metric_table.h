@@ -37,7 +37,19 @@
   X(JOURNAL_SEGMENTS,  counter, "mdengine_journal_segments_total", "segments opened")              \
   X(JOURNAL_SYNCS,     counter, "mdengine_journal_syncs_total", "fdatasync calls that succeeded")  \
   X(LOOPS,             counter, "mdengine_thread_loops_total", "turns of the thread's loop")       \
-  X(BUSY_LOOPS,        counter, "mdengine_thread_busy_loops_total", "turns that found work")
+  X(BUSY_LOOPS,        counter, "mdengine_thread_busy_loops_total", "turns that found work") \
+  X(CONNECTS,          counter, "mdengine_feed_connects_total", "connections begun")                \
+  X(RECONNECTS,        counter, "mdengine_feed_reconnects_total", "of these: in place of one that was open before") \
+  X(REPLACEMENTS,      counter, "mdengine_feed_replacements_total", "connections replaced before they ended, without a gap") \
+  X(SILENT_STREAMS,    counter, "mdengine_feed_silent_streams_total", "streams that fell silent and were subscribed again") \
+  X(SILENT_CONNECTIONS, counter, "mdengine_feed_silent_connections_total", "connections given up because nothing came") \
+  X(STREAMS,           gauge,   "mdengine_feed_streams", "streams that are wanted")                \
+  X(STREAMS_LIVE,      gauge,   "mdengine_feed_streams_live", "streams that give data at their pace") \
+  X(OVERSIZE,          counter, "mdengine_feed_oversize_total", "messages above the limit: connection closed with 1009") \
+  X(REST_REQUESTS,     counter, "mdengine_feed_rest_requests_total", "REST requests sent")         \
+  X(REST_ERRORS,       counter, "mdengine_feed_rest_errors_total", "REST requests that failed and are tried again") \
+  X(REST_LIMITED,      counter, "mdengine_feed_rest_limited_total", "of these: refused with 429 or 418") \
+  X(ALL_VALID,         gauge,   "mdengine_feed_all_books_valid_seconds", "from the start until every wanted book was valid, 0: not yet")
 
 #define MD_STAGE_TABLE(X)                                                                          \
   X(EXCHANGE,  "mdengine_stage_exchange_to_receive_seconds", "exchange's event time to our receive time; clocks differ") \

@@ -518,7 +518,8 @@ const md_venue_t md_venue_binance_spot = {.name        = "binance_spot",
                                           .hosts       = spot_hosts,
                                           .sync        = &md_sync_binance_spot,
                                           .decode      = decode,
-                                          .define      = md_bn_define};
+                                          .define      = md_bn_define,
+                                          .net         = &md_bn_net};
 
 const md_venue_t md_venue_binance_us = {.name        = "binance_us",
                                         .exchange    = "binance_us",
@@ -526,4 +527,5 @@ const md_venue_t md_venue_binance_us = {.name        = "binance_us",
                                         .hosts       = us_hosts,
                                         .sync        = &md_sync_binance_spot,
                                         .decode      = decode,
-                                        .define      = md_bn_define};
+                                        .define      = md_bn_define,
+                                        .net         = &md_bn_us_net};

@@ -48,4 +48,7 @@ void md_bn_define(const char *symbol, uint32_t len, md_definition_t *out);
 bool md_bn_set_assets(md_definition_t *d, const char *base, uint32_t base_len, const char *quote,
                       uint32_t quote_len);
 
+/* How Binance spot and Binance US are spoken to (binance_spot_net.c). */
+extern const md_venue_net_t md_bn_net, md_bn_us_net;
+
 #endif

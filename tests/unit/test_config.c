@@ -120,6 +120,18 @@ static const broken_t broken[] = {
      "add one"},
     {"feeds:\n  binance_spot:\n    raw: true\n", 0, 0, "feeds.binance_spot.recording", "is missing",
      "name a"},
+    {GOOD "    symbols: [BTCUSDT]\n", 0, 0, "feeds.binance_spot.symbols", "beside a recording",
+     "take one of them out"},
+    {"feeds:\n  binance_spot:\n    symbols: all\n    channels: [depth, tades]\n", 0, 0,
+     "feeds.binance_spot.channels", "'tades' is no channel", "choose from depth"},
+    {"feeds:\n  binance_spot:\n    symbols: all\n    url: stream.binance.com\n", 0, 0,
+     "feeds.binance_spot.url", "is no URL", "begin it with wss://"},
+    {"feeds:\n  binance_spot:\n    symbols: all\n    url: https://x\n", 0, 0,
+     "feeds.binance_spot.url", "no WebSocket URL", "begin it with wss://"},
+    {"feeds:\n  binance_spot:\n    symbols: all\n    rest_url: ws://x\n", 0, 0,
+     "feeds.binance_spot.rest_url", "no REST URL", "begin it with https://"},
+    {"feeds:\n  binance_spot:\n    symbols: all\n    ca_file: /nowhere/ca.pem\n", 0, 0,
+     "feeds.binance_spot.ca_file", "No such file", "readable file"},
     {"feeds:\n  binance_spot:\n    recording: /nowhere/x.wscap\n", 0, 0,
      "feeds.binance_spot.recording", "No such file", "readable file"},
     {GOOD "    core: 1023\n", 0, 0, "feeds.binance_spot.core", "is not there", "-1 pins to none"},
@@ -212,4 +224,23 @@ Test(config, a_missing_file_is_told_as_such) {
   cr_expect_eq(md_config_load("/nowhere/mdengine.yaml", cfg, &report), MD_ERR_ABSENT);
   cr_expect(strstr(seen.text, "No such file") && strstr(seen.text, "-c FILE"));
   free(cfg);
+}
+
+Test(config, symbols_may_be_one_name_a_pattern_or_a_long_list) {
+  static md_config_t cfg;
+  static char        text[4096];
+  seen_t             seen;
+  cr_assert_eq(
+      load("feeds:\n  binance_spot:\n    symbols: \"*USDT\"\n    exclude: [AUSDT, BUSDT]\n", &cfg,
+           &seen),
+      MD_OK, "%s: %s", seen.key, seen.text);
+  cr_assert_str_eq(cfg.feed[0].symbols, "*USDT");
+  cr_assert_neq(strstr(cfg.feed[0].exclude, "BUSDT"), NULL);
+  size_t used =
+      (size_t)snprintf(text, sizeof text, "feeds:\n  binance_spot:\n    symbols: [S000USDT");
+  for (unsigned n = 1; n < 200; n++)
+    used += (size_t)snprintf(text + used, sizeof text - used, ", S%03uUSDT", n);
+  (void)snprintf(text + used, sizeof text - used, "]\n");
+  cr_assert_eq(load(text, &cfg, &seen), MD_OK, "%s: %s", seen.key, seen.text);
+  cr_assert_neq(strstr(cfg.feed[0].symbols, "S199USDT"), NULL, "all 200 are kept");
 }

@@ -1,0 +1,58 @@
+/* live.h - the network as the source of one feed: a transport, REST answers and timers, as inputs
+ * in one order, each with the clock value seen, exactly like a recording.
+ *
+ * It keeps the wanted symbols subscribed: streams spread over connections, connected again without
+ * end, replaced before their life ends or when they fall silent. feed_thread.c calls it from the
+ * feed's thread. It decodes nothing but the name of a message's stream and changes no book: what it
+ * finds out becomes a CLOSE or TIMER input, so that a replay of the inputs gives the same books. */
+#ifndef FEEDS_LIVE_H
+#define FEEDS_LIVE_H
+
+#include "feeds/input.h"
+#include "feeds/rest.h"
+#include "feeds/transport.h"
+#include "feeds/venue.h"
+#include "shm/metric.h"
+
+typedef struct md_feed_live md_feed_live_t;
+
+typedef struct md_feed_live_config {
+  const char       *name; /* feed */
+  const md_venue_t *venue;
+  const char       *url, *rest_url; /* bases; NULL or empty: the venue's */
+  const char       *ca_file;        /* NULL or empty: the system's */
+  const char       *symbols;        /* names, patterns with '*', or all; blanks or commas between */
+  const char       *exclude;        /* the same: taken out of what symbols chose */
+  const char       *channels;       /* of depth, trade, bbo, agg_trade, kline */
+  uint32_t          symbol_cnt_max;
+  uint32_t          weight_per_min;
+  int64_t           silence_ns[MD_CHANNEL_CNT]; /* of one stream; 0: not looked at */
+  int64_t           silence_connection_ns;
+  uint64_t          seed;
+  const md_clock_t *clock;
+  const md_transport_ops_t *transport;
+  md_rest_client_t         *rest;
+  md_metrics_t             *metrics; /* NULL: nothing is counted */
+  /* A line for people about connections; NULL: none. From the feed's thread, never for each
+   * message. */
+  void (*log)(void *ctx, const char *level, const char *text);
+  void *log_ctx;
+} md_feed_live_config_t;
+
+/* md_feed_live_open prepares everything and connects nothing yet. MD_ERR_CONFIG with msg. */
+MD_MUST_USE md_err_t md_feed_live_open(const md_feed_live_config_t *cfg, md_feed_live_t **out,
+                                       md_msg_t *msg);
+
+/* md_feed_live_source returns the source of l; its close closes l. */
+md_source_t md_feed_live_source(md_feed_live_t *l);
+void        md_feed_live_close(md_feed_live_t *l);
+
+/* md_feed_live_request_snapshot is md_feed_config_t.request_snapshot, ctx being the live source. */
+void md_feed_live_request_snapshot(void *ctx, uint32_t instrument_id, const char *symbol);
+
+/* md_feed_live_check_names says what is wrong with channels and symbols as they stand in a
+ * configuration. */
+MD_MUST_USE md_err_t md_feed_live_check_names(const char *symbols, const char *channels,
+                                              md_msg_t *msg);
+
+#endif

@@ -1,0 +1,129 @@
+/* What is alive is judged by data, each stream against its own pace, never by sockets or acks. */
+#include "feeds/live_parts.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define PACE_FACTOR     20 /* so many usual pauses without data are silence */
+#define RETRY_SHIFT_MAX 5u
+
+static uint64_t
+hash_of(const uint8_t *p, uint32_t len) {
+  uint64_t h = len;
+  for (uint32_t at = 0; at < len; at += 8) { /* the last word reads into the pad, which is zero */
+    uint64_t word;
+    memcpy(&word, p + at, sizeof word);
+    h = (h ^ word) * 0x9e3779b97f4a7c15ull;
+    h ^= h >> 29;
+  }
+  return h;
+}
+
+static void
+note_time(int64_t now, int64_t *last, int64_t *mean) {
+  if (*last) {
+    int64_t pause = now - *last;
+    *mean         = *mean ? *mean + (pause - *mean) / 16 : pause;
+  }
+  *last = now;
+}
+
+void
+md_feed_live_seen(md_feed_live_t *l, md_feed_live_link_t *k, md_feed_live_half_t *h,
+                  const md_transport_event_t *e) {
+  const char *name;
+  uint32_t    len  = 0;
+  uint32_t    half = h == &k->half[1];
+  switch (l->net->frame(e->payload, e->len, &name, &len)) {
+  case MD_FRAME_OTHER:
+    return;
+  case MD_FRAME_SHUTDOWN:
+    md_feed_live_log(l, "info", "%s: the server says that it closes this connection", h->name);
+    md_feed_live_replace(l, k);
+    return;
+  case MD_FRAME_DATA:
+    break;
+  }
+  md_feed_live_stream_t *s = md_feed_live_find_stream(l, name, len);
+  if (!s || &l->link[s->link] != k) return;
+  uint64_t hash = hash_of(e->payload, e->len);
+  if (hash == s->last_hash && !(k->half[!half].state == MD_LIVE_OPEN))
+    return; /* a repeat is no data */
+  s->last_hash = hash;
+  if (!(s->seen >> half & 1)) {
+    s->seen |= (uint8_t)(1u << half);
+    h->seen_cnt++;
+  }
+  note_time(l->now_ns, &k->last_ns, &k->mean_ns);
+  if (s->is_silent) s->last_ns = 0; /* the pause is no measure of its pace */
+  note_time(l->now_ns, &s->last_ns, &s->mean_ns);
+  s->is_live   = true;
+  s->is_silent = false;
+  s->retry_cnt = 0;
+}
+
+static int64_t
+limit_of(int64_t configured, int64_t mean) {
+  int64_t own = mean * PACE_FACTOR;
+  return own > configured ? own : configured;
+}
+
+/* The book is told once; the subscription is made again now and then, as long as nothing comes. */
+static void
+stream_is_silent(md_feed_live_t *l, md_feed_live_stream_t *s) {
+  const md_feed_live_symbol_t *symbol = &l->symbol[s->symbol];
+  if (s->channel == MD_CHANNEL_DEPTH && !s->is_silent && s->is_live) {
+    char text[MD_SYMBOL_BYTES + 8];
+    int  len = snprintf(text, sizeof text, "silent %s", symbol->name);
+    if (!md_feed_live_push(l, MD_RAW_TIMER, MD_LEG_NONE, "", text, (uint32_t)len)) return;
+  }
+  if (!s->is_silent) {
+    md_count(l->cfg.metrics, MD_COUNTER_SILENT_STREAMS, 1);
+    md_feed_live_log(l, "warn", "%s gives no data; subscribing again", s->name);
+  }
+  uint32_t shift = s->retry_cnt < RETRY_SHIFT_MAX ? s->retry_cnt : RETRY_SHIFT_MAX;
+  s->is_silent   = true;
+  s->is_live     = false;
+  s->todo        = MD_LIVE_UNSUBSCRIBE;
+  s->retry_ns    = l->now_ns + (l->cfg.silence_ns[s->channel] << shift);
+  s->retry_cnt++;
+}
+
+static void
+scan_stream(md_feed_live_t *l, md_feed_live_stream_t *s) {
+  const md_feed_live_link_t *k     = &l->link[s->link];
+  const md_feed_live_half_t *h     = &k->half[k->active];
+  int64_t                    limit = l->cfg.silence_ns[s->channel];
+  if (limit == 0 || s->todo != MD_LIVE_DONE || h->state != MD_LIVE_OPEN) return;
+  int64_t since = s->last_ns > h->open_ns ? s->last_ns : h->open_ns;
+  if (l->now_ns - since < limit_of(limit, s->mean_ns) || l->now_ns < s->retry_ns) return;
+  stream_is_silent(l, s);
+}
+
+static void
+scan_link(md_feed_live_t *l, md_feed_live_link_t *k) {
+  md_feed_live_half_t *h = &k->half[k->active];
+  if (h->state != MD_LIVE_OPEN || l->cfg.silence_connection_ns == 0 || k->stream_cnt == 0) return;
+  int64_t since = k->last_ns > h->open_ns ? k->last_ns : h->open_ns;
+  if (l->now_ns - since < limit_of(l->cfg.silence_connection_ns, k->mean_ns)) return;
+  md_count(l->cfg.metrics, MD_COUNTER_SILENT_CONNECTIONS, 1);
+  (void)md_feed_live_give_up(l, k, h, "silent");
+}
+
+void
+md_feed_live_scan(md_feed_live_t *l) {
+  uint32_t live_cnt = 0, cnt = 0;
+  if (l->now_ns >= l->grace_ns) {
+    for (uint32_t n = 0; n < l->link_cnt; n++)
+      scan_link(l, &l->link[n]);
+  }
+  for (uint32_t n = 0; n < l->stream_cnt; n++) {
+    md_feed_live_stream_t *s = &l->stream[n];
+    if (s->is_removed) continue;
+    if (l->now_ns >= l->grace_ns) scan_stream(l, s);
+    cnt++;
+    live_cnt += s->is_live;
+  }
+  md_gauge(l->cfg.metrics, MD_COUNTER_STREAMS, cnt);
+  md_gauge(l->cfg.metrics, MD_COUNTER_STREAMS_LIVE, live_cnt);
+}

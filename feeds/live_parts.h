@@ -1,0 +1,163 @@
+/* live_parts.h - the inside of a live source, shared by the live*.c files and by nobody else.
+ *
+ * live.c has the order of inputs, live_link.c connections, live_subscribe.c symbols and streams,
+ * live_liveness.c what is silent. All on the feed's thread. */
+#ifndef FEEDS_LIVE_PARTS_H
+#define FEEDS_LIVE_PARTS_H
+
+#include "feeds/backoff.h"
+#include "feeds/live.h"
+
+#define NS_PER_MS 1000000ll
+#define NS_PER_S  1000000000ll
+
+#define MD_LIVE_LINK_CNT_MAX 100u
+#define MD_LIVE_STREAM_BYTES 64u
+#define MD_LIVE_LINK_STREAMS 300u  /* on one connection, though more would be allowed */
+#define MD_LIVE_URL_BYTES    2000u /* of a connection's URL: what proxies and servers take */
+#define MD_LIVE_BATCH        100u  /* streams in one message */
+#define MD_LIVE_TEXT_BYTES   8192u /* a message that we send */
+#define MD_LIVE_PENDING_CNT  64u
+#define MD_LIVE_NONE         UINT32_MAX
+#define MD_LIVE_CONNECT_CNT  512u /* connects that are remembered for the limit */
+#define MD_LIVE_LEG_RETIRED  254u /* of a CLOSE that takes no book along */
+
+/* What a stream's control messages still have to say. */
+typedef enum md_feed_live_todo {
+  MD_LIVE_DONE,
+  MD_LIVE_SUBSCRIBE,
+  MD_LIVE_UNSUBSCRIBE,
+  MD_LIVE_REMOVE
+} md_feed_live_todo_t;
+
+typedef struct md_feed_live_stream {
+  char     name[MD_LIVE_STREAM_BYTES];
+  uint8_t  channel, todo;
+  uint8_t  seen; /* bit h: half h of its link gave data */
+  bool     is_live, is_silent, is_removed;
+  uint32_t symbol, link, retry_cnt;
+  int64_t  last_ns, mean_ns, retry_ns; /* monotonic; mean of the times between messages */
+  uint64_t last_hash;
+} md_feed_live_stream_t;
+
+typedef struct md_feed_live_symbol {
+  char name[MD_SYMBOL_BYTES];
+  bool wants_snapshot, is_listed, is_removed;
+} md_feed_live_symbol_t;
+
+typedef enum md_feed_live_state {
+  MD_LIVE_DOWN,
+  MD_LIVE_CONNECTING,
+  MD_LIVE_OPEN
+} md_feed_live_state_t;
+
+/* One connection of a link. A link has two places for one, so that the next stands before the last
+ * goes. */
+typedef struct md_feed_live_half {
+  md_feed_live_state_t state;
+  uint32_t             connection; /* number of the transport while not DOWN */
+  uint8_t              leg;
+  char                 name[MD_NAME_BYTES];
+  char                *url;
+  uint32_t             subscribed_cnt; /* the first of the link's streams that were asked for */
+  uint32_t             seen_cnt;
+  int64_t              open_ns, message_ns; /* opened; last control message */
+} md_feed_live_half_t;
+
+/* A set of streams that share a connection. */
+typedef struct md_feed_live_link {
+  md_feed_live_half_t half[2];
+  uint32_t            active; /* the half that counts */
+  uint32_t           *stream;
+  uint32_t            stream_cnt, stream_max;
+  uint32_t            attempt;
+  bool                was_open;
+  int64_t             not_before_ns, replace_ns, replace_try_ns;
+  int64_t             last_ns, mean_ns;
+} md_feed_live_link_t;
+
+typedef struct md_feed_live_pending {
+  md_input_t in;
+  char       name[MD_NAME_BYTES];
+  uint8_t   *payload;
+} md_feed_live_pending_t;
+
+/* Which half a transport's connection is. */
+typedef struct md_feed_live_owner {
+  uint32_t link; /* MD_LIVE_NONE: forgotten, only its CLOSE is waited for */
+  uint32_t half;
+} md_feed_live_owner_t;
+
+struct md_feed_live {
+  md_feed_live_config_t cfg;
+  const md_venue_net_t *net;
+  char                  url[512], rest_url[512], list_url[1024];
+  bool                  channel[MD_CHANNEL_CNT];
+  bool                  has_patterns;
+  md_transport_t       *transport;
+  uint64_t              seed, message_id;
+
+  md_feed_live_symbol_t *symbol;
+  uint32_t               symbol_cnt, symbol_max;
+  md_feed_live_stream_t *stream;
+  uint32_t               stream_cnt, stream_max;
+  uint32_t              *hash; /* stream index + 1 by name */
+  uint32_t               hash_mask;
+  md_feed_live_link_t    link[MD_LIVE_LINK_CNT_MAX];
+  uint32_t               link_cnt;
+  md_feed_live_owner_t   owner[MD_CONNECTION_CNT_MAX];
+  int64_t                connect_ns[MD_LIVE_CONNECT_CNT]; /* a ring of times */
+  uint64_t               connect_cnt;
+
+  const md_transport_event_t *event;
+  uint32_t                    event_cnt, event_next;
+  md_feed_live_pending_t      pending[MD_LIVE_PENDING_CNT];
+  uint32_t                    pending_first, pending_cnt;
+  bool                        pending_given; /* the first one is with the feed */
+
+  int64_t now_ns; /* monotonic, of the last poll or tick */
+  int64_t tick_ns, scan_ns, grace_ns, begin_ns, list_ns;
+  bool    all_valid_told, wants_snapshots;
+};
+
+/* ---- live.c ---- */
+
+/* md_feed_live_push adds an input of our own; false: no room, try at a later tick. */
+bool md_feed_live_push(md_feed_live_t *l, md_raw_kind_t kind, uint8_t leg, const char *name,
+                       const char *payload, uint32_t len);
+void md_feed_live_log(md_feed_live_t *l, const char *level, const char *format, ...)
+    MD_PRINTF(3, 4);
+
+/* ---- live_link.c ---- */
+
+void md_feed_live_links_tick(md_feed_live_t *l);
+void md_feed_live_on_open(md_feed_live_t *l, md_feed_live_link_t *k, md_feed_live_half_t *h);
+/* md_feed_live_on_lost: the connection went away, or is given up; its CLOSE input must be pushed
+ * before.
+ */
+void md_feed_live_on_lost(md_feed_live_t *l, md_feed_live_link_t *k, md_feed_live_half_t *h,
+                          const char *why);
+/* md_feed_live_give_up closes a connection from our side, and tells the feed at once. */
+bool md_feed_live_give_up(md_feed_live_t *l, md_feed_live_link_t *k, md_feed_live_half_t *h,
+                          const char *why);
+/* md_feed_live_replace asks for another connection before this one ends. */
+void md_feed_live_replace(md_feed_live_t *l, md_feed_live_link_t *k);
+
+/* ---- live_subscribe.c ---- */
+
+MD_MUST_USE md_err_t   md_feed_live_choose(md_feed_live_t *l, md_msg_t *msg);
+void                   md_feed_live_on_list(md_feed_live_t *l, const md_input_t *in);
+md_feed_live_stream_t *md_feed_live_find_stream(md_feed_live_t *l, const char *name, uint32_t len);
+/* md_feed_live_speak sends at most one control message on a half, when its pace allows. */
+void     md_feed_live_speak(md_feed_live_t *l, md_feed_live_link_t *k, md_feed_live_half_t *h);
+void     md_feed_live_ask_snapshots(md_feed_live_t *l);
+uint32_t md_feed_live_symbols_in_use(const md_feed_live_t *l);
+
+/* ---- live_liveness.c ---- */
+
+/* md_feed_live_seen notes a message of a half. */
+void md_feed_live_seen(md_feed_live_t *l, md_feed_live_link_t *k, md_feed_live_half_t *h,
+                       const md_transport_event_t *e);
+void md_feed_live_scan(md_feed_live_t *l);
+
+#endif

@@ -1,0 +1,353 @@
+/* Which symbols and streams are wanted, on which connection, and the messages that ask for them. */
+#include "feeds/live_parts.h"
+
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const channel_names[MD_CHANNEL_CNT] = {"depth", "trade", "bbo", "agg_trade",
+                                                          "kline"};
+
+/* ---- lists of names in a configuration ---- */
+
+/* Copies the next word of a list; false at its end. */
+static bool
+next_word(const char **at, char *out, size_t bytes) {
+  *at += strspn(*at, " ,[]\t\n");
+  size_t len = strcspn(*at, " ,[]\t\n");
+  if (len == 0) return false;
+  size_t cut = len < bytes ? len : bytes - 1;
+  memcpy(out, *at, cut);
+  out[cut] = 0;
+  *at += len;
+  return true;
+}
+
+static bool
+is_pattern(const char *word) {
+  return strcmp(word, "all") == 0 || strpbrk(word, "*?") != NULL;
+}
+
+static bool
+list_has(const char *list, const char *symbol) {
+  char word[MD_SYMBOL_BYTES];
+  while (list && next_word(&list, word, sizeof word))
+    if (strcmp(word, "all") == 0 || fnmatch(word, symbol, 0) == 0) return true;
+  return false;
+}
+
+static uint32_t
+channel_of(const char *word) {
+  uint32_t n = 0;
+  while (n < MD_CHANNEL_CNT && strcmp(word, channel_names[n]) != 0)
+    n++;
+  return n;
+}
+
+md_err_t
+md_feed_live_check_names(const char *symbols, const char *channels, md_msg_t *msg) {
+  char     word[MD_SYMBOL_BYTES];
+  uint32_t cnt = 0;
+  while (next_word(&channels, word, sizeof word)) {
+    if (channel_of(word) == MD_CHANNEL_CNT)
+      return md_fail(msg, MD_ERR_CONFIG,
+                     "'%s' is no channel; choose from depth, trade, bbo, agg_trade, kline", word);
+    cnt++;
+  }
+  if (cnt == 0)
+    return md_fail(msg, MD_ERR_CONFIG,
+                   "no channel is named; write for example [depth, trade, bbo]");
+  if (!next_word(&symbols, word, sizeof word))
+    return md_fail(msg, MD_ERR_CONFIG,
+                   "no symbol is named; write for example [BTCUSDT, ETHUSDT], \"*USDT\" or all");
+  return MD_OK;
+}
+
+/* ---- streams ---- */
+
+static uint32_t
+name_hash(const char *name, uint32_t len) {
+  uint32_t h = 2166136261u;
+  for (uint32_t n = 0; n < len; n++)
+    h = (h ^ (uint8_t)name[n]) * 16777619u;
+  return h ^ h >> 15;
+}
+
+md_feed_live_stream_t *
+md_feed_live_find_stream(md_feed_live_t *l, const char *name, uint32_t len) {
+  for (uint32_t at = name_hash(name, len) & l->hash_mask; l->hash[at];
+       at          = (at + 1) & l->hash_mask) {
+    md_feed_live_stream_t *s = &l->stream[l->hash[at] - 1];
+    if (strncmp(s->name, name, len) == 0 && s->name[len] == 0) return s;
+  }
+  return NULL;
+}
+
+static bool
+link_add(md_feed_live_link_t *k, uint32_t stream) {
+  if (k->stream_cnt == k->stream_max) {
+    uint32_t  max   = k->stream_max ? k->stream_max * 2 : 64;
+    uint32_t *grown = realloc(k->stream, max * sizeof *grown);
+    if (!grown) return false;
+    k->stream     = grown;
+    k->stream_max = max;
+  }
+  k->stream[k->stream_cnt++] = stream;
+  return true;
+}
+
+/* The last link with room for all streams of a symbol, or a new one. */
+static md_feed_live_link_t *
+take_link(md_feed_live_t *l, uint32_t stream_cnt) {
+  md_feed_live_link_t *k = l->link_cnt ? &l->link[l->link_cnt - 1] : NULL;
+  if (k && k->stream_cnt + stream_cnt <= MD_LIVE_LINK_STREAMS) return k;
+  if (l->link_cnt == MD_LIVE_LINK_CNT_MAX) return NULL;
+  k = &l->link[l->link_cnt];
+  for (uint32_t n = 0; n < 2; n++) {
+    md_feed_live_half_t *h = &k->half[n];
+    h->connection          = MD_LIVE_NONE;
+    h->leg                 = (uint8_t)(2 * l->link_cnt + n);
+    (void)snprintf(h->name, sizeof h->name, "%.20s.%u%c", l->cfg.name, l->link_cnt, "ab"[n]);
+  }
+  l->link_cnt++;
+  return k;
+}
+
+static bool
+add_stream(md_feed_live_t *l, md_feed_live_link_t *k, uint32_t symbol, uint32_t channel) {
+  md_feed_live_stream_t *s = &l->stream[l->stream_cnt];
+  uint32_t               len =
+      l->net->stream_name(s->name, sizeof s->name, l->symbol[symbol].name, (md_channel_t)channel);
+  if (len == 0 || l->stream_cnt == l->stream_max || !link_add(k, l->stream_cnt)) return false;
+  s->channel  = (uint8_t)channel;
+  s->symbol   = symbol;
+  s->link     = (uint32_t)(k - l->link);
+  uint32_t at = name_hash(s->name, len) & l->hash_mask;
+  while (l->hash[at])
+    at = (at + 1) & l->hash_mask;
+  l->hash[at] = ++l->stream_cnt;
+  return true;
+}
+
+static md_feed_live_symbol_t *
+find_symbol(md_feed_live_t *l, const char *name, uint32_t len) {
+  for (uint32_t n = 0; n < l->symbol_cnt; n++)
+    if (strncmp(l->symbol[n].name, name, len) == 0 && l->symbol[n].name[len] == 0)
+      return &l->symbol[n];
+  return NULL;
+}
+
+/* A symbol comes (again): its streams stand on one connection. */
+static void
+add_symbol(md_feed_live_t *l, const char *name, uint32_t len) {
+  md_feed_live_symbol_t *known = find_symbol(l, name, len);
+  uint32_t               cnt   = 0;
+  if (known && !known->is_removed) return;
+  if (known) {
+    known->is_removed = false;
+    for (uint32_t n = 0; n < l->stream_cnt; n++) {
+      if (&l->symbol[l->stream[n].symbol] != known) continue;
+      l->stream[n].is_removed = false;
+      l->stream[n].todo       = MD_LIVE_SUBSCRIBE;
+    }
+    return;
+  }
+  for (uint32_t c = 0; c < MD_CHANNEL_CNT; c++)
+    cnt += l->channel[c];
+  md_feed_live_link_t *k = take_link(l, cnt);
+  if (!k || l->symbol_cnt == l->symbol_max || len >= MD_SYMBOL_BYTES) {
+    md_feed_live_log(l, "error", "%.*s is left out: no room for more symbols", (int)len, name);
+    return;
+  }
+  md_feed_live_symbol_t *s = &l->symbol[l->symbol_cnt];
+  memcpy(s->name, name, len);
+  l->symbol_cnt++;
+  for (uint32_t c = 0; c < MD_CHANNEL_CNT; c++)
+    if (l->channel[c]) (void)add_stream(l, k, l->symbol_cnt - 1, c);
+}
+
+static void
+remove_symbol(md_feed_live_t *l, md_feed_live_symbol_t *symbol) {
+  symbol->is_removed = true;
+  md_feed_live_log(l, "info", "%s is no longer listed", symbol->name);
+  for (uint32_t n = 0; n < l->stream_cnt; n++) {
+    if (&l->symbol[l->stream[n].symbol] != symbol) continue;
+    l->stream[n].is_removed = true;
+    l->stream[n].is_live    = false;
+    l->stream[n].todo       = MD_LIVE_REMOVE;
+  }
+}
+
+uint32_t
+md_feed_live_symbols_in_use(const md_feed_live_t *l) {
+  uint32_t cnt = 0;
+  for (uint32_t n = 0; n < l->symbol_cnt; n++)
+    cnt += !l->symbol[n].is_removed;
+  return cnt;
+}
+
+/* ---- choosing ---- */
+
+static bool
+reserve(md_feed_live_t *l) {
+  uint32_t slots = 64;
+  l->symbol_max  = l->cfg.symbol_cnt_max;
+  l->stream_max  = l->symbol_max * MD_CHANNEL_CNT;
+  while (slots < 2 * l->stream_max)
+    slots *= 2;
+  l->symbol    = calloc(l->symbol_max, sizeof *l->symbol);
+  l->stream    = calloc(l->stream_max + 1, sizeof *l->stream);
+  l->hash      = calloc(slots, sizeof *l->hash);
+  l->hash_mask = slots - 1;
+  return l->symbol && l->stream && l->hash;
+}
+
+md_err_t
+md_feed_live_choose(md_feed_live_t *l, md_msg_t *msg) {
+  char        word[MD_SYMBOL_BYTES];
+  md_err_t    err = md_feed_live_check_names(l->cfg.symbols, l->cfg.channels, msg);
+  const char *at  = l->cfg.channels;
+  if (err) return err;
+  if (!reserve(l))
+    return md_fail(msg, MD_ERR_NOMEM, "no memory for the streams of %s", l->cfg.name);
+  while (next_word(&at, word, sizeof word))
+    l->channel[channel_of(word)] = true;
+  at = l->cfg.symbols;
+  while (next_word(&at, word, sizeof word)) {
+    if (is_pattern(word))
+      l->has_patterns = true;
+    else if (!list_has(l->cfg.exclude, word))
+      add_symbol(l, word, (uint32_t)strlen(word));
+  }
+  return MD_OK;
+}
+
+static void
+on_listing(void *ctx, const char *symbol, uint32_t len, bool is_trading) {
+  md_feed_live_t        *l = ctx;
+  char                   name[MD_SYMBOL_BYTES];
+  md_feed_live_symbol_t *known = find_symbol(l, symbol, len);
+  if (known) known->is_listed = is_trading || !l->has_patterns;
+  if (!is_trading || len >= sizeof name) return;
+  memcpy(name, symbol, len);
+  name[len] = 0;
+  if (!list_has(l->cfg.symbols, name) || list_has(l->cfg.exclude, name)) return;
+  add_symbol(l, name, len);
+  known = find_symbol(l, symbol, len);
+  if (known) known->is_listed = true;
+}
+
+void
+md_feed_live_on_list(md_feed_live_t *l, const md_input_t *in) {
+  if (in->name_len != strlen(l->list_url) || memcmp(in->name, l->list_url, in->name_len) != 0)
+    return;
+  for (uint32_t n = 0; n < l->symbol_cnt; n++)
+    l->symbol[n].is_listed = false;
+  if (l->net->list(in->payload, in->len, on_listing, l)) {
+    md_feed_live_log(l, "error", "the list of symbols cannot be read");
+    return;
+  }
+  for (uint32_t n = 0; n < l->symbol_cnt; n++) {
+    md_feed_live_symbol_t *s = &l->symbol[n];
+    if (s->is_listed || s->is_removed) continue;
+    if (l->has_patterns)
+      remove_symbol(l, s);
+    else
+      md_feed_live_log(l, "warn", "%s is not in the venue's list", s->name);
+  }
+  md_feed_live_log(l, "info", "%u symbols are wanted", md_feed_live_symbols_in_use(l));
+}
+
+/* ---- control messages ---- */
+
+static void
+send_streams(md_feed_live_t *l, md_feed_live_half_t *h, bool on, const char *const *names,
+             uint32_t cnt) {
+  char     text[MD_LIVE_TEXT_BYTES];
+  uint32_t len = l->net->subscribe(text, sizeof text, on, names, cnt, ++l->message_id);
+  if (len == 0 || !md_feed_live_push(l, MD_RAW_TEXT_OUT, h->leg, h->name, text, len)) return;
+  (void)l->cfg.transport->send(l->transport, h->connection, text, len);
+  h->message_ns = l->now_ns;
+}
+
+/* Streams behind those of the URL, in their order. */
+static void
+subscribe_next(md_feed_live_t *l, md_feed_live_link_t *k, md_feed_live_half_t *h) {
+  const char *names[MD_LIVE_BATCH];
+  uint32_t    cnt = 0;
+  while (h->subscribed_cnt < k->stream_cnt && cnt < MD_LIVE_BATCH) {
+    md_feed_live_stream_t *s = &l->stream[k->stream[h->subscribed_cnt++]];
+    if (s->todo == MD_LIVE_SUBSCRIBE) s->todo = MD_LIVE_DONE;
+    if (!s->is_removed) names[cnt++] = s->name;
+  }
+  if (cnt) send_streams(l, h, true, names, cnt);
+}
+
+/* Streams that are to be asked for again, or no longer. */
+static void
+subscribe_changed(md_feed_live_t *l, md_feed_live_link_t *k, md_feed_live_half_t *h) {
+  const char *names[MD_LIVE_BATCH];
+  uint32_t    cnt = 0;
+  bool        on  = true;
+  for (uint32_t n = 0; n < k->stream_cnt && cnt < MD_LIVE_BATCH; n++) {
+    md_feed_live_stream_t *s = &l->stream[k->stream[n]];
+    if (s->todo == MD_LIVE_DONE || (s->todo == MD_LIVE_REMOVE && s->retry_ns == INT64_MAX))
+      continue;
+    bool subscribes = s->todo == MD_LIVE_SUBSCRIBE;
+    if (cnt == 0) on = subscribes;
+    if (subscribes != on) continue;
+    if (s->todo == MD_LIVE_REMOVE) s->retry_ns = INT64_MAX; /* said once */
+    if (s->todo != MD_LIVE_REMOVE) s->todo = subscribes ? MD_LIVE_DONE : MD_LIVE_SUBSCRIBE;
+    names[cnt++] = s->name;
+  }
+  if (cnt) send_streams(l, h, on, names, cnt);
+}
+
+void
+md_feed_live_speak(md_feed_live_t *l, md_feed_live_link_t *k, md_feed_live_half_t *h) {
+  if (l->now_ns - h->message_ns < NS_PER_S / l->net->messages_per_s) return;
+  if (l->pending_cnt + 4 > MD_LIVE_PENDING_CNT) return;
+  if (h->subscribed_cnt < k->stream_cnt)
+    subscribe_next(l, k, h);
+  else if (h == &k->half[k->active])
+    subscribe_changed(l, k, h);
+}
+
+/* ---- snapshots ---- */
+
+/* The most levels that a minute's budget gives to every book. */
+static uint32_t
+snapshot_limit(const md_feed_live_t *l) {
+  uint64_t        cnt   = md_feed_live_symbols_in_use(l);
+  const uint32_t *limit = l->net->snapshot_limits;
+  while (limit[1] && cnt * l->net->snapshot_weight(*limit) > l->cfg.weight_per_min * 9ull / 10)
+    limit++;
+  return *limit;
+}
+
+void
+md_feed_live_request_snapshot(void *ctx, uint32_t instrument_id, const char *symbol) {
+  md_feed_live_t        *l = ctx;
+  md_feed_live_symbol_t *s = find_symbol(l, symbol, (uint32_t)strlen(symbol));
+  (void)instrument_id;
+  if (!s || s->is_removed || !l->channel[MD_CHANNEL_DEPTH]) return;
+  s->wants_snapshot  = true;
+  l->wants_snapshots = true;
+}
+
+void
+md_feed_live_ask_snapshots(md_feed_live_t *l) {
+  char     url[MD_REST_URL_BYTES_MAX];
+  uint32_t limit = snapshot_limit(l);
+  if (!l->wants_snapshots) return;
+  for (uint32_t n = 0; n < l->symbol_cnt; n++) {
+    md_feed_live_symbol_t *s = &l->symbol[n];
+    if (!s->wants_snapshot) continue;
+    if (l->net->snapshot_url(url, sizeof url, l->rest_url, s->name, limit) &&
+        md_rest_ask(l->cfg.rest, url, l->net->snapshot_weight(limit)) == MD_ERR_FULL)
+      return; /* the next tick goes on */
+    s->wants_snapshot = false;
+  }
+  l->wants_snapshots = false;
+}

@@ -1,0 +1,54 @@
+/* venue_net.h - how one venue is spoken to: endpoints, names, messages. Facts and pure functions of
+ * a venue's file; the live source (live.h) uses them. Texts are written with their NUL; 0 means
+ * that it did not fit. */
+#ifndef FEEDS_VENUE_NET_H
+#define FEEDS_VENUE_NET_H
+
+#include "shm/err.h"
+
+#include <stddef.h>
+
+typedef enum md_channel {
+  MD_CHANNEL_DEPTH,
+  MD_CHANNEL_TRADE,
+  MD_CHANNEL_BBO,
+  MD_CHANNEL_AGG_TRADE,
+  MD_CHANNEL_KLINE,
+  MD_CHANNEL_CNT
+} md_channel_t;
+
+/* What a received message is to the live source. */
+typedef enum md_frame_kind {
+  MD_FRAME_DATA,    /* of a stream, whose name was found */
+  MD_FRAME_OTHER,   /* an answer, or nothing that is known */
+  MD_FRAME_SHUTDOWN /* the server says that it will close this connection */
+} md_frame_kind_t;
+
+typedef void (*md_listing_fn)(void *ctx, const char *symbol, uint32_t len, bool is_trading);
+
+typedef struct md_venue_net {
+  const char     *ws_url, *rest_url; /* bases, without a slash at the end */
+  uint32_t        streams_max;       /* of one connection */
+  uint32_t        messages_per_s;    /* that we may send on one connection, pongs not counted */
+  uint32_t        connects_per_5min;
+  int64_t         life_ns;         /* of a connection, after which it is closed */
+  const uint32_t *snapshot_limits; /* levels that can be asked for, most first, 0 at the end */
+  uint32_t        list_weight;
+
+  uint32_t (*stream_name)(char *out, size_t bytes, const char *symbol, md_channel_t channel);
+  /* connect_url subscribes to the first streams: as many as fit; *taken says how many. */
+  uint32_t (*connect_url)(char *out, size_t bytes, const char *base, const char *const *streams,
+                          uint32_t cnt, uint32_t *taken);
+  uint32_t (*subscribe)(char *out, size_t bytes, bool on, const char *const *streams, uint32_t cnt,
+                        uint64_t id);
+  md_frame_kind_t (*frame)(const uint8_t *p, uint32_t len, const char **stream,
+                           uint32_t *stream_len);
+  uint32_t (*snapshot_url)(char *out, size_t bytes, const char *base, const char *symbol,
+                           uint32_t limit);
+  uint32_t (*snapshot_weight)(uint32_t limit);
+  uint32_t (*list_url)(char *out, size_t bytes, const char *base);
+  /* list calls fn for every symbol of an answer to list_url. */
+  md_err_t (*list)(const uint8_t *p, uint32_t len, md_listing_fn fn, void *ctx);
+} md_venue_net_t;
+
+#endif
