@@ -5,7 +5,7 @@
 JOURNAL="segment: 2MiB
   block: 256KiB"
 config "    recording: $FIXTURES/demo.wscap.zst
-    speed: max
+    speed: 30
     on_end: exit"
 "$MDENGINE" run -c "$WORK/engine.yaml" 2>"$WORK/engine.log" || fail "the engine failed"
 segments=$("$MDENGINE" journal ls "$WORK/journal" --json | wc -l)
