@@ -183,6 +183,11 @@ md_sim_rest(md_sim_t *sim, const char *method, const char *path, const char *que
             md_sim_answer_t *out) {
   *out       = (md_sim_answer_t){.status = 200, .due_ns = sim->now_ns};
   size_t len = strlen(path);
+  if (strcmp(path, "/fapi/v1/exchangeInfo") == 0 || strcmp(path, "/dapi/v1/exchangeInfo") == 0) {
+    /* Clients of several markets ask all of them before any stream: here nothing else is listed. */
+    if (weigh(sim, 1, out)) md_sim_rest_exchange_info(sim, NULL, 0, &out->body);
+    return;
+  }
   if (strncmp(path, "/api/v3/", 8) != 0 && strncmp(path, "/api/v1/", 8) != 0) {
     refuse(out, 404, -1, "There is no such path here: this exchange answers /api/v3/...");
     return;

@@ -41,11 +41,19 @@ md_sim_cfg_default(void) {
                         .truth_every     = 100};
 }
 
+/* A stream that does not exist is no subscription: some connect to /ws/0 and subscribe then. */
+static bool
+has_subscribed(const md_sim_conn_t *c) {
+  for (uint32_t i = 0; i < c->sub_cnt; i++)
+    if (c->subs[i]->kind != MD_SIM_OTHER) return true;
+  return false;
+}
+
 static uint32_t
 subscriber_cnt(const md_sim_t *sim) {
   uint32_t cnt = 0;
   for (const md_sim_conn_t *c = sim->hub.conns; c; c = c->next)
-    cnt += c->sub_cnt > 0;
+    cnt += has_subscribed(c);
   return cnt;
 }
 
