@@ -13,9 +13,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CHUNK_BYTES        8192u
-#define SPARE_FDS          16u /* listening sockets and what the library opens for itself */
-#define TICK_US            1000000
+#define CHUNK_BYTES 8192u
+#define SPARE_FDS   16u /* listening sockets and what the library opens for itself */
+#define TICK_US     1000000
+/* Whatever a client does, CONNECT for one, which the library leaves open for ever. */
+#define CONNECTION_US                                                                              \
+  ((lws_usec_t)(MD_HTTP_HEADER_SECONDS + MD_HTTP_ANSWER_SECONDS) * LWS_US_PER_SEC)
 #define ANSWER_HEAD_BYTES  512u
 #define METHOD_NOT_ALLOWED 405
 
@@ -138,8 +141,15 @@ on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
   if (!h) return 0;
   if (reason == LWS_CALLBACK_FILTER_NETWORK_CONNECTION)
     return h->connection_cnt >= MD_HTTP_CONNECTION_CNT_MAX ? -1 : 0;
-  if (reason == LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED) count_connection(h, wsi, true);
+  if (reason == LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED) {
+    count_connection(h, wsi, true);
+    lws_set_timer_usecs(wsi, CONNECTION_US);
+  }
+  if (reason == LWS_CALLBACK_TIMER) return -1;
   if (reason == LWS_CALLBACK_WSI_DESTROY) count_connection(h, wsi, false);
+  /* No WebSocket here: it would stay for ever. */
+  if (reason == LWS_CALLBACK_HTTP_CONFIRM_UPGRADE) return -1;
+  if (reason == LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION) return -1;
   if (reason == LWS_CALLBACK_HTTP) return begin_answer(h, wsi, s, in);
   if (reason == LWS_CALLBACK_HTTP_WRITEABLE) return continue_answer(wsi, s);
   if (reason == LWS_CALLBACK_HTTP_DROP_PROTOCOL && s) md_text_free(&s->answer.body);

@@ -1,10 +1,11 @@
 /* http.h - a small HTTP server for operators and Prometheus, on a thread and in a context of its
  * own.
  *
- * GET and HEAD only; each answer is rendered whole into a buffer by the route's function, on the
- * server's thread, and the connection is closed behind it. Bounded: request header, connections,
- * time for a header and for taking an answer, so that no client starves another. It touches no feed
- * and no writer: a route's function reads shared memory and never waits. */
+ * GET and HEAD only, no upgrade to WebSocket; each answer is rendered whole into a buffer by the
+ * route's function, on the server's thread, and the connection is closed behind it. Bounded:
+ * request header, connections, time for a header and for taking an answer, so that no client
+ * starves another. It touches no feed and no writer: a route's function reads shared memory and
+ * never waits. */
 #ifndef MONITORING_HTTP_H
 #define MONITORING_HTTP_H
 
