@@ -8,7 +8,7 @@
 
 CLIENTS=$HERE/../clients
 PACKAGES=${MD_NPM_DIR:-$HERE/../../build/npm}
-POINTS=30
+POINTS=20
 SIM=
 PIDS=
 
