@@ -1,7 +1,8 @@
 #!/bin/sh
 # Clients that others wrote work against the simulator with only its address and certificate changed: ccxt's
 # watchOrderBook and watchTrades, and @binance/spot. Both run over TLS beside each other, in the midst of a running
-# market; their books equal the truth at equal update ids, and their trade totals at the end.
+# market; their books equal the truth at equal update ids, and their trade totals at the end. The engine collects from
+# the same exchange meanwhile, and its books equal theirs at the last update id.
 #
 # The packages come from npm once for each package-lock.json, into the folder build.
 . "$(dirname "$0")/lib.sh"
@@ -37,12 +38,22 @@ if ! cmp -s "$CLIENTS/package-lock.json" "$PACKAGES/installed.json"; then
 fi
 cp "$CLIENTS"/*.mjs "$PACKAGES" # a module finds its packages beside itself
 
-# --- the exchange: it begins when both clients have subscribed to trades, ccxt by a connection each
-"$MDENGINE" sim --symbols 4 --rate 2000 --seconds 7 --wait-clients 3 --hold --tls-port 0 --ca-out "$WORK/ca.pem" \
-  --truth "$WORK/truth.jsonl" --truth-every 1 >"$WORK/sim.out" 2>"$WORK/engine.log" &
+# --- the exchange: it begins when the engine (a connection) and both clients (ccxt: a connection for each of two
+# symbols; the other: one) have subscribed
+"$MDENGINE" sim --symbols 4 --rate 2000 --seconds 7 --wait-clients 4 --hold --tls-port 0 --ca-out "$WORK/ca.pem" \
+  --truth "$WORK/truth.jsonl" --truth-every 1 >"$WORK/sim.out" 2>"$WORK/sim.log" &
 SIM=$!
 wait_for "the simulator" grep -q '"wss"' "$WORK/sim.out"
 address=$(sed -n 's,.*"wss":"wss://\([^"]*\)".*,\1,p' "$WORK/sim.out")
+
+config "    symbols: [BTCUSDT, ETHUSDT]
+    url: wss://$address
+    rest_url: https://$address
+    ca_file: $WORK/ca.pem
+    silence_depth: 0s
+    silence_bbo: 0s
+    silence_connection: 0s"
+start
 
 # client NAME SYMBOL...: runs it in the background.
 client() {
@@ -86,3 +97,21 @@ for name in ccxt_book binance_spot_book; do
   ! compare "$WORK/wrong.jsonl" $name >/dev/null 2>&1 || fail "$name equals a wrong truth"
 done
 grep -q '"at":"ticker"' "$WORK/binance_spot_book.out" || fail "@binance/spot saw no bookTicker at an id of its book"
+
+# --- the engine's book, at the last update id, at which the clients' were found equal to the truth
+# last_digest SYMBOL: of every level, as the exchange logged it.
+last_digest() {
+  sed -n "/\"at\":\"end\",\"symbol\":\"$1\"/s/.*\"digest\":\"\([0-9a-f]*\)\".*/\1/p" "$WORK/truth.jsonl"
+}
+
+# engine_equals SYMBOL: VALID, and with that digest.
+engine_equals() {
+  "$MDENGINE" book binance_spot "$1" -n $NAME -S "$SHM" --digest --json 2>/dev/null | grep -q "$(last_digest "$1")"
+}
+
+for symbol in BTCUSDT ETHUSDT; do
+  [ -n "$(last_digest $symbol)" ] || fail "the truth has no last digest of $symbol"
+  wait_for "the engine's book of $symbol to equal theirs" engine_equals $symbol
+done
+stop
+echo "the engine's books equal theirs at the last update ids"
