@@ -1,0 +1,80 @@
+#!/bin/sh
+# The engine collects from the built-in exchange over real sockets: over TLS with connections that are replaced
+# before their end (no gap at all), and over a plain one that is cut, with a hole in a sequence (books right
+# again afterwards). At the end every book equals the exchange's own, and the journal's RAW stream replays to
+# the same books.
+. "$(dirname "$0")/lib.sh"
+
+SIM=
+stop_sim() {
+  [ -z "$SIM" ] || kill "$SIM" 2>/dev/null || true
+  [ -z "$SIM" ] || wait "$SIM" 2>/dev/null || true
+  SIM=
+}
+trap 'stop_sim; cleanup' EXIT
+
+said() { [ -s "$WORK/sim.out" ]; }
+url() { sed -n "1s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" "$WORK/sim.out"; }
+
+# serve ARGUMENTS...: begins the exchange; its market ends after some seconds, its sockets stay.
+serve() {
+  rm -f "$WORK/sim.out"
+  "$MDENGINE" sim --symbols 3 --rate 2000 --seconds 8 --hold --wait-clients 1 --tls-port 0 --ca-out "$WORK/ca.pem" \
+    --truth "$WORK/truth.json" "$@" >"$WORK/sim.out" 2>>"$WORK/engine.log" &
+  SIM=$!
+  wait_for "the exchange" said
+}
+
+# equal: every book is VALID and has the digest that the exchange gave at the end.
+equal() {
+  grep -q '"at":"end"' "$WORK/truth.json" || return 1
+  for symbol in BTCUSDT ETHUSDT BNBUSDT; do
+    "$MDENGINE" book binance_spot $symbol -n $NAME -S "$SHM" --digest --json >"$WORK/$symbol.json" 2>/dev/null || return 1
+    digest=$(sed -n "/\"at\":\"end\",\"symbol\":\"$symbol\"/s/.*\"digest\":\"\([0-9a-f]*\)\".*/\1/p" "$WORK/truth.json")
+    [ -n "$digest" ] || return 1
+    grep -q "$digest" "$WORK/$symbol.json" || return 1
+  done
+}
+
+# replays: the journal's frames alone make the same books.
+replays() {
+  "$MDENGINE" journal verify "$WORK/journal" >/dev/null || fail "the journal has holes or damage"
+  "$MDENGINE" replay "$WORK/journal" --verify >"$WORK/verify.out" 2>&1 || fail "replay: $(tail -n 3 "$WORK/verify.out")"
+}
+
+gap_total() {
+  status_json | python3 -c 'import json, sys; print(sum(f.get("gaps", 0) for f in json.load(sys.stdin)["feeds"]))'
+}
+
+LIMITS="    silence_depth: 0s
+    silence_bbo: 0s
+    silence_connection: 0s"
+
+serve --life 4 --shutdown-warning 2
+config "    symbols: all
+    url: $(url wss)
+    rest_url: $(url rest_tls)
+    ca_file: $WORK/ca.pem
+$LIMITS"
+start
+wait_for "books that equal the exchange's, over TLS" equal
+gaps=$(gap_total)
+[ "$gaps" = 0 ] || fail "$gaps gaps though every connection was replaced before its end"
+grep -q "the server says that it closes" "$WORK/engine.log" || fail "no connection was replaced: this tested nothing"
+stop
+stop_sim
+replays
+
+rm -rf "$WORK/journal"
+serve --fault cut:after=2 --fault gap:after=4
+config "    symbols: [BTCUSDT, ETHUSDT, BNBUSDT]
+    url: $(url ws)
+    rest_url: $(url rest)
+$LIMITS"
+start
+wait_for "books that equal the exchange's, after a cut and a hole" equal
+grep -q "lost (1006" "$WORK/engine.log" || fail "no connection was cut: this tested nothing"
+stop
+stop_sim
+replays
+echo "books equal the exchange's over TLS with replacements and after a cut and a hole; the journal replays"

@@ -1,0 +1,319 @@
+/* test_live - the live source over a transport that only pretends, with a clock that the test
+ * moves. */
+#include "feeds/live.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#define S  1000000000ll
+#define MS 1000000ll
+
+/* The pretended transport: what it was asked for, and the events that come next. */
+typedef struct fake {
+  uint32_t             connect_cnt, disconnect_cnt, sent_cnt;
+  int64_t              connect_ns[2000];
+  uint32_t             last; /* number of the last connection */
+  char                 url[4096], sent[8192];
+  md_transport_event_t event[16];
+  uint32_t             event_cnt;
+  bool                 is_used[MD_CONNECTION_CNT_MAX];
+} fake_t;
+
+static fake_t            fake;
+static md_clock_manual_t now;
+
+static md_err_t
+fake_open(const md_transport_config_t *cfg, md_transport_t **out, md_msg_t *msg) {
+  (void)cfg;
+  (void)msg;
+  *out = (md_transport_t *)&fake;
+  return MD_OK;
+}
+
+static void
+fake_close(md_transport_t *t) {
+  (void)t;
+}
+
+static md_err_t
+fake_connect(md_transport_t *t, const char *url, uint32_t *connection, md_msg_t *msg) {
+  uint32_t n = 0;
+  (void)t;
+  (void)msg;
+  while (fake.is_used[n])
+    n++;
+  fake.is_used[n]                            = true;
+  fake.connect_ns[fake.connect_cnt++ % 2000] = now.mono_ns;
+  fake.last = *connection = n;
+  (void)snprintf(fake.url, sizeof fake.url, "%s", url);
+  return MD_OK;
+}
+
+static md_err_t
+fake_send(md_transport_t *t, uint32_t connection, const char *text, uint32_t len) {
+  (void)t;
+  (void)connection;
+  (void)snprintf(fake.sent, sizeof fake.sent, "%.*s", (int)len, text);
+  fake.sent_cnt++;
+  return MD_OK;
+}
+
+static void
+fake_disconnect(md_transport_t *t, uint32_t connection, uint16_t code) {
+  (void)t;
+  (void)code;
+  fake.disconnect_cnt++;
+  fake.is_used[connection] = false;
+}
+
+static uint32_t
+fake_poll(md_transport_t *t, int64_t max_ns, const md_transport_event_t **out) {
+  static md_transport_event_t given[16];
+  uint32_t                    cnt = fake.event_cnt;
+  (void)t;
+  (void)max_ns;
+  memcpy(given, fake.event, sizeof given);
+  fake.event_cnt = 0;
+  *out           = given;
+  return cnt;
+}
+
+static void
+fake_counts(const md_transport_t *t, md_transport_counts_t *out) {
+  (void)t;
+  *out = (md_transport_counts_t){0};
+}
+
+static const md_transport_ops_t fake_ops = {"fake",    fake_open,       fake_close, fake_connect,
+                                            fake_send, fake_disconnect, fake_poll,  fake_counts};
+
+static md_clock_t      test_clock;
+static md_rest_t      *rest;
+static md_metrics_t    metrics;
+static md_feed_live_t *live;
+static md_source_t     source;
+
+static void
+setup(const char *symbols) {
+  static const md_rest_client_config_t cc  = {.weight_per_min = 6000};
+  md_msg_t                             msg = {0};
+  memset(&fake, 0, sizeof fake);
+  memset(&metrics, 0, sizeof metrics);
+  now                              = (md_clock_manual_t){.real_ns = 1000 * S, .mono_ns = 1000 * S};
+  test_clock                       = md_clock_manual(&now);
+  const md_rest_config_t rc        = {.clock = &test_clock, .seed = 1};
+  md_feed_live_config_t  cfg       = {.name                  = "binance_spot",
+                                      .venue                 = md_venue_find("binance_spot"),
+                                      .symbols               = symbols,
+                                      .channels              = "depth, trade",
+                                      .symbol_cnt_max        = 1000,
+                                      .weight_per_min        = 6000,
+                                      .silence_connection_ns = 60 * S,
+                                      .seed                  = 1,
+                                      .clock                 = &test_clock,
+                                      .transport             = &fake_ops,
+                                      .metrics               = &metrics};
+  cfg.silence_ns[MD_CHANNEL_DEPTH] = 30 * S;
+  cr_assert_eq(md_rest_open(&rc, &rest, &msg), MD_OK, "%s", msg.text);
+  cr_assert_eq(md_rest_client(rest, &cc, &cfg.rest, &msg), MD_OK, "%s", msg.text);
+  cr_assert_eq(md_feed_live_open(&cfg, &live, &msg), MD_OK, "%s", msg.text);
+  source = md_feed_live_source(live);
+}
+
+static void
+teardown(void) {
+  source.close(source.ctx);
+  md_rest_close(rest);
+}
+
+static void
+happen(md_transport_kind_t kind, uint32_t connection, const char *text) {
+  static uint8_t buffer[16][512 + MD_FRAME_PAD_BYTES];
+  cr_assert_lt(fake.event_cnt, 16);
+  uint8_t *at = buffer[fake.event_cnt];
+  memset(at, 0, sizeof buffer[0]);
+  memcpy(at, text, strlen(text));
+  fake.event[fake.event_cnt++] = (md_transport_event_t){.kind       = kind,
+                                                        .connection = connection,
+                                                        .payload    = at,
+                                                        .len        = (uint32_t)strlen(text),
+                                                        .recv_ns    = now.real_ns};
+  if (kind == MD_TRANSPORT_CLOSE) fake.is_used[connection] = false;
+}
+
+/* Asks until nothing is due; counts inputs by kind and keeps the last of each. */
+typedef struct got {
+  uint32_t cnt[9];
+  uint8_t  leg[9];
+  char     payload[9][256];
+} got_t;
+
+static got_t
+drain(void) {
+  got_t      g = {0};
+  md_input_t in;
+  int64_t    due;
+  md_msg_t   msg;
+  while (source.next(source.ctx, &in, &due, &msg) == MD_OK) {
+    g.cnt[in.kind]++;
+    g.leg[in.kind] = in.leg;
+    (void)snprintf(g.payload[in.kind], 256, "%.*s", (int)in.len, (const char *)in.payload);
+  }
+  return g;
+}
+
+static got_t
+step(int64_t ns) {
+  now.mono_ns += ns;
+  now.real_ns += ns;
+  return drain();
+}
+
+static void
+data(uint32_t connection, const char *stream, unsigned id) {
+  char text[200];
+  (void)snprintf(text, sizeof text, "{\"stream\":\"%s\",\"data\":{\"u\":%u}}", stream, id);
+  happen(MD_TRANSPORT_TEXT, connection, text);
+}
+
+Test(live, the_url_names_the_streams_and_the_connect_is_an_input) {
+  setup("BTCUSDT ETHUSDT");
+  got_t g = step(0);
+  cr_assert_eq(fake.connect_cnt, 1);
+  cr_assert_str_eq(fake.url, "wss://stream.binance.com:9443/stream?streams=btcusdt@depth@100ms/"
+                             "btcusdt@trade/ethusdt@depth@100ms/ethusdt@trade");
+  cr_assert_eq(g.cnt[MD_RAW_CONNECT], 0, "not open yet");
+  happen(MD_TRANSPORT_OPEN, fake.last, "");
+  g = step(10 * MS);
+  cr_assert_eq(g.cnt[MD_RAW_CONNECT], 1);
+  cr_assert_str_eq(g.payload[MD_RAW_CONNECT], fake.url);
+  cr_assert_eq(fake.sent_cnt, 0, "nothing is left to subscribe");
+  teardown();
+}
+
+Test(live, many_streams_are_spread_and_asked_for_at_a_slow_pace) {
+  static char symbols[4096];
+  size_t      used = 0;
+  for (unsigned n = 0; n < 200; n++)
+    used += (size_t)snprintf(symbols + used, sizeof symbols - used, "S%03uUSDT ", n);
+  setup(symbols);
+  for (int n = 0; n < 20; n++)
+    (void)step(100 * MS);
+  cr_assert_eq(fake.connect_cnt, 2, "400 streams, 300 a connection");
+  happen(MD_TRANSPORT_OPEN, 0, "");
+  happen(MD_TRANSPORT_OPEN, 1, "");
+  uint32_t before = 0, out = 0;
+  (void)step(10 * MS);
+  for (int n = 0; n < 40; n++) {
+    out += step(100 * MS).cnt[MD_RAW_TEXT_OUT];
+    cr_assert_leq(fake.sent_cnt - before, 2, "one message a connection in 250 ms");
+    before = fake.sent_cnt;
+  }
+  cr_assert_eq(out, fake.sent_cnt, "what is sent is an input");
+  cr_assert_eq(fake.sent_cnt, 2, "a URL takes 100 streams, a message as many: %u messages",
+               fake.sent_cnt);
+  cr_assert_neq(strstr(fake.sent, "\"method\":\"SUBSCRIBE\""), NULL);
+  teardown();
+}
+
+Test(live, reconnects_go_on_for_ever_within_the_venues_limit) {
+  setup("BTCUSDT");
+  (void)step(0);
+  for (int n = 0; n < 40000; n++) {
+    if (fake.is_used[fake.last]) happen(MD_TRANSPORT_CLOSE, fake.last, "refused");
+    cr_assert_eq(step(100 * MS).cnt[MD_RAW_CLOSE], 0, "it was never open");
+  }
+  cr_assert_gt(fake.connect_cnt, 100, "4000 s, at most 30 s apart");
+  for (uint32_t n = 6; n + 1 < fake.connect_cnt; n++) {
+    int64_t pause = fake.connect_ns[n + 1] - fake.connect_ns[n];
+    cr_assert(pause >= 7 * S && pause <= 31 * S, "try %u after %lld", n, (long long)pause);
+  }
+  teardown();
+}
+
+Test(live, a_silent_book_is_told_once_and_subscribed_again) {
+  setup("BTCUSDT ETHUSDT");
+  (void)step(0);
+  happen(MD_TRANSPORT_OPEN, 0, "");
+  uint32_t timers = 0, id = 0;
+  for (int s = 0; s < 45; s++) {
+    data(0, "ethusdt@depth@100ms", ++id);
+    if (s < 5)
+      data(0, "btcusdt@depth@100ms", ++id);
+    else
+      data(0, "btcusdt@depth@100ms", 5); /* a repeat is not data */
+    got_t g = step(1 * S);
+    timers += g.cnt[MD_RAW_TIMER];
+    if (g.cnt[MD_RAW_TIMER]) cr_assert_str_eq(g.payload[MD_RAW_TIMER], "silent BTCUSDT");
+  }
+  cr_assert_eq(timers, 1);
+  cr_assert_neq(strstr(fake.sent, "SUBSCRIBE\",\"params\":[\"btcusdt@depth@100ms\"]"), NULL, "%s",
+                fake.sent);
+  cr_assert_eq(metrics.counter[MD_COUNTER_SILENT_STREAMS], 1);
+  cr_assert_eq(fake.connect_cnt, 1, "the connection gives data: it stays");
+  teardown();
+}
+
+Test(live, a_silent_connection_is_closed_for_the_feed_and_made_anew) {
+  setup("BTCUSDT");
+  (void)step(0);
+  happen(MD_TRANSPORT_OPEN, 0, "");
+  uint32_t closes = 0;
+  for (int s = 0; s < 64; s++)
+    closes += step(1 * S).cnt[MD_RAW_CLOSE];
+  cr_assert_eq(closes, 1);
+  cr_assert_eq(fake.disconnect_cnt, 1);
+  cr_assert_eq(fake.connect_cnt, 2);
+  teardown();
+}
+
+Test(live, a_shutdown_notice_connects_anew_before_the_old_one_goes) {
+  setup("BTCUSDT");
+  (void)step(0);
+  happen(MD_TRANSPORT_OPEN, 0, "");
+  data(0, "btcusdt@depth@100ms", 1);
+  data(0, "btcusdt@trade", 1);
+  (void)step(100 * MS);
+  happen(MD_TRANSPORT_TEXT, 0, "{\"e\":\"serverShutdown\",\"E\":1770123456789}");
+  (void)step(100 * MS);
+  (void)step(100 * MS);
+  cr_assert_eq(fake.connect_cnt, 2);
+  cr_assert_eq(fake.disconnect_cnt, 0);
+  uint32_t next = fake.last;
+  happen(MD_TRANSPORT_OPEN, next, "");
+  data(0, "btcusdt@depth@100ms", 2);
+  got_t g = step(100 * MS);
+  cr_assert_eq(g.cnt[MD_RAW_CONNECT], 1);
+  cr_assert_eq(g.cnt[MD_RAW_TEXT_IN], 1, "the old one still counts");
+  data(next, "btcusdt@depth@100ms", 2);
+  (void)step(100 * MS);
+  cr_assert_eq(fake.disconnect_cnt, 0, "one stream is missing");
+  data(next, "btcusdt@trade", 2);
+  (void)step(100 * MS);
+  g = step(100 * MS);
+  cr_assert_eq(fake.disconnect_cnt, 1);
+  data(next, "btcusdt@depth@100ms", 3);
+  cr_assert_eq(step(100 * MS).cnt[MD_RAW_TEXT_IN], 1);
+  cr_assert_eq(metrics.counter[MD_COUNTER_REPLACEMENTS], 1);
+  teardown();
+}
+
+Test(live, a_close_is_an_input_with_the_leg_of_its_books) {
+  setup("BTCUSDT");
+  (void)step(0);
+  happen(MD_TRANSPORT_OPEN, 0, "");
+  data(0, "btcusdt@depth@100ms", 1);
+  got_t g = step(10 * MS);
+  cr_assert_eq(g.cnt[MD_RAW_TEXT_IN], 1);
+  uint8_t leg = g.leg[MD_RAW_TEXT_IN];
+  happen(MD_TRANSPORT_CLOSE, 0, "gone");
+  g = step(10 * MS);
+  cr_assert_eq(g.cnt[MD_RAW_CLOSE], 1);
+  cr_assert_eq(g.leg[MD_RAW_CLOSE], leg);
+  cr_assert_str_eq(g.payload[MD_RAW_CLOSE], "gone");
+  for (int n = 0; n < 10; n++)
+    (void)step(100 * MS);
+  cr_assert_eq(fake.connect_cnt, 2);
+  teardown();
+}
