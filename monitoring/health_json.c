@@ -49,8 +49,7 @@ add_feeds(const md_health_t *h, md_text_t *t) {
   const md_segment_t *s = h->cfg.segment;
   md_text_add(t, "\"feeds\":[");
   for (uint32_t f = 0; f < s->feed_cnt; f++) {
-    const md_feed_row_t *row      = &s->feeds[f];
-    uint64_t             connects = md_load_relaxed(&row->connect_cnt);
+    const md_feed_row_t *row = &s->feeds[f];
     md_text_add(t, "%s{\"name\":", f ? "," : "");
     md_text_add_quoted(t, row->name);
     md_text_add(t, ",\"state\":\"%s\",", input_name(md_load_relaxed(&row->input_state)));
@@ -59,7 +58,7 @@ add_feeds(const md_health_t *h, md_text_t *t) {
                 (unsigned long long)counter(h, row->thread, MD_COUNTER_BOOKS_VALID),
                 (unsigned long long)counter(h, row->thread, MD_COUNTER_BOOKS_KNOWN),
                 (unsigned long long)counter(h, row->thread, MD_COUNTER_GAPS),
-                (unsigned long long)(connects ? connects - 1 : 0));
+                (unsigned long long)counter(h, row->thread, MD_COUNTER_RECONNECTS));
     md_text_add(t, ",\"records\":%llu}",
                 (unsigned long long)counter(h, row->thread, MD_COUNTER_RECORDS));
   }

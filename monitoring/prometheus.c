@@ -302,12 +302,6 @@ add_feeds(const md_health_t *h, md_text_t *t) {
     add_feed_value(s, f, "mdengine_feed_connected", t);
     md_text_add(t, "%d\n", md_load_relaxed(&s->feeds[f].input_state) == MD_INPUT_LIVE);
   }
-  begin(t, "mdengine_feed_input_connects_total", "counter",
-        "times that the feed's input became live; more than 1: it was connected again");
-  for (uint32_t f = 0; f < s->feed_cnt; f++) {
-    add_feed_value(s, f, "mdengine_feed_input_connects_total", t);
-    md_text_add(t, "%" PRIu64 "\n", md_load_relaxed(&s->feeds[f].connect_cnt));
-  }
   add_books(s, t);
 }
 
