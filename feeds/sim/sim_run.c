@@ -121,6 +121,20 @@ pump(run_t *r, md_err_t *err, md_msg_t *msg) {
   return due > sim->now_ns ? due - sim->now_ns : 0;
 }
 
+/* Every client that still reads gets a close frame. */
+static void
+say_goodbye(run_t *r) {
+  md_sim_t *sim = &r->sim;
+  for (md_sim_conn_t *c = sim->hub.conns; c; c = c->next)
+    md_sim_conn_end(&sim->hub, c, 1001, "The simulation is over", true);
+  md_sim_turn(sim);
+  int64_t until = sim->now_ns + SECOND_NS;
+  while (sim->hub.conns && sim->now_ns < until) {
+    md_sim_turn(sim);
+    md_sim_server_turn(r->server, BUSY_NS);
+  }
+}
+
 static md_err_t
 loop(run_t *r, bool (*is_stopped)(void), md_msg_t *msg) {
   md_err_t err = MD_OK;
@@ -132,6 +146,7 @@ loop(run_t *r, bool (*is_stopped)(void), md_msg_t *msg) {
     if (md_sim_server_is_sent(r->server) || r->sim.now_ns > r->end_ns + DRAIN_NS) break;
   }
   if (!r->has_ended) end_source(r);
+  say_goodbye(r);
   return err;
 }
 
