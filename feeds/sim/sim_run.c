@@ -121,6 +121,13 @@ pump(run_t *r, md_err_t *err, md_msg_t *msg) {
   return due > sim->now_ns ? due - sim->now_ns : 0;
 }
 
+static bool
+somebody_reads(const md_sim_t *sim) {
+  for (const md_sim_conn_t *c = sim->hub.conns; c; c = c->next)
+    if (!c->half_open) return true;
+  return false;
+}
+
 /* Every client that still reads gets a close frame. */
 static void
 say_goodbye(run_t *r) {
@@ -129,7 +136,7 @@ say_goodbye(run_t *r) {
     md_sim_conn_end(&sim->hub, c, 1001, "The simulation is over", true);
   md_sim_turn(sim);
   int64_t until = sim->now_ns + SECOND_NS;
-  while (sim->hub.conns && sim->now_ns < until) {
+  while (somebody_reads(sim) && sim->now_ns < until) {
     md_sim_turn(sim);
     md_sim_server_turn(r->server, BUSY_NS);
   }

@@ -174,7 +174,9 @@ class Client:
             f"{s.lower()}@{k}" for s in self.books for k in self.args.kinds.split(",")
         )
         url = f"{self.args.ws}/stream?streams={streams}"
-        async with websockets.connect(url, ssl=self.ssl, max_size=None, max_queue=None) as ws:
+        async with websockets.connect(
+            url, ssl=self.ssl, max_size=None, max_queue=None, close_timeout=0.1
+        ) as ws:
             try:
                 while True:
                     text = await asyncio.wait_for(ws.recv(), self.args.silence)

@@ -50,12 +50,13 @@ faulty() {
   expected=$2
   shift 2
   sim --symbols 3 --rate 1500 --seconds 3 --seed 7 --fault "$fault" "$@"
-  client "$expected"
+  client "$expected" --silence 1
 }
 faulty gap:after=0.6 '{"faulty":true,"gaps":1,"snapshots":4,"ends":3,"faults":1}'
 faulty duplicate:after=0.6 '{"faulty":true,"repeats":1,"snapshots":3,"ends":3,"faults":1}'
 faulty stall:after=0.6,for=0.6 '{"faulty":true,"gaps":1,"snapshots":4,"ends":3,"faults":1}'
 faulty cut:after=0.6 '{"faulty":true,"closes":1006,"snapshots":6,"ends":3,"faults":1}'
+faulty half-open:after=0.4 '{"faulty":true,"closes":"silent","snapshots":6,"ends":3,"faults":1}'
 faulty shutdown:after=0.6,for=0.3 '{"faulty":true,"serverShutdown":1,"snapshots":6,"ends":3}'
 faulty 429:cnt=2,retry=1 '{"faulty":true,"429":2,"snapshots":3,"ends":3,"faults":2}'
 faulty slow:cnt=1,for=1 '{"faulty":true,"snapshots":3,"ends":3,"faults":1}'
