@@ -133,7 +133,7 @@ Test(rest, an_answer_comes_back_as_an_input_of_kind_http) {
   md_rest_client_t *c;
   md_rest_t        *r  = start(&c);
   md_input_t        in = {0};
-  cr_assert(get(c, &s, "/answer", 10, &in));
+  cr_assert(get(c, &s, "/answer", 90, &in));
   cr_assert_eq(in.kind, MD_RAW_HTTP);
   cr_assert_eq(in.len, 13);
   cr_assert_eq(memcmp(in.payload, "{\"path\":true}", 13), 0);
@@ -148,12 +148,13 @@ Test(rest, retry_after_is_waited_for_and_then_the_answer_comes) {
   md_input_t        in = {0};
   md_rest_counts_t  counts;
   int64_t           begin = md_clock_mono_ns(md_clock_system());
-  cr_assert(get(c, &s, "/limited", 20, &in));
+  cr_assert(get(c, &s, "/limited", 90, &in));
   cr_assert_geq(md_clock_mono_ns(md_clock_system()) - begin, 2 * NS_PER_S);
   md_rest_counts(c, &counts);
   cr_assert_eq(counts.limited_cnt, 1);
-  cr_assert_eq(counts.error_cnt, 1);
-  cr_assert_eq(counts.request_cnt, 2, "none in between");
+  /* On a busy machine an exchange may time out and be asked again: that is an error each. */
+  cr_assert_geq(counts.error_cnt, 1);
+  cr_assert_eq(counts.request_cnt, counts.error_cnt + 1, "none in between");
   md_rest_close(r);
   ws_server_stop(&s);
 }
@@ -168,7 +169,7 @@ Test(rest, a_server_that_fails_is_asked_again_and_hides_no_other) {
   md_rest_counts(c, &counts);
   cr_assert(counts.error_cnt >= 2 && counts.error_cnt <= 6, "%llu tries in 3 s",
             (unsigned long long)counts.error_cnt);
-  cr_assert(get(c, &s, "/answer", 10, &in));
+  cr_assert(get(c, &s, "/answer", 90, &in));
   md_rest_close(r);
   ws_server_stop(&s);
 }
