@@ -58,11 +58,12 @@ help_log(void *ctx, const char *level, const char *text) {
   (void)snprintf(h->last_text, sizeof h->last_text, "%s", text);
 }
 
+/* In a directory of the caller, with what it holds already. */
 static inline void
-help_init(help_t *h, md_journal_policy_t policy) {
+help_init_at(help_t *h, const char *dir, md_journal_policy_t policy) {
   static const char *const names[HELP_STREAM_CNT] = {"alpha", "alpha.raw", "beta", "beta.raw"};
   memset(h, 0, sizeof *h);
-  help_dir(h->dir);
+  (void)snprintf(h->dir, sizeof h->dir, "%s", dir);
   h->time  = (md_clock_manual_t){.real_ns = 1700000001000000000, .mono_ns = 1000000000};
   h->clock = md_clock_manual(&h->time);
   md_assert(md_manifest_open(h->dir, true, true, &h->manifest, NULL) == MD_OK);
@@ -84,6 +85,13 @@ help_init(help_t *h, md_journal_policy_t policy) {
                                  .segment_bytes = 1ull << 30,
                                  .block_bytes   = 1u << 20,
                                  .manifest      = h->manifest};
+}
+
+static inline void
+help_init(help_t *h, md_journal_policy_t policy) {
+  char dir[sizeof h->dir];
+  help_dir(dir);
+  help_init_at(h, dir, policy);
 }
 
 /* A new epoch with new, empty rings. */
