@@ -12,6 +12,7 @@
 #include "shm/clock.h"
 #include "shm/ring.h"
 #include "shm/segment.h"
+#include "writers/disk.h"
 
 typedef enum md_journal_policy {
   MD_JOURNAL_BATCH = 0, /* fdatasync with every block; published becomes durable block by block */
@@ -26,6 +27,7 @@ typedef struct md_journal_config {
   uint64_t            segment_bytes; /* roll above this */
   uint32_t            block_bytes;   /* largest block, unless one group is larger */
   struct md_manifest *manifest;      /* open and locked */
+  const md_disk_t    *disk;          /* NULL: the system's */
 } md_journal_config_t;
 
 /* ---- manifest: opened once by the engine, passed to the sink ----
@@ -46,6 +48,9 @@ typedef struct md_manifest_instrument {
  * and line. */
 MD_MUST_USE md_err_t md_manifest_open(const char *dir, bool write, bool create, md_manifest_t **out,
                                       md_msg_t *msg);
+/* md_manifest_open_on is the same on a disk of the caller (NULL: the system's). */
+MD_MUST_USE md_err_t md_manifest_open_on(const md_disk_t *disk, const char *dir, bool write,
+                                         bool create, md_manifest_t **out, md_msg_t *msg);
 void                 md_manifest_close(md_manifest_t *m);
 const uint8_t       *md_manifest_uuid(const md_manifest_t *m);       /* 16 bytes */
 uint32_t             md_manifest_last_epoch(const md_manifest_t *m); /* 0: none yet */
@@ -123,6 +128,9 @@ typedef struct md_journal_damage {
  * one thread. MD_ERR_ABSENT, MD_ERR_VERSION, MD_ERR_CORRUPT, MD_ERR_DENIED. */
 MD_MUST_USE md_err_t md_journal_reader_open(const char *dir, md_journal_reader_t **out,
                                             md_msg_t *msg);
+/* md_journal_reader_open_on is the same on a disk of the caller (NULL: the system's). */
+MD_MUST_USE md_err_t md_journal_reader_open_on(const md_disk_t *disk, const char *dir,
+                                               md_journal_reader_t **out, md_msg_t *msg);
 void                 md_journal_reader_close(md_journal_reader_t *r);
 
 /* md_journal_reader_seek_segment starts at segment id (as shown by ls). MD_ERR_ABSENT. */

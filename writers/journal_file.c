@@ -1,13 +1,11 @@
 #include "writers/journal_file.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define UNFINISHED "segment.tmp"
 
@@ -45,116 +43,128 @@ compare_ids(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-md_err_t
-md_journal_list(const char *dir, uint64_t **ids, uint32_t *cnt, md_msg_t *msg) {
-  *ids   = NULL;
-  *cnt   = 0;
-  DIR *d = opendir(dir);
-  if (!d) return md_fail_errno(msg, errno, "cannot open the journal directory %s", dir);
-  uint32_t       cap   = 0;
-  struct dirent *entry = NULL;
-  while ((entry = readdir(d)) != NULL) {
-    uint64_t id = id_of(entry->d_name);
-    if (id == 0) continue;
-    if (*cnt == cap) {
-      cap         = cap ? 2 * cap : 64;
-      void *grown = realloc(*ids, cap * sizeof **ids);
-      if (!grown) {
-        free(*ids);
-        (void)closedir(d);
-        return md_fail(msg, MD_ERR_NOMEM, "no memory to list %s", dir);
-      }
-      *ids = grown;
-    }
-    (*ids)[(*cnt)++] = id;
+typedef struct id_list {
+  uint64_t *ids;
+  uint32_t  cnt, cap;
+} id_list_t;
+
+static int
+add_id(void *ctx, const char *name) {
+  id_list_t *list = ctx;
+  uint64_t   id   = id_of(name);
+  if (id == 0) return 0;
+  if (list->cnt == list->cap) {
+    uint32_t cap   = list->cap ? 2 * list->cap : 64;
+    void    *grown = realloc(list->ids, cap * sizeof *list->ids);
+    if (!grown) return -ENOMEM;
+    list->ids = grown;
+    list->cap = cap;
   }
-  (void)closedir(d);
-  if (*cnt > 0) qsort(*ids, *cnt, sizeof **ids, compare_ids);
+  list->ids[list->cnt++] = id;
+  return 0;
+}
+
+md_err_t
+md_journal_list(const md_disk_t *disk, const char *dir, uint64_t **ids, uint32_t *cnt,
+                md_msg_t *msg) {
+  id_list_t list = {0};
+  *ids           = NULL;
+  *cnt           = 0;
+  int rc         = md_disk_list(disk, dir, add_id, &list);
+  if (rc < 0) {
+    free(list.ids);
+    return md_fail_errno(msg, -rc, "cannot list the journal directory %s", dir);
+  }
+  if (list.cnt > 0) qsort(list.ids, list.cnt, sizeof *list.ids, compare_ids);
+  *ids = list.ids;
+  *cnt = list.cnt;
   return MD_OK;
 }
 
-uint64_t
-md_journal_next_id(const char *dir, uint64_t id) {
-  DIR *d = opendir(dir);
-  if (!d) return 0;
-  uint64_t       next  = 0;
-  struct dirent *entry = NULL;
-  while ((entry = readdir(d)) != NULL) {
-    uint64_t found = id_of(entry->d_name);
-    if (found > id && (next == 0 || found < next)) next = found;
-  }
-  (void)closedir(d);
-  return next;
-}
+typedef struct id_search {
+  uint64_t above, found;
+} id_search_t;
 
 static int
-sync_dir(const char *dir) {
-  int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return -1;
-  int rc    = fsync(fd);
-  int cause = errno;
-  (void)close(fd);
-  errno = cause;
-  return rc;
+lower_id(void *ctx, const char *name) {
+  id_search_t *search = ctx;
+  uint64_t     id     = id_of(name);
+  if (id > search->above && (search->found == 0 || id < search->found)) search->found = id;
+  return 0;
 }
 
-/* Reserves [from, from + wish), or at least [from, from + need). */
+md_err_t
+md_journal_next_id(const md_disk_t *disk, const char *dir, uint64_t id, uint64_t *next) {
+  id_search_t search = {.above = id};
+  *next              = 0;
+  if (md_disk_list(disk, dir, lower_id, &search) < 0) return MD_ERR_IO;
+  *next = search.found;
+  return MD_OK;
+}
+
+/* Reserves [from, from + wish), or at least [from, from + need). 0 or -errno. */
 static int
 grow(md_journal_file_t *f, uint64_t from, uint64_t wish, uint64_t need) {
   if (f->allocated_bytes == UINT64_MAX) return 0;
   uint64_t bytes = wish;
-  int      rc    = fallocate(f->fd, 0, (off_t)from, (off_t)bytes);
-  if (rc != 0 && errno != EOPNOTSUPP && need < wish) {
+  int      rc    = md_disk_allocate(f->disk, f->fd, from, bytes);
+  if (rc < 0 && rc != -EOPNOTSUPP && need < wish) {
     bytes = need;
-    rc    = fallocate(f->fd, 0, (off_t)from, (off_t)bytes);
+    rc    = md_disk_allocate(f->disk, f->fd, from, bytes);
   }
-  if (rc != 0 && errno == EOPNOTSUPP) {
+  if (rc == -EOPNOTSUPP) {
     f->allocated_bytes = UINT64_MAX;
     return 0;
   }
-  if (rc == 0) f->allocated_bytes = from + bytes;
+  if (rc >= 0) f->allocated_bytes = from + bytes;
   return rc;
 }
 
-/* The header is the first write, so it also finds out whether O_DIRECT works here. */
+/* The header is the first write, so it also finds out whether O_DIRECT works here. 0 or -errno. */
 static int
 write_head(md_journal_file_t *f, const md_journal_head_t *head) {
-  ssize_t n = pwrite(f->fd, head, sizeof *head, 0);
-  if (n < 0 && errno == EINVAL && f->direct) {
-    f->direct = false;
-    int flags = fcntl(f->fd, F_GETFL);
-    if (flags < 0 || fcntl(f->fd, F_SETFL, flags & ~O_DIRECT) != 0) return -1;
-    n = pwrite(f->fd, head, sizeof *head, 0);
-  }
-  if (n >= 0 && n != (ssize_t)sizeof *head) errno = ENOSPC;
-  return n == (ssize_t)sizeof *head ? 0 : -1;
+  int rc = md_disk_pwrite_all(f->disk, f->fd, head, sizeof *head, 0);
+  if (rc != -EINVAL || !f->direct) return rc;
+  f->direct = false;
+  rc        = md_disk_set_direct(f->disk, f->fd, false);
+  return rc < 0 ? rc : md_disk_pwrite_all(f->disk, f->fd, head, sizeof *head, 0);
+}
+
+/* The file gets its name only when its header is durable. 0 or -errno. */
+static int
+fill_new(md_journal_file_t *f, const md_journal_head_t *head, uint64_t need) {
+  uint64_t wish = need > MD_JOURNAL_GROW_BYTES ? need : MD_JOURNAL_GROW_BYTES;
+  int      rc   = grow(f, 0, wish, need);
+  if (rc >= 0) rc = write_head(f, head);
+  return rc < 0 ? rc : md_disk_fsync(f->disk, f->fd);
 }
 
 md_err_t
-md_journal_file_create(md_journal_file_t *f, const char *dir, md_journal_head_t *head,
-                       uint64_t room_bytes, md_msg_t *msg) {
+md_journal_file_create(md_journal_file_t *f, const md_disk_t *disk, const char *dir,
+                       md_journal_head_t *head, uint64_t room_bytes, md_msg_t *msg) {
   _Alignas(MD_JOURNAL_PAGE_BYTES) md_journal_head_t aligned;
   char tmp[MD_JOURNAL_PATH_BYTES], path[MD_JOURNAL_PATH_BYTES];
   unfinished_path(dir, tmp);
   md_journal_path(dir, head->segment, path);
   md_journal_head_seal(head);
   aligned         = *head;
-  const int flags = O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC;
-  *f = (md_journal_file_t){.fd = open(tmp, flags | O_DIRECT, 0640), .segment = head->segment};
-  f->direct = f->fd >= 0;
-  if (f->fd < 0 && errno == EINVAL) f->fd = open(tmp, flags, 0640);
-  if (f->fd < 0) return md_fail_errno(msg, errno, "cannot create the journal segment %s", path);
-  uint64_t need = MD_JOURNAL_PAGE_BYTES + room_bytes;
-  uint64_t wish = need > MD_JOURNAL_GROW_BYTES ? need : MD_JOURNAL_GROW_BYTES;
-  f->end_off    = MD_JOURNAL_PAGE_BYTES;
-  bool ok = grow(f, 0, wish, need) == 0 && write_head(f, &aligned) == 0 && fsync(f->fd) == 0 &&
-            rename(tmp, path) == 0 && sync_dir(dir) == 0;
-  if (ok) return MD_OK;
-  int cause = errno;
-  (void)close(f->fd);
+  const int flags = O_RDWR | O_CREAT | O_TRUNC;
+  *f              = (md_journal_file_t){.disk = disk, .segment = head->segment};
+  f->fd           = md_disk_open(disk, tmp, flags | O_DIRECT, 0640);
+  f->direct       = f->fd >= 0;
+  if (f->fd == -EINVAL) f->fd = md_disk_open(disk, tmp, flags, 0640);
+  int rc = f->fd;
+  if (rc >= 0) {
+    f->end_off = MD_JOURNAL_PAGE_BYTES;
+    rc         = fill_new(f, &aligned, MD_JOURNAL_PAGE_BYTES + room_bytes);
+    if (rc >= 0) rc = md_disk_rename(disk, tmp, path);
+    if (rc >= 0) rc = md_disk_sync_dir(disk, dir);
+    if (rc >= 0) return MD_OK;
+    (void)md_disk_close(disk, f->fd);
+    (void)md_disk_unlink(disk, tmp);
+  }
   f->fd = -1;
-  (void)unlink(tmp);
-  return md_fail_errno(msg, cause, "cannot create the journal segment %s", path);
+  return md_fail_errno(msg, -rc, "cannot create the journal segment %s", path);
 }
 
 md_err_t
@@ -164,14 +174,15 @@ md_journal_file_reserve(md_journal_file_t *f, uint64_t bytes, md_msg_t *msg) {
   uint64_t from = f->allocated_bytes;
   uint64_t need = need_end - from;
   uint64_t wish = need > MD_JOURNAL_GROW_BYTES ? need : MD_JOURNAL_GROW_BYTES;
-  if (grow(f, from, wish, need) == 0) return MD_OK;
-  return md_fail_errno(msg, errno, "no room for the next block of journal segment %" PRIu64,
+  int      rc   = grow(f, from, wish, need);
+  if (rc >= 0) return MD_OK;
+  return md_fail_errno(msg, -rc, "no room for the next block of journal segment %" PRIu64,
                        f->segment);
 }
 
 uint64_t
 md_journal_file_seal(md_journal_file_t *f, uint32_t epoch, uint8_t *page) {
-  if (fdatasync(f->fd) != 0) return f->end_off;
+  if (md_disk_fdatasync(f->disk, f->fd) < 0) return f->end_off;
   memset(page, 0, MD_JOURNAL_PAGE_BYTES);
   md_journal_block_t *block = (md_journal_block_t *)(void *)page;
   block->header_bytes       = (uint16_t)sizeof *block;
@@ -182,33 +193,33 @@ md_journal_file_seal(md_journal_file_t *f, uint32_t epoch, uint8_t *page) {
   block->epoch              = epoch;
   block->block_bytes        = MD_JOURNAL_PAGE_BYTES;
   md_journal_block_seal(block);
-  ssize_t n = pwrite(f->fd, page, MD_JOURNAL_PAGE_BYTES, (off_t)f->end_off);
-  if (n != (ssize_t)MD_JOURNAL_PAGE_BYTES) return f->end_off;
+  int64_t n = md_disk_pwrite(f->disk, f->fd, page, MD_JOURNAL_PAGE_BYTES, f->end_off);
+  if (n != (int64_t)MD_JOURNAL_PAGE_BYTES) return f->end_off;
   return f->end_off + MD_JOURNAL_PAGE_BYTES;
 }
 
 md_err_t
 md_journal_file_finish(md_journal_file_t *f, uint64_t bytes, md_msg_t *msg) {
   if (f->fd < 0) return MD_OK;
-  bool ok    = ftruncate(f->fd, (off_t)bytes) == 0 && fsync(f->fd) == 0;
-  int  cause = errno;
-  (void)close(f->fd);
+  int rc = md_disk_truncate(f->disk, f->fd, bytes);
+  if (rc >= 0) rc = md_disk_fsync(f->disk, f->fd);
+  (void)md_disk_close(f->disk, f->fd);
   f->fd = -1;
-  if (ok) return MD_OK;
-  return md_fail_errno(msg, cause, "cannot close journal segment %" PRIu64, f->segment);
+  if (rc >= 0) return MD_OK;
+  return md_fail_errno(msg, -rc, "cannot close journal segment %" PRIu64, f->segment);
 }
 
 md_err_t
-md_journal_head_read(const char *dir, uint64_t segment, const uint8_t *uuid,
+md_journal_head_read(const md_disk_t *disk, const char *dir, uint64_t segment, const uint8_t *uuid,
                      md_journal_head_t *out) {
   char path[MD_JOURNAL_PATH_BYTES];
   md_journal_path(dir, segment, path);
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return errno == ENOENT ? MD_ERR_ABSENT : MD_ERR_IO;
-  ssize_t n = pread(fd, out, sizeof *out, 0);
-  (void)close(fd);
+  int fd = md_disk_open(disk, path, O_RDONLY, 0);
+  if (fd < 0) return fd == -ENOENT ? MD_ERR_ABSENT : MD_ERR_IO;
+  int64_t n = md_disk_pread_all(disk, fd, out, sizeof *out, 0);
+  (void)md_disk_close(disk, fd);
   if (n < 0) return MD_ERR_IO;
-  if (n != (ssize_t)sizeof *out) return MD_ERR_CORRUPT;
+  if (n != (int64_t)sizeof *out) return MD_ERR_CORRUPT;
   md_err_t err = md_journal_head_check(out);
   if (err) return err;
   if (out->segment != segment) return MD_ERR_CORRUPT;
@@ -217,15 +228,15 @@ md_journal_head_read(const char *dir, uint64_t segment, const uint8_t *uuid,
 }
 
 void
-md_journal_unlink(const char *dir, uint64_t segment) {
+md_journal_unlink(const md_disk_t *disk, const char *dir, uint64_t segment) {
   char path[MD_JOURNAL_PATH_BYTES];
   md_journal_path(dir, segment, path);
-  if (unlink(path) == 0) (void)sync_dir(dir);
+  if (md_disk_unlink(disk, path) >= 0) (void)md_disk_sync_dir(disk, dir);
 }
 
 void
-md_journal_unlink_unfinished(const char *dir) {
+md_journal_unlink_unfinished(const md_disk_t *disk, const char *dir) {
   char path[MD_JOURNAL_PATH_BYTES];
   unfinished_path(dir, path);
-  (void)unlink(path);
+  (void)md_disk_unlink(disk, path);
 }

@@ -2,12 +2,12 @@
 #include "writers/journal_file.h"
 #include "writers/journal_scan.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define NO_LIMIT UINT64_MAX
 /* How far a reader looks behind zeros, where a live journal ends: the cost of every look for more.
@@ -15,6 +15,7 @@
 #define LOOK_BYTES (256u << 10)
 
 struct md_journal_reader {
+  const md_disk_t    *disk;
   char                dir[MD_JOURNAL_PATH_BYTES];
   md_manifest_t      *manifest;
   md_journal_buffer_t buf;
@@ -31,12 +32,19 @@ struct md_journal_reader {
 
 md_err_t
 md_journal_reader_open(const char *dir, md_journal_reader_t **out, md_msg_t *msg) {
+  return md_journal_reader_open_on(NULL, dir, out, msg);
+}
+
+md_err_t
+md_journal_reader_open_on(const md_disk_t *disk, const char *dir, md_journal_reader_t **out,
+                          md_msg_t *msg) {
   md_journal_reader_t *r = calloc(1, sizeof *r);
   if (!r) return md_fail(msg, MD_ERR_NOMEM, "no memory for a journal reader");
-  r->fd    = -1;
-  r->limit = NO_LIMIT;
+  r->disk = r->buf.disk = disk;
+  r->fd                 = -1;
+  r->limit              = NO_LIMIT;
   (void)snprintf(r->dir, sizeof r->dir, "%s", dir);
-  md_err_t err = md_manifest_open(dir, false, false, &r->manifest, msg);
+  md_err_t err = md_manifest_open_on(disk, dir, false, false, &r->manifest, msg);
   if (err) {
     free(r);
     return err;
@@ -48,7 +56,7 @@ md_journal_reader_open(const char *dir, md_journal_reader_t **out, md_msg_t *msg
 void
 md_journal_reader_close(md_journal_reader_t *r) {
   if (!r) return;
-  if (r->fd >= 0) (void)close(r->fd);
+  if (r->fd >= 0) (void)md_disk_close(r->disk, r->fd);
   md_journal_buffer_fini(&r->buf);
   md_manifest_close(r->manifest);
   free(r);
@@ -70,9 +78,9 @@ static md_err_t
 open_segment(md_journal_reader_t *r, uint64_t segment) {
   char path[MD_JOURNAL_PATH_BYTES];
   md_journal_path(r->dir, segment, path);
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return MD_ERR_ABSENT;
-  if (r->fd >= 0) (void)close(r->fd);
+  int fd = md_disk_open(r->disk, path, O_RDONLY, 0);
+  if (fd < 0) return fd == -ENOENT ? MD_ERR_ABSENT : MD_ERR_IO;
+  if (r->fd >= 0) (void)md_disk_close(r->disk, r->fd);
   r->fd         = fd;
   r->segment    = segment;
   r->off        = MD_JOURNAL_PAGE_BYTES;
@@ -94,31 +102,36 @@ add_damage(md_journal_reader_t *r, uint64_t off, uint64_t bytes, const char *wha
 /* Opens the segment behind the current one. MD_ERR_END: there is none. */
 static md_err_t
 next_segment(md_journal_reader_t *r) {
-  uint64_t next = md_journal_next_id(r->dir, r->segment);
-  if (next == 0 || open_segment(r, next) != MD_OK) return MD_ERR_END;
+  uint64_t          next = 0;
   md_journal_head_t head;
-  md_err_t          err = md_journal_head_read(r->dir, next, md_manifest_uuid(r->manifest), &head);
-  if (err == MD_ERR_VERSION) return err;
+  md_err_t          err = md_journal_next_id(r->disk, r->dir, r->segment, &next);
+  if (err || next == 0) return err ? err : MD_ERR_END;
+  err = md_journal_head_read(r->disk, r->dir, next, md_manifest_uuid(r->manifest), &head);
+  if (err == MD_ERR_VERSION || err == MD_ERR_IO) return err;
+  if (err == MD_ERR_ABSENT || open_segment(r, next) != MD_OK) return MD_ERR_END;
   if (err) add_damage(r, 0, MD_JOURNAL_PAGE_BYTES, "segment header");
   return MD_OK;
 }
 
-/* Asks the successor up to where the current segment counts. False: there is no successor, so this
- * is the segment that is still being written, or was when its writer died. */
-static bool
+/* Asks the successor up to where the current segment counts. MD_ERR_END: there is no successor, so
+ * this is the segment that is still being written, or was when its writer died. */
+static md_err_t
 learn_limit(md_journal_reader_t *r) {
-  uint64_t next = md_journal_next_id(r->dir, r->segment);
-  if (next == 0) return false;
+  uint64_t          next = 0;
   md_journal_head_t head;
-  md_err_t          err = md_journal_head_read(r->dir, next, md_manifest_uuid(r->manifest), &head);
+  md_err_t          err = md_journal_next_id(r->disk, r->dir, r->segment, &next);
+  if (err || next == 0) return err ? err : MD_ERR_END;
+  err = md_journal_head_read(r->disk, r->dir, next, md_manifest_uuid(r->manifest), &head);
+  if (err == MD_ERR_IO) return err;
   if (!err && head.prev_segment == r->segment) {
     r->limit = head.prev_bytes;
-    return true;
+    return MD_OK;
   }
   /* A segment between them is gone, or the header is damaged: take what is there. */
-  off_t end = lseek(r->fd, 0, SEEK_END);
-  r->limit  = end < 0 ? r->off : (uint64_t)end;
-  return true;
+  int64_t end = md_disk_size(r->disk, r->fd);
+  if (end < 0) return MD_ERR_IO;
+  r->limit = (uint64_t)end;
+  return MD_OK;
 }
 
 /* ---- blocks ---- */
@@ -127,19 +140,28 @@ learn_limit(md_journal_reader_t *r) {
  * proves that it should be readable. */
 static md_err_t
 skip_damage(md_journal_reader_t *r, md_err_t why) {
-  const uint64_t from  = r->off + MD_JOURNAL_PAGE_BYTES;
-  uint64_t       proof = r->off;
+  const uint64_t from = r->off + MD_JOURNAL_PAGE_BYTES;
+  md_err_t       err;
   if (r->limit == NO_LIMIT) {
-    const uint64_t reach = why == MD_ERR_EMPTY ? from + LOOK_BYTES : NO_LIMIT;
-    proof = md_journal_find_block(&r->buf, r->fd, r->segment, from, reach, NO_LIMIT, r->off);
-    if (proof == UINT64_MAX) return MD_ERR_END;
+    md_journal_search_t search = {.segment     = r->segment,
+                                  .reach       = why == MD_ERR_EMPTY ? from + LOOK_BYTES : NO_LIMIT,
+                                  .limit       = NO_LIMIT,
+                                  .min_durable = r->off};
+    uint64_t            proof  = from;
+    err                        = md_journal_find_block(&r->buf, r->fd, &search, &proof);
+    if (err || proof == UINT64_MAX) return err ? err : MD_ERR_END;
   }
   /* Between the first look and the proof a live writer may have finished the block. */
-  if (md_journal_load(&r->buf, r->fd, r->segment, r->off, r->limit) == MD_OK) return MD_OK;
-  uint64_t next = md_journal_find_block(&r->buf, r->fd, r->segment, from, r->limit, r->limit, 0);
+  err = md_journal_load(&r->buf, r->fd, r->segment, r->off, r->limit);
+  if (err == MD_OK || err == MD_ERR_IO || err == MD_ERR_NOMEM) return err;
+  md_journal_search_t any  = {.segment = r->segment, .reach = r->limit, .limit = r->limit};
+  uint64_t            next = from;
+  err                      = md_journal_find_block(&r->buf, r->fd, &any, &next);
+  if (err) return err;
   if (next == UINT64_MAX) {
-    off_t end = lseek(r->fd, 0, SEEK_END);
-    next      = end > 0 && (uint64_t)end < r->limit ? (uint64_t)end : r->limit;
+    int64_t end = md_disk_size(r->disk, r->fd);
+    if (end < 0) return MD_ERR_IO;
+    next = end > 0 && (uint64_t)end < r->limit ? (uint64_t)end : r->limit;
     if (next < r->off) next = r->off;
     r->limit = next;
   }
@@ -158,6 +180,17 @@ take_block(md_journal_reader_t *r) {
   r->record      = md_journal_block_records(b);
 }
 
+static md_err_t
+cannot_read(const md_journal_reader_t *r, md_err_t err, md_msg_t *msg) {
+  return md_fail(msg, err, "segment %" PRIu64 " of %s at %" PRIu64 ": %s", r->segment, r->dir,
+                 r->off, md_err_text(err));
+}
+
+static bool
+is_trouble(md_err_t err) {
+  return err == MD_ERR_IO || err == MD_ERR_NOMEM || err == MD_ERR_VERSION;
+}
+
 /* The next whole block, in this segment or a later one. Each turn of the loop moves on or ends. */
 static md_err_t
 next_block(md_journal_reader_t *r, md_msg_t *msg) {
@@ -165,23 +198,20 @@ next_block(md_journal_reader_t *r, md_msg_t *msg) {
   for (;;) {
     if (r->fd < 0 || r->off >= r->limit) {
       md_err_t err = next_segment(r);
-      if (err == MD_ERR_VERSION)
-        return md_fail(msg, err, "segment %" PRIu64 " of %s: %s", r->segment, r->dir,
-                       md_err_text(err));
-      if (err) return err;
+      if (err) return is_trouble(err) ? cannot_read(r, err, msg) : err;
     }
     md_err_t err = md_journal_load(&r->buf, r->fd, r->segment, r->off, r->limit);
     if (err == MD_OK) {
       take_block(r);
       return MD_OK;
     }
-    if (err == MD_ERR_IO || err == MD_ERR_NOMEM || err == MD_ERR_VERSION)
-      return md_fail(msg, err, "segment %" PRIu64 " of %s at %" PRIu64 ": %s", r->segment, r->dir,
-                     r->off, md_err_text(err));
-    if (r->limit == NO_LIMIT && learn_limit(r)) continue;
+    if (is_trouble(err)) return cannot_read(r, err, msg);
+    md_err_t learnt = r->limit == NO_LIMIT ? learn_limit(r) : MD_ERR_END;
+    if (is_trouble(learnt)) return cannot_read(r, learnt, msg);
+    if (learnt == MD_OK) continue;
     if (r->limit == NO_LIMIT && err == MD_ERR_END) return MD_ERR_END;
     err = skip_damage(r, err);
-    if (err) return err;
+    if (err) return is_trouble(err) ? cannot_read(r, err, msg) : err;
   }
 }
 
@@ -235,17 +265,20 @@ md_journal_reader_seek(md_journal_reader_t *r, uint16_t stream, uint32_t epoch, 
                        md_msg_t *msg) {
   uint64_t *ids = NULL;
   uint32_t  cnt = 0;
-  md_err_t  err = md_journal_list(r->dir, &ids, &cnt, msg);
+  md_err_t  err = md_journal_list(r->disk, r->dir, &ids, &cnt, msg);
   if (err) return err;
   uint64_t segment = cnt ? ids[0] : 0;
   for (uint32_t i = cnt; i > 0; i--) {
     md_journal_head_t head;
-    if (md_journal_head_read(r->dir, ids[i - 1], NULL, &head) != MD_OK) continue;
+    err = md_journal_head_read(r->disk, r->dir, ids[i - 1], NULL, &head);
+    if (err == MD_ERR_IO) break;
+    if (err) continue;
     if (!begins_below(&head, stream, epoch, seq)) continue;
     segment = ids[i - 1];
     break;
   }
   free(ids);
+  if (err == MD_ERR_IO) return cannot_read(r, err, msg);
   if (segment == 0) return MD_OK; /* nothing yet: the beginning is the place */
   if (open_segment(r, segment) != MD_OK)
     return md_fail(msg, MD_ERR_ABSENT, "segment %" PRIu64 " of %s went away", segment, r->dir);
@@ -264,14 +297,14 @@ md_journal_segment_scan(const md_journal_reader_t *r, uint32_t i, md_journal_seg
                         md_msg_t *msg) {
   uint64_t *ids = NULL;
   uint32_t  cnt = 0;
-  md_err_t  err = md_journal_list(r->dir, &ids, &cnt, msg);
+  md_err_t  err = md_journal_list(r->disk, r->dir, &ids, &cnt, msg);
   if (err) return err;
   md_journal_scan_t *scan = malloc(sizeof *scan);
   if (!scan) err = md_fail(msg, MD_ERR_NOMEM, "no memory to read a segment");
   if (!err && i >= cnt) err = MD_ERR_END;
-  if (!err)
-    err = md_journal_scan_segment(r->dir, ids[i], md_journal_limit_of(r->dir, ids, cnt, i), scan,
-                                  msg);
+  uint64_t limit = 0;
+  if (!err) err = md_journal_limit_of(r->disk, r->dir, ids, cnt, i, &limit);
+  if (!err) err = md_journal_scan_segment(r->disk, r->dir, ids[i], limit, scan, msg);
   if (!err) *out = scan->info;
   free(scan);
   free(ids);

@@ -3,13 +3,11 @@
 #include "writers/journal_scan.h"
 #include "writers/journal_write.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #define BLOCK_BYTES (1u << 20) /* a block is closed above this */
 
@@ -34,12 +32,13 @@ static md_err_t
 cut_tail(recover_t *r, const md_journal_scan_t *scan, md_msg_t *msg) {
   char path[MD_JOURNAL_PATH_BYTES];
   md_journal_path(r->cfg->dir, scan->info.id, path);
-  int fd = open(path, O_RDWR | O_CLOEXEC);
-  if (fd < 0) return md_fail_errno(msg, errno, "cannot open %s", path);
-  bool ok    = ftruncate(fd, (off_t)scan->valid_end) == 0 && fsync(fd) == 0;
-  int  cause = errno;
-  (void)close(fd);
-  return ok ? MD_OK : md_fail_errno(msg, cause, "cannot cut the torn end of %s", path);
+  const md_disk_t *disk = r->cfg->disk;
+  int              fd   = md_disk_open(disk, path, O_RDWR, 0);
+  if (fd < 0) return md_fail_errno(msg, -fd, "cannot open %s", path);
+  int rc = md_disk_truncate(disk, fd, scan->valid_end);
+  if (rc >= 0) rc = md_disk_fsync(disk, fd);
+  (void)md_disk_close(disk, fd);
+  return rc >= 0 ? MD_OK : md_fail_errno(msg, -rc, "cannot cut the torn end of %s", path);
 }
 
 /* Only the last segment can have a torn end. An earlier one is read only when the last one's
@@ -48,14 +47,22 @@ static md_err_t
 check_segments(recover_t *r, const uint64_t *ids, uint32_t cnt, md_msg_t *msg) {
   md_journal_scan_t *scan = malloc(sizeof *scan);
   if (!scan) return md_fail(msg, MD_ERR_NOMEM, "no memory to read the journal's segments");
+  const md_disk_t  *disk = r->cfg->disk;
+  const char       *dir  = r->cfg->dir;
   md_journal_head_t head;
   uint32_t          first = cnt - 1;
-  while (first > 0 && md_journal_head_read(r->cfg->dir, ids[first], NULL, &head) != MD_OK)
-    first--;
-  md_err_t err = MD_OK;
+  md_err_t          err   = md_journal_head_read(disk, dir, ids[first], NULL, &head);
+  while (first > 0 && err && err != MD_ERR_IO)
+    err = md_journal_head_read(disk, dir, ids[--first], NULL, &head);
+  if (err == MD_ERR_IO)
+    err = md_fail(msg, err, "cannot read the header of a segment in %s", dir);
+  else
+    err = MD_OK;
   for (uint32_t i = first; i < cnt && !err; i++) {
-    uint64_t limit = md_journal_limit_of(r->cfg->dir, ids, cnt, i);
-    err            = md_journal_scan_segment(r->cfg->dir, ids[i], limit, scan, msg);
+    uint64_t limit = 0;
+    err            = md_journal_limit_of(disk, dir, ids, cnt, i, &limit);
+    if (err) err = md_fail(msg, err, "cannot read the header of a segment in %s", dir);
+    if (!err) err = md_journal_scan_segment(disk, dir, ids[i], limit, scan, msg);
     if (err) break;
     r->out->damaged_blocks += scan->info.damaged_cnt;
     for (uint32_t m = 0; m < scan->marks.cnt; m++)
@@ -84,7 +91,8 @@ open_append(recover_t *r, md_msg_t *msg) {
                             .prev_bytes   = r->last_bytes};
   memcpy(head.uuid, md_manifest_uuid(r->cfg->manifest), sizeof head.uuid);
   md_journal_marks_to_head(&r->marks, &head);
-  md_err_t err = md_journal_file_create(&r->file, r->cfg->dir, &head, BLOCK_BYTES, msg);
+  md_err_t err =
+      md_journal_file_create(&r->file, r->cfg->disk, r->cfg->dir, &head, BLOCK_BYTES, msg);
   if (err) return err;
   r->out->segment_cnt++;
   return md_manifest_segment(r->cfg->manifest, head.segment, head.epoch, head.created_ns, msg);
@@ -105,10 +113,10 @@ write_block(recover_t *r, md_msg_t *msg) {
   uint32_t block_bytes = md_journal_builder_finish(&r->builder, &r->streams, &place);
   err                  = md_journal_file_reserve(&r->file, block_bytes, msg);
   if (err) return err;
-  ssize_t n = pwrite(r->file.fd, r->memory, block_bytes, (off_t)place.offset);
-  if (n != (ssize_t)block_bytes || fdatasync(r->file.fd) != 0)
-    return md_fail_errno(msg, n >= 0 && n != (ssize_t)block_bytes ? ENOSPC : errno,
-                         "cannot write what the stopped engine left to %s", r->cfg->dir);
+  int rc = md_disk_pwrite_all(r->cfg->disk, r->file.fd, r->memory, block_bytes, place.offset);
+  if (rc >= 0) rc = md_disk_fdatasync(r->cfg->disk, r->file.fd);
+  if (rc < 0)
+    return md_fail_errno(msg, -rc, "cannot write what the stopped engine left to %s", r->cfg->dir);
   r->file.end_off += block_bytes;
   md_journal_builder_begin(&r->builder, r->memory, MD_BLOCK_BYTES_MAX, MD_JOURNAL_SUB_CNT);
   return MD_OK;
@@ -314,10 +322,10 @@ md_journal_recover(const md_journal_config_t *cfg, md_rings_header_t *old_rings,
   recover_t *r = calloc(1, sizeof *r);
   if (!r) return md_fail(msg, MD_ERR_NOMEM, "no memory to recover the journal");
   *r = (recover_t){.cfg = cfg, .clock = clock, .out = out, .file = {.fd = -1}};
-  md_journal_unlink_unfinished(cfg->dir);
+  md_journal_unlink_unfinished(cfg->disk, cfg->dir);
   uint64_t *ids    = NULL;
   uint32_t  cnt    = 0;
-  md_err_t  err    = md_journal_list(cfg->dir, &ids, &cnt, msg);
+  md_err_t  err    = md_journal_list(cfg->disk, cfg->dir, &ids, &cnt, msg);
   out->segment_cnt = cnt;
   if (!err && cnt > 0) err = check_segments(r, ids, cnt, msg);
   if (!err && old_rings) err = drain(r, old_rings, old_rings_bytes, msg);

@@ -46,8 +46,8 @@ md_journal_roll_open(md_journal_sink_t *s, md_msg_t *msg) {
                             .prev_bytes   = s->prev_bytes};
   memcpy(head.uuid, md_manifest_uuid(s->cfg.manifest), sizeof head.uuid);
   md_journal_marks_to_head(&s->marks, &head);
-  md_err_t err =
-      md_journal_file_create(&s->file, s->cfg.dir, &head, 2ull * MD_JOURNAL_SLOT_BYTES, msg);
+  md_err_t err = md_journal_file_create(&s->file, s->cfg.disk, s->cfg.dir, &head,
+                                        2ull * MD_JOURNAL_SLOT_BYTES, msg);
   if (err) return err;
   s->next_segment++;
   md_count(s->env.metrics, MD_COUNTER_JOURNAL_SEGMENTS, 1);
@@ -63,7 +63,7 @@ md_journal_roll_open(md_journal_sink_t *s, md_msg_t *msg) {
 static void
 set_predecessor(md_journal_sink_t *s, uint64_t bytes) {
   if (bytes <= MD_JOURNAL_PAGE_BYTES) {
-    md_journal_unlink(s->cfg.dir, s->file.segment);
+    md_journal_unlink(s->cfg.disk, s->cfg.dir, s->file.segment);
     return;
   }
   s->prev_segment = s->file.segment;

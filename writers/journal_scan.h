@@ -5,13 +5,15 @@
 #ifndef WRITERS_JOURNAL_SCAN_H
 #define WRITERS_JOURNAL_SCAN_H
 
+#include "writers/disk.h"
 #include "writers/journal.h"
 #include "writers/journal_write.h"
 
 /* One block in memory; grows to the largest block that it met. */
 typedef struct md_journal_buffer {
-  uint8_t *data;
-  size_t   cap_bytes;
+  const md_disk_t *disk; /* that the fd belongs to; NULL: the system */
+  uint8_t         *data;
+  size_t           cap_bytes;
 } md_journal_buffer_t;
 
 void md_journal_buffer_fini(md_journal_buffer_t *buf);
@@ -27,11 +29,16 @@ md_journal_buffer_block(const md_journal_buffer_t *buf) {
 MD_MUST_USE md_err_t md_journal_load(md_journal_buffer_t *buf, int fd, uint64_t segment,
                                      uint64_t off, uint64_t limit);
 
-/* md_journal_find_block returns the offset of the next whole block at or above off (loaded into
- * buf), or UINT64_MAX when none begins below reach and ends at or below limit. min_durable: it must
- * say that more than so many bytes were durable (0: any block). */
-uint64_t md_journal_find_block(md_journal_buffer_t *buf, int fd, uint64_t segment, uint64_t off,
-                               uint64_t reach, uint64_t limit, uint64_t min_durable);
+/* What to look for: a whole block of segment that begins below reach, ends at or below limit, and
+ * says that more than min_durable bytes were durable (0: any block). */
+typedef struct md_journal_search {
+  uint64_t segment, reach, limit, min_durable;
+} md_journal_search_t;
+
+/* md_journal_find_block moves *off to the next such block at or above it, loaded into buf, or to
+ * UINT64_MAX when there is none. MD_ERR_IO, MD_ERR_NOMEM: it could not look. */
+MD_MUST_USE md_err_t md_journal_find_block(md_journal_buffer_t *buf, int fd,
+                                           const md_journal_search_t *search, uint64_t *off);
 
 typedef struct md_journal_scan {
   md_journal_segment_info_t info;
@@ -46,10 +53,13 @@ typedef struct md_journal_scan {
 /* md_journal_scan_segment walks segment id of dir. limit: up to where it counts by its successor's
  * header, 0 when nobody says. A bad block below the limit, or below a durable position that a later
  * block names, is damage; any other ends the segment and is torn. */
-MD_MUST_USE md_err_t md_journal_scan_segment(const char *dir, uint64_t id, uint64_t limit,
-                                             md_journal_scan_t *out, md_msg_t *msg);
+MD_MUST_USE md_err_t md_journal_scan_segment(const md_disk_t *disk, const char *dir, uint64_t id,
+                                             uint64_t limit, md_journal_scan_t *out, md_msg_t *msg);
 
-/* md_journal_limit_of returns the limit that the successor of ids[i] gives it, 0 when none does. */
-uint64_t md_journal_limit_of(const char *dir, const uint64_t *ids, uint32_t cnt, uint32_t i);
+/* md_journal_limit_of gives the limit that the successor of ids[i] names, 0 when none does.
+ * MD_ERR_IO: the successor could not be read, so nobody knows. */
+MD_MUST_USE md_err_t md_journal_limit_of(const md_disk_t *disk, const char *dir,
+                                         const uint64_t *ids, uint32_t cnt, uint32_t i,
+                                         uint64_t *limit);
 
 #endif

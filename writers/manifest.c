@@ -7,10 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/random.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define LINE_BYTES       512u
 #define MANIFEST_VERSION 1u
@@ -21,11 +18,12 @@
   (1u << 24) /* ids are never reused; this many are a hundred years of listings */
 
 struct md_manifest {
-  int  fd, dir_fd; /* dir_fd holds the flock of a writer */
-  bool write;
-  bool broken; /* a sync failed: what the file holds is no longer known */
-  bool dirty;  /* lines appended and not yet synced */
-  char path[PATH_BYTES];
+  const md_disk_t *disk;
+  int              fd, dir_fd; /* dir_fd holds the flock of a writer */
+  bool             write;
+  bool             broken; /* a sync failed: what the file holds is no longer known */
+  bool             dirty;  /* lines appended and not yet synced */
+  char             path[PATH_BYTES];
 
   uint8_t  uuid[16];
   uint64_t bytes; /* end of the last whole line */
@@ -276,27 +274,26 @@ read_lines(md_manifest_t *m, char *text, size_t len, md_msg_t *msg) {
 
 static md_err_t
 read_file(md_manifest_t *m, md_msg_t *msg) {
-  struct stat st;
-  if (fstat(m->fd, &st) != 0) return md_fail_errno(msg, errno, "cannot read %s", m->path);
-  if ((uint64_t)st.st_size > FILE_BYTES_MAX)
+  int64_t bytes = md_disk_size(m->disk, m->fd);
+  if (bytes < 0) return md_fail_errno(msg, (int)-bytes, "cannot read %s", m->path);
+  if ((uint64_t)bytes > FILE_BYTES_MAX)
     return md_fail(msg, MD_ERR_CORRUPT, "%s is too large for a manifest", m->path);
-  size_t size = (size_t)st.st_size;
+  size_t size = (size_t)bytes;
   char  *text = malloc(size + 1);
   if (!text) return md_fail(msg, MD_ERR_NOMEM, "no memory to read %s", m->path);
-  size_t len = 0;
-  while (len < size) {
-    ssize_t n = pread(m->fd, text + len, size - len, (off_t)len);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) break;
-    len += (size_t)n;
+  int64_t len = md_disk_pread_all(m->disk, m->fd, text, size, 0);
+  if (len < 0) {
+    free(text);
+    return md_fail_errno(msg, (int)-len, "cannot read %s", m->path);
   }
   text[len]    = 0;
-  md_err_t err = read_lines(m, text, len, msg);
+  md_err_t err = read_lines(m, text, (size_t)len, msg);
   free(text);
   if (err || !m->write || m->bytes == size) return err;
-  if (ftruncate(m->fd, (off_t)m->bytes) != 0 || fsync(m->fd) != 0)
-    return md_fail_errno(msg, errno, "cannot cut the torn last line of %s", m->path);
-  return MD_OK;
+  int rc = md_disk_truncate(m->disk, m->fd, m->bytes);
+  if (rc >= 0) rc = md_disk_fsync(m->disk, m->fd);
+  if (rc >= 0) return MD_OK;
+  return md_fail_errno(msg, -rc, "cannot cut the torn last line of %s", m->path);
 }
 
 /* ---- writing ---- */
@@ -311,11 +308,10 @@ append(md_manifest_t *m, md_msg_t *msg, const char *line) {
   char text[LINE_BYTES];
   int  len = snprintf(text, sizeof text, "%s crc=%08x\n", line, md_crc32c(0, line, strlen(line)));
   md_assert(len > 0 && (size_t)len < sizeof text);
-  ssize_t n = pwrite(m->fd, text, (size_t)len, (off_t)m->bytes);
-  if (n != len) {
-    int cause = n < 0 ? errno : ENOSPC;
-    if (ftruncate(m->fd, (off_t)m->bytes) != 0) m->broken = true;
-    return md_fail_errno(msg, cause, "cannot write %s", m->path);
+  int rc = md_disk_pwrite_all(m->disk, m->fd, text, (size_t)len, m->bytes);
+  if (rc < 0) {
+    if (md_disk_truncate(m->disk, m->fd, m->bytes) < 0) m->broken = true;
+    return md_fail_errno(msg, -rc, "cannot write %s", m->path);
   }
   m->bytes += (uint64_t)len;
   m->dirty = true;
@@ -325,10 +321,10 @@ append(md_manifest_t *m, md_msg_t *msg, const char *line) {
 md_err_t
 md_manifest_sync(md_manifest_t *m, md_msg_t *msg) {
   if (!m->dirty) return MD_OK;
-  if (m->broken || fdatasync(m->fd) != 0) {
-    int cause = m->broken ? EIO : errno;
+  int rc = m->broken ? -EIO : md_disk_fdatasync(m->disk, m->fd);
+  if (rc < 0) {
     m->broken = true;
-    return md_fail_errno(msg, cause, "cannot sync %s: restart the engine", m->path);
+    return md_fail_errno(msg, -rc, "cannot sync %s: restart the engine", m->path);
   }
   m->dirty = false;
   return MD_OK;
@@ -410,7 +406,7 @@ md_manifest_segment(md_manifest_t *m, uint64_t segment, uint32_t epoch, int64_t 
 /* ---- opening ---- */
 
 static md_err_t
-make_dirs(const char *dir, md_msg_t *msg) {
+make_dirs(const md_disk_t *disk, const char *dir, md_msg_t *msg) {
   char   path[PATH_BYTES];
   size_t len = strnlen(dir, sizeof path);
   if (len == 0 || len >= sizeof path - 32)
@@ -420,15 +416,16 @@ make_dirs(const char *dir, md_msg_t *msg) {
     if (path[i] != '/' && path[i] != 0) continue;
     char kept = path[i];
     path[i]   = 0;
-    if (mkdir(path, 0750) != 0 && errno != EEXIST)
-      return md_fail_errno(msg, errno, "cannot make the journal directory %s", path);
+    int rc    = md_disk_mkdir(disk, path, 0750);
+    if (rc < 0 && rc != -EEXIST)
+      return md_fail_errno(msg, -rc, "cannot make the journal directory %s", path);
     path[i] = kept;
   }
   return MD_OK;
 }
 
 static md_err_t
-create_file(md_manifest_t *m, md_msg_t *msg) {
+create_file(md_manifest_t *m, const char *dir, md_msg_t *msg) {
   uint8_t u[16];
   if (getrandom(u, sizeof u, 0) != (ssize_t)sizeof u)
     return md_fail_errno(msg, errno, "no random bytes for the journal's uuid");
@@ -439,48 +436,53 @@ create_file(md_manifest_t *m, md_msg_t *msg) {
   for (uint32_t i = 0; i < 16; i++)
     n += snprintf(line + n, sizeof line - (size_t)n,
                   i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x", u[i]);
-  n      = snprintf(text, sizeof text, "%s crc=%08x\n", line, md_crc32c(0, line, strlen(line)));
-  int fd = openat(m->dir_fd, "MANIFEST.tmp", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
-  if (fd < 0) return md_fail_errno(msg, errno, "cannot create %s", m->path);
-  bool ok = write(fd, text, (size_t)n) == n && fsync(fd) == 0 &&
-            renameat(m->dir_fd, "MANIFEST.tmp", m->dir_fd, "MANIFEST") == 0 &&
-            fsync(m->dir_fd) == 0;
-  int cause = errno;
-  m->fd     = fd;
-  return ok ? MD_OK : md_fail_errno(msg, cause, "cannot create %s", m->path);
+  n = snprintf(text, sizeof text, "%s crc=%08x\n", line, md_crc32c(0, line, strlen(line)));
+  char tmp[PATH_BYTES];
+  (void)snprintf(tmp, sizeof tmp, "%s/MANIFEST.tmp", dir);
+  m->fd  = md_disk_open(m->disk, tmp, O_RDWR | O_CREAT | O_TRUNC, 0640);
+  int rc = m->fd;
+  if (rc >= 0) rc = md_disk_pwrite_all(m->disk, m->fd, text, (size_t)n, 0);
+  if (rc >= 0) rc = md_disk_fsync(m->disk, m->fd);
+  if (rc >= 0) rc = md_disk_rename(m->disk, tmp, m->path);
+  if (rc >= 0) rc = md_disk_fsync(m->disk, m->dir_fd);
+  return rc >= 0 ? MD_OK : md_fail_errno(msg, -rc, "cannot create %s", m->path);
 }
 
 static md_err_t
 open_files(md_manifest_t *m, const char *dir, bool create, md_msg_t *msg) {
-  m->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (m->dir_fd < 0) return md_fail_errno(msg, errno, "cannot open the journal directory %s", dir);
-  if (m->write && flock(m->dir_fd, LOCK_EX | LOCK_NB) != 0) {
-    if (errno == EWOULDBLOCK)
-      return md_fail(msg, MD_ERR_EXISTS,
-                     "another engine writes to the journal %s: stop it, or use another directory",
-                     dir);
-    return md_fail_errno(msg, errno, "cannot lock the journal %s", dir);
-  }
-  m->fd = openat(m->dir_fd, "MANIFEST", (m->write ? O_RDWR : O_RDONLY) | O_CLOEXEC);
-  if (m->fd < 0 && errno == ENOENT && create) {
-    md_err_t err = create_file(m, msg);
-    if (err) return err;
-  }
-  if (m->fd < 0 && errno == ENOENT)
+  m->dir_fd = md_disk_open(m->disk, dir, O_RDONLY | O_DIRECTORY, 0);
+  if (m->dir_fd < 0)
+    return md_fail_errno(msg, -m->dir_fd, "cannot open the journal directory %s", dir);
+  int rc = m->write ? md_disk_lock(m->disk, m->dir_fd) : 0;
+  if (rc == -EWOULDBLOCK)
+    return md_fail(msg, MD_ERR_EXISTS,
+                   "another engine writes to the journal %s: stop it, or use another directory",
+                   dir);
+  if (rc < 0) return md_fail_errno(msg, -rc, "cannot lock the journal %s", dir);
+  m->fd = md_disk_open(m->disk, m->path, m->write ? O_RDWR : O_RDONLY, 0);
+  if (m->fd == -ENOENT && create) return create_file(m, dir, msg);
+  if (m->fd == -ENOENT)
     return md_fail(msg, MD_ERR_ABSENT, "%s holds no journal (no file MANIFEST)", dir);
-  if (m->fd < 0) return md_fail_errno(msg, errno, "cannot open %s", m->path);
+  if (m->fd < 0) return md_fail_errno(msg, -m->fd, "cannot open %s", m->path);
   return MD_OK;
 }
 
 md_err_t
 md_manifest_open(const char *dir, bool write, bool create, md_manifest_t **out, md_msg_t *msg) {
+  return md_manifest_open_on(NULL, dir, write, create, out, msg);
+}
+
+md_err_t
+md_manifest_open_on(const md_disk_t *disk, const char *dir, bool write, bool create,
+                    md_manifest_t **out, md_msg_t *msg) {
   md_assert(write || !create);
   if (create) {
-    md_err_t err = make_dirs(dir, msg);
+    md_err_t err = make_dirs(disk, dir, msg);
     if (err) return err;
   }
   md_manifest_t *m = calloc(1, sizeof *m);
   if (!m) return md_fail(msg, MD_ERR_NOMEM, "no memory for the manifest");
+  m->disk = disk;
   m->fd = m->dir_fd  = -1;
   m->write           = write;
   m->next_instrument = 1;
@@ -498,8 +500,8 @@ md_manifest_open(const char *dir, bool write, bool create, md_manifest_t **out, 
 void
 md_manifest_close(md_manifest_t *m) {
   if (!m) return;
-  if (m->fd >= 0) (void)close(m->fd);
-  if (m->dir_fd >= 0) (void)close(m->dir_fd);
+  if (m->fd >= 0) (void)md_disk_close(m->disk, m->fd);
+  if (m->dir_fd >= 0) (void)md_disk_close(m->disk, m->dir_fd);
   free(m->stream);
   free(m->instrument);
   free(m->by_id);

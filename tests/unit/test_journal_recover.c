@@ -73,7 +73,7 @@ make_blocks(help_t *h, uint64_t *last_off, uint64_t *end) {
   }
   die(h);
   md_journal_scan_t scan;
-  cr_assert_eq(md_journal_scan_segment(h->dir, 1, 0, &scan, NULL), MD_OK);
+  cr_assert_eq(md_journal_scan_segment(NULL, h->dir, 1, 0, &scan, NULL), MD_OK);
   cr_assert_eq(scan.info.block_cnt, 10);
   cr_assert_eq(scan.info.torn_bytes, 0);
   *end      = scan.valid_end;
@@ -269,8 +269,8 @@ Test(journal_recover, killed_at_any_page_of_its_own_writes_it_still_takes_over_o
   copy_file(h.dir, before);
   for (uint64_t len = 4096; len <= whole; len += 512) {
     copy_file(before, h.dir);
-    md_journal_unlink(h.dir, 3);
-    md_journal_unlink(h.dir, 4);
+    md_journal_unlink(NULL, h.dir, 3);
+    md_journal_unlink(NULL, h.dir, 4);
     cr_assert_eq(truncate(path, (off_t)len), 0);
     (void)recover(&h, rings);
     (void)recover(&h, rings);
@@ -279,8 +279,9 @@ Test(journal_recover, killed_at_any_page_of_its_own_writes_it_still_takes_over_o
     cr_assert_eq(t.last[3][1], 100);
     cr_assert_eq(t.record_cnt, 310);
     cr_assert_eq(t.hole_cnt + t.repeat_cnt + t.damage.block_cnt, 0);
-    for (uint64_t id = md_journal_next_id(h.dir, 2); id; id = md_journal_next_id(h.dir, 2))
-      md_journal_unlink(h.dir, id);
+    uint64_t id = 0;
+    while (md_journal_next_id(NULL, h.dir, 2, &id) == MD_OK && id != 0)
+      md_journal_unlink(NULL, h.dir, id);
   }
   help_remove_dir(before);
   free(rings);

@@ -75,17 +75,17 @@ static md_err_t
 open_end(md_journal_sink_t *s, md_msg_t *msg) {
   uint64_t *ids = NULL;
   uint32_t  cnt = 0;
-  md_err_t  err = md_journal_list(s->cfg.dir, &ids, &cnt, msg);
+  md_err_t  err = md_journal_list(s->cfg.disk, s->cfg.dir, &ids, &cnt, msg);
   if (err) return err;
   uint64_t last = cnt ? ids[cnt - 1] : 0;
   free(ids);
-  md_journal_unlink_unfinished(s->cfg.dir);
+  md_journal_unlink_unfinished(s->cfg.disk, s->cfg.dir);
   s->next_segment = md_manifest_last_segment(s->cfg.manifest) + 1;
   if (last >= s->next_segment) s->next_segment = last + 1;
   if (last == 0) return MD_OK;
   md_journal_scan_t *scan = malloc(sizeof *scan);
   if (!scan) return md_fail(msg, MD_ERR_NOMEM, "no memory to read the last segment");
-  err = md_journal_scan_segment(s->cfg.dir, last, 0, scan, msg);
+  err = md_journal_scan_segment(s->cfg.disk, s->cfg.dir, last, 0, scan, msg);
   if (!err) {
     s->marks        = scan->marks;
     s->prev_segment = last;
