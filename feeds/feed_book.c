@@ -160,14 +160,18 @@ pending_levels(md_feed_t *f, const md_feed_instrument_t *i, const md_sync_pendin
   return err;
 }
 
-/* Drops what is older than the snapshot. True when the oldest update left continues it. A snapshot
- * that is too old is forgotten, the buffer kept for the next one. */
+/* Drops what is older than the snapshot. True when the oldest update left continues it, or when
+ * nothing is left and one that was dropped is the very one that the snapshot ends with: then the
+ * stream stands where the snapshot does, and a thin book need not wait for its next update. A
+ * snapshot that is too old is forgotten, the buffer kept for the next one. */
 static bool
 snapshot_aligns(md_feed_t *f, md_feed_instrument_t *i) {
   const md_sync_pending_t *p;
+  bool                     is_reached = false;
   while ((p = md_sync_queue_peek(&i->queue)) != NULL) {
     switch (f->rule->first(i->snapshot_id, &p->ids)) {
     case MD_SYNC_DROP:
+      is_reached |= p->ids.last == i->snapshot_id;
       md_sync_queue_pop(&i->queue);
       break;
     case MD_SYNC_GAP:
@@ -179,7 +183,7 @@ snapshot_aligns(md_feed_t *f, md_feed_instrument_t *i) {
       return true;
     }
   }
-  return false;
+  return is_reached;
 }
 
 static md_sync_verdict_t

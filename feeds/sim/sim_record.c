@@ -11,9 +11,11 @@
 #define AHEAD_EVENTS 3u
 
 typedef struct body {
-  struct body *next;
-  size_t       len;
-  char         text[];
+  struct body           *next;
+  const md_sim_symbol_t *symbol; /* of a depth answer, else NULL */
+  uint64_t               id;     /* and its lastUpdateId */
+  size_t                 len;
+  char                   text[];
 } body_t;
 
 struct md_sim_record {
@@ -130,9 +132,12 @@ scan_http(md_sim_record_t *r, const md_input_t *in) {
   if (!query || !md_sim_query(query, "symbol", &symbol, &len)) return;
   md_sim_symbol_t *s = md_sim_symbol_add(r->sim, symbol, len);
   md_sim_depth_t   d;
-  if (!s || s->recorded || md_sim_depth_parse((const char *)in->payload, in->len, &d)) return;
-  if (md_sim_book_load(&s->book, &d)) return;
-  body_t *b       = keep(r, in);
+  if (!s || md_sim_depth_parse((const char *)in->payload, in->len, &d)) return;
+  if (!s->recorded && md_sim_book_load(&s->book, &d)) return;
+  body_t *b = keep(r, in);
+  b->symbol = s;
+  b->id     = d.last;
+  if (s->recorded) return; /* for the time after a hole */
   s->recorded     = b->text;
   s->recorded_len = b->len;
   s->recorded_id  = d.last;
@@ -236,14 +241,39 @@ count_trade(md_sim_totals_t *t, const char *data, size_t len) {
   t->qty_sum += qty;
 }
 
+/* The oldest recorded answer that reaches an update; NULL when there is none. */
+static const body_t *
+answer_for(const md_sim_record_t *r, const md_sim_symbol_t *symbol, uint64_t first) {
+  const body_t *best = NULL;
+  for (const body_t *b = r->bodies; b; b = b->next)
+    if (b->symbol == symbol && b->id + 1 >= first && (!best || b->id < best->id)) best = b;
+  return best;
+}
+
+/* Brings a book up to a depth event. Where the recording has a hole, the book goes on from the next
+ * answer that was recorded, as the recorder's own did. True: there was a hole before the event. */
+static bool
+advance(md_sim_record_t *r, const md_sim_symbol_t *symbol, md_sim_book_t *book,
+        const md_sim_depth_t *event, const frame_t *f) {
+  md_sim_depth_t d = *event;
+  if (book->valid && md_sim_book_apply(book, &d) == MD_OK) return false;
+  const body_t *b = symbol->recorded ? answer_for(r, symbol, d.first) : NULL;
+  if (b && md_sim_depth_parse(b->text, b->len, &d) == MD_OK &&
+      md_sim_book_load(book, &d) == MD_OK && md_sim_depth_parse(f->data, f->len, &d) == MD_OK &&
+      md_sim_book_apply(book, &d) != MD_OK)
+    book->valid = false;
+  return true;
+}
+
 /* Book and totals are brought up to a frame whether or not a fault keeps it from the clients. */
 static void
-follow(md_sim_t *sim, md_sim_symbol_t *symbol, const md_sim_stream_t *s, const frame_t *f) {
+follow(md_sim_record_t *r, md_sim_symbol_t *symbol, const md_sim_stream_t *s, const frame_t *f) {
+  md_sim_t      *sim = r->sim;
   md_sim_depth_t d;
   if (s->kind == MD_SIM_TRADE) count_trade(&symbol->trades, f->data, f->len);
   if (s->kind == MD_SIM_AGG_TRADE) count_trade(&symbol->agg_trades, f->data, f->len);
   if (s->kind != MD_SIM_DEPTH_100 || md_sim_depth_parse(f->data, f->len, &d)) return;
-  if (md_sim_book_apply(&symbol->book, &d)) symbol->needed_id = d.first;
+  if (advance(r, symbol, &symbol->book, &d, f)) symbol->needed_id = d.first;
   md_sim_depth_happened(sim, symbol, d.first, d.last);
 }
 
@@ -266,7 +296,7 @@ md_sim_record_pump(md_sim_record_t *r, int64_t *due_ns, md_msg_t *msg) {
     if (!s) continue;
     r->frame_cnt++;
     md_sim_symbol_t *symbol = md_sim_symbol_of_stream(sim, s);
-    if (symbol) follow(sim, symbol, s, &f);
+    if (symbol) follow(r, symbol, s, &f);
     md_sim_send(sim, symbol, s, f.data, f.len);
   }
   *due_ns = sim->now_ns;
@@ -301,7 +331,7 @@ md_sim_record_ahead(md_sim_record_t *r, const md_sim_symbol_t *symbol) {
       n++;
     if (n == sim->symbol_cnt || md_sim_depth_parse(f.data, f.len, &d)) continue;
     r->ahead_cnt[n]++;
-    if (md_sim_book_apply(&r->ahead_books[n], &d)) r->ahead_books[n].valid = false;
+    (void)advance(r, of, &r->ahead_books[n], &d, &f);
   }
   return r->ahead_books[idx].valid ? &r->ahead_books[idx] : NULL;
 }

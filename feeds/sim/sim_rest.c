@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OVER_MAX 10u /* requests beyond the weight before 429 becomes 418 */
+#define INSIDE_NS 5000000000 /* longest that an answer waits for updates behind it */
+#define OVER_MAX  10u        /* requests beyond the weight before 429 becomes 418 */
 
 static void
 refuse(md_sim_answer_t *out, unsigned status, int code, const char *text) {
@@ -106,7 +107,9 @@ depth_from_book(md_sim_t *sim, md_sim_symbol_t *s, uint32_t limit, md_sim_answer
   } else if (sim->lag == MD_SIM_LAG_BEFORE && s->answer_cnt == 0 && s->first_id > 2) {
     id = s->first_id - 2;
   } else if (sim->lag == MD_SIM_LAG_INSIDE) {
-    out->due_ns += 250000000;
+    out->due_ns += INSIDE_NS;
+    out->symbol    = s;
+    out->behind_id = id;
   } else if (sim->lag == MD_SIM_LAG_MS) {
     out->due_ns += sim->lag_ms * 1000000;
   }
@@ -126,15 +129,15 @@ depth(md_sim_t *sim, const char *query, md_sim_answer_t *out) {
   md_sim_symbol_t *s = symbol_of(sim, query, out);
   if (!s) return;
   if (sim->faults && md_sim_fault_on_depth(sim, out)) return;
-  if (!s->book.valid && !s->recorded) {
+  if (sim->lag == MD_SIM_LAG_RECORDED && recorded_helps(s, limit)) {
+    md_sim_text_add(&out->body, s->recorded, s->recorded_len);
+    s->answer_cnt++;
+  } else if (s->book.valid) {
+    depth_from_book(sim, s, limit, out);
+  } else { /* the recording does not say what the book is now */
     refuse(out, 503, -1008,
            "Server is currently overloaded with other requests. Please try again "
            "in a few minutes.");
-  } else if (sim->lag == MD_SIM_LAG_RECORDED && recorded_helps(s, limit)) {
-    md_sim_text_add(&out->body, s->recorded, s->recorded_len);
-    s->answer_cnt++;
-  } else {
-    depth_from_book(sim, s, limit, out);
   }
 }
 
@@ -176,6 +179,13 @@ exchange_info(md_sim_t *sim, const char *query, md_sim_answer_t *out) {
   else
     md_sim_rest_exchange_info(sim, list, cnt, &out->body);
   free(list);
+}
+
+/* Its first update may lie partly within a snapshot; one that begins later is behind it for sure.
+ */
+bool
+md_sim_answer_is_due(const md_sim_answer_t *a, int64_t now_ns) {
+  return now_ns >= a->due_ns || (a->symbol && a->symbol->event_first > a->behind_id + 1);
 }
 
 void

@@ -167,7 +167,7 @@ http_request(md_sim_server_t *s, session_t *session, struct lws *wsi, const char
   session->has_headers  = false;
   session->is_answering = true;
   md_sim_rest(sim, method, path, query, &session->answer);
-  if (session->answer.due_ns > sim->now_ns) {
+  if (!md_sim_answer_is_due(&session->answer, sim->now_ns)) {
     session->is_waiting   = true;
     session->next_waiting = s->waiting;
     s->waiting            = session;
@@ -378,7 +378,7 @@ check(md_sim_server_t *s) {
   md_sim_t *sim = s->cfg.sim;
   for (session_t *w = s->waiting, *next; w; w = next) {
     next = w->next_waiting;
-    if (w->answer.due_ns > sim->now_ns) continue;
+    if (!md_sim_answer_is_due(&w->answer, sim->now_ns)) continue;
     waiting_remove(s, w);
     lws_callback_on_writable(w->wsi);
   }

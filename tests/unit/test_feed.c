@@ -63,10 +63,37 @@ Test(feed, a_snapshot_without_updates_waits) {
   cr_assert_eq(book_of(&x, A)->state, MD_BOOK_SYNCING);
   cr_assert(book_of(&x, A)->has_snapshot);
   cr_assert_eq(x.request_cnt, 0);
-  depth(&x, A, 99, 100, "[\"10\",\"9\"]", "");
+  depth(&x, A, 98, 99, "[\"10\",\"9\"]", "");
   cr_assert_str_eq(types(&x), "", "older than the snapshot: still waiting");
   depth(&x, A, 101, 101, "", "");
   cr_assert_str_eq(types(&x), "book_snapshot book_delta status ");
+}
+
+Test(feed, a_snapshot_that_ends_with_an_update_seen_needs_no_further_one) {
+  depth(&x, A, 98, 100, "[\"10\",\"9\"]", "");
+  (void)types(&x);
+  snapshot(&x, A, 5, 100, "[\"10\",\"1\"]", "[\"11\",\"1\"]");
+  cr_assert_str_eq(types(&x), "book_snapshot status ", "the stream stands where the snapshot does");
+  cr_assert_eq(book_of(&x, A)->state, MD_BOOK_VALID);
+  cr_assert_eq(book_of(&x, A)->exch_seq, 100);
+  cr_assert_str_eq(best(&x, A, MD_SIDE_BUY), "10x1");
+  depth(&x, A, 101, 101, "[\"10\",\"2\"]", "");
+  cr_assert_str_eq(types(&x), "book_delta ");
+  cr_assert(last_of(&x, MD_RECORD_BOOK_DELTA)->flags & MD_FLAG_RESYNC);
+  snapshot(&x, B, 5, 200, "[\"10\",\"1\"]", "[\"11\",\"1\"]");
+  depth(&x, B, 199, 200, "", "");
+  cr_assert_eq(book_of(&x, B)->state, MD_BOOK_VALID, "the same when the update comes later");
+  depth(&x, B, 203, 203, "", "");
+  cr_assert_eq(book_of(&x, B)->state, MD_BOOK_STALE, "a hole right behind it is seen");
+}
+
+Test(feed, a_snapshot_newer_than_all_updates_seen_waits) {
+  depth(&x, A, 98, 99, "", "");
+  (void)types(&x);
+  snapshot(&x, A, 5, 100, "[\"10\",\"1\"]", "[\"11\",\"1\"]");
+  cr_assert_str_eq(types(&x), "");
+  depth(&x, A, 102, 102, "", "");
+  cr_assert_eq(book_of(&x, A)->state, MD_BOOK_SYNCING, "101 is missing");
 }
 
 Test(feed, a_snapshot_of_a_valid_book_is_ignored) {

@@ -151,6 +151,22 @@ Test(sim_rest, refuses_what_is_missing_unknown_or_too_much) {
   md_sim_text_free(&answer.body);
 }
 
+Test(sim_rest, an_answer_inside_waits_for_updates_behind_it) {
+  open_market(1, 100, 0);
+  sim.lag            = MD_SIM_LAG_INSIDE;
+  md_sim_symbol_t *s = md_sim_symbol(&sim, "BTCUSDT", 7);
+  cr_assert_eq(get("/api/v3/depth", "symbol=BTCUSDT"), 200);
+  uint64_t id = s->book.id;
+  cr_assert_not(md_sim_answer_is_due(&answer, sim.now_ns));
+  md_sim_depth_happened(&sim, s, id + 1, id + 3);
+  cr_assert_not(md_sim_answer_is_due(&answer, sim.now_ns), "the update that continues it");
+  md_sim_depth_happened(&sim, s, id + 4, id + 4);
+  cr_assert(md_sim_answer_is_due(&answer, sim.now_ns));
+  s->event_first = 0;
+  cr_assert(md_sim_answer_is_due(&answer, sim.now_ns + 5000000000), "not for ever");
+  md_sim_text_free(&answer.body);
+}
+
 /* ---- the market ---- */
 
 Test(sim_market, diffs_lead_from_a_snapshot_to_the_books_own_levels) {
