@@ -1,5 +1,10 @@
-/* io_loop.h - the I/O of one writer thread: file writes, syncs, socket readiness and a timer on one
- * io_uring. The only file that includes liburing.h is io_loop.c.
+/* io_loop.h - the I/O of one writer thread: file writes, syncs, socket readiness and a timer.
+ *
+ * What runs it is chosen when the loop is opened: io_uring, or, where io_uring is refused (the
+ * default seccomp profile of Docker, kernel.io_uring_disabled, old kernels), the calls pwrite,
+ * fdatasync and poll, made inside md_io_turn one after the other. The calls on files of the second
+ * go through a disk.h table, so a test can fail each of them. The only file that includes
+ * liburing.h is io_loop_uring.c.
  *
  * An operation is a struct of the caller with a callback; it belongs to the loop from the md_io_*
  * call until its callback ran. Callbacks run on the calling thread inside md_io_turn. Nothing is
@@ -8,6 +13,7 @@
 #define WRITERS_IO_LOOP_H
 
 #include "shm/err.h"
+#include "writers/disk.h"
 
 typedef struct md_io    md_io_t;
 typedef struct md_io_op md_io_op_t;
@@ -20,15 +26,28 @@ struct md_io_op {
   bool  in_flight; /* kept by the loop */
 };
 
+typedef enum md_io_backend {
+  MD_IO_AUTO  = 0, /* io_uring, or the calls where it is refused */
+  MD_IO_URING = 1, /* io_uring, or an error */
+  MD_IO_POLL  = 2  /* pwrite, fdatasync, poll */
+} md_io_backend_t;
+
 typedef struct md_io_config {
-  uint32_t      entry_cnt; /* operations in flight at most; power of two */
-  void *const  *buffers;   /* registered for md_io_write; may be NULL */
-  const size_t *buffer_bytes;
-  uint32_t      buffer_cnt; /* all of them must fit the memlock limit (8 MiB by default) */
+  md_io_backend_t  backend;
+  const md_disk_t *disk; /* one of the caller needs the calls: it is not AUTO that decides then */
+  uint32_t         entry_cnt; /* operations in flight at most; power of two */
+  void *const     *buffers;   /* registered for md_io_write; may be NULL */
+  const size_t    *buffer_bytes;
+  uint32_t         buffer_cnt; /* all of them must fit the memlock limit (8 MiB by default) */
 } md_io_config_t;
 
 MD_MUST_USE md_err_t md_io_open(const md_io_config_t *cfg, md_io_t **out, md_msg_t *msg);
 void                 md_io_close(md_io_t *io);
+
+/* md_io_backend returns what runs the loop, never MD_IO_AUTO; md_io_why one line for the log: what
+ * runs it, and why not io_uring. */
+md_io_backend_t md_io_backend(const md_io_t *io);
+const char     *md_io_why(const md_io_t *io);
 
 /* md_io_write writes len bytes at off; buffer >= 0 names the registered buffer that holds data, -1
  * none. A short write is reported as such. MD_ERR_FULL: too many in flight. */
