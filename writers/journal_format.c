@@ -32,7 +32,7 @@ void
 md_journal_head_seal(md_journal_head_t *head) {
   md_assert(head->mark_cnt <= MD_JOURNAL_MARK_CNT);
   head->magic      = MD_JOURNAL_HEAD_MAGIC;
-  head->version    = MD_JOURNAL_VERSION;
+  head->version    = head->packed_bytes ? MD_JOURNAL_PACKED : MD_JOURNAL_VERSION;
   head->head_bytes = MD_JOURNAL_PAGE_BYTES;
   head->crc        = head_crc(head);
 }
@@ -40,7 +40,8 @@ md_journal_head_seal(md_journal_head_t *head) {
 md_err_t
 md_journal_head_check(const md_journal_head_t *head) {
   if (head->magic != MD_JOURNAL_HEAD_MAGIC || head->crc != head_crc(head)) return MD_ERR_CORRUPT;
-  if (head->version != MD_JOURNAL_VERSION) return MD_ERR_VERSION;
+  if (head->version == 0 || head->version > MD_JOURNAL_PACKED) return MD_ERR_VERSION;
+  if ((head->version == MD_JOURNAL_PACKED) != (head->packed_bytes != 0)) return MD_ERR_CORRUPT;
   if (head->head_bytes != MD_JOURNAL_PAGE_BYTES || head->segment == 0) return MD_ERR_CORRUPT;
   if (head->mark_cnt > MD_JOURNAL_MARK_CNT) return MD_ERR_CORRUPT;
   if (head->prev_segment >= head->segment) return MD_ERR_CORRUPT;
@@ -57,8 +58,13 @@ md_journal_block_seal(md_journal_block_t *block) {
   md_assert(block->block_bytes % MD_JOURNAL_PAGE_BYTES == 0);
   md_assert(block->block_bytes >= MD_JOURNAL_PAGE_BYTES);
   block->magic   = MD_JOURNAL_BLOCK_MAGIC;
-  block->version = MD_JOURNAL_VERSION;
+  block->version = block->plain_off ? MD_JOURNAL_PACKED : MD_JOURNAL_VERSION;
   block->crc     = block_crc(block);
+}
+
+static bool
+is_known(const md_journal_block_t *block) {
+  return block->version == MD_JOURNAL_VERSION || block->version == MD_JOURNAL_PACKED;
 }
 
 md_err_t
@@ -69,22 +75,26 @@ md_journal_block_peek(const void *p, uint64_t segment, uint64_t offset) {
   memcpy(&b, p, sizeof b);
   if (b.magic != MD_JOURNAL_BLOCK_MAGIC || b.segment != segment || b.offset != offset)
     return MD_ERR_CORRUPT;
-  if (b.version != MD_JOURNAL_VERSION) return MD_ERR_VERSION;
   if (b.block_bytes % MD_JOURNAL_PAGE_BYTES != 0 || b.block_bytes == 0) return MD_ERR_CORRUPT;
-  if (b.block_bytes > MD_BLOCK_BYTES_MAX || b.stream_cnt > MD_JOURNAL_SUB_CNT)
-    return MD_ERR_CORRUPT;
+  if (b.block_bytes > MD_BLOCK_BYTES_MAX) return MD_ERR_CORRUPT;
+  if (!is_known(&b)) return MD_OK; /* a checksum will tell whether it is newer or damaged */
+  if (b.stream_cnt > MD_JOURNAL_SUB_CNT) return MD_ERR_CORRUPT;
   if (b.header_bytes < sizeof b + b.stream_cnt * sizeof(md_journal_sub_t)) return MD_ERR_CORRUPT;
-  if (b.header_bytes % MD_RECORD_ALIGN_BYTES != 0 || b.raw_bytes != b.stored_bytes)
+  if (b.header_bytes % MD_RECORD_ALIGN_BYTES != 0) return MD_ERR_CORRUPT;
+  if ((b.version == MD_JOURNAL_PACKED) != (b.plain_off != 0)) return MD_ERR_CORRUPT;
+  if (b.flags & MD_BLOCK_ZSTD) {
+    if (b.version != MD_JOURNAL_PACKED || b.raw_bytes > MD_BLOCK_BYTES_MAX) return MD_ERR_CORRUPT;
+  } else if (b.raw_bytes != b.stored_bytes) {
     return MD_ERR_CORRUPT;
+  }
   if ((uint64_t)b.header_bytes + b.stored_bytes > b.block_bytes) return MD_ERR_CORRUPT;
   return MD_OK;
 }
 
 md_err_t
-md_journal_block_check(const md_journal_block_t *block) {
-  if (block->crc != block_crc(block)) return MD_ERR_CORRUPT;
+md_journal_records_check(const md_journal_block_t *block) {
   const uint8_t *p    = md_journal_block_records(block);
-  uint32_t       left = block->stored_bytes;
+  uint32_t       left = block->raw_bytes;
   for (uint32_t i = 0; i < block->record_cnt; i++) {
     if (md_record_check(p, left) != MD_OK) return MD_ERR_CORRUPT;
     uint16_t len;
@@ -93,4 +103,11 @@ md_journal_block_check(const md_journal_block_t *block) {
     left -= len;
   }
   return left == 0 ? MD_OK : MD_ERR_CORRUPT;
+}
+
+md_err_t
+md_journal_block_check(const md_journal_block_t *block) {
+  if (block->crc != block_crc(block)) return MD_ERR_CORRUPT;
+  if (!is_known(block)) return MD_ERR_VERSION;
+  return block->flags & MD_BLOCK_ZSTD ? MD_OK : md_journal_records_check(block);
 }

@@ -14,7 +14,8 @@
 #define MD_JOURNAL_PAGE_BYTES  4096u
 #define MD_JOURNAL_HEAD_MAGIC  0x0031474553524a44ull /* "DJRSEG1\0" */
 #define MD_JOURNAL_BLOCK_MAGIC 0x424b4c42u           /* "BLKB" */
-#define MD_JOURNAL_VERSION     1u
+#define MD_JOURNAL_VERSION     1u   /* of a header and a block as they are appended */
+#define MD_JOURNAL_PACKED      2u   /* of a header and a block of a segment that was compressed */
 #define MD_JOURNAL_MARK_CNT    128u /* streams whose end a segment header names */
 #define MD_JOURNAL_SUB_CNT     MD_STREAM_CNT_MAX
 
@@ -38,7 +39,9 @@ typedef struct md_journal_head {
   int64_t           created_ns;
   uint64_t          prev_segment; /* 0: none */
   uint64_t          prev_bytes;   /* the predecessor counts up to this byte, whatever it holds */
-  uint8_t           reserved0[56];
+  uint64_t          plain_bytes;  /* packed: what the segment counted to before, else 0 */
+  uint64_t          packed_bytes; /* packed: of this file, all of which counts, else 0 */
+  uint8_t           reserved0[40];
   md_journal_mark_t mark[MD_JOURNAL_MARK_CNT]; /* every stream at the end of the predecessor */
   uint8_t
       reserved1[MD_JOURNAL_PAGE_BYTES - 128 - 4 - MD_JOURNAL_MARK_CNT * sizeof(md_journal_mark_t)];
@@ -52,7 +55,10 @@ _Static_assert(sizeof(md_journal_head_t) == MD_JOURNAL_PAGE_BYTES, "journal form
 
 enum {
   MD_BLOCK_CHECKPOINT = 1 << 0, /* holds CHECKPOINT records */
-  MD_BLOCK_SEAL       = 1 << 1  /* no records: the segment was closed in order and is all durable */
+  MD_BLOCK_SEAL       = 1 << 1, /* no records: the segment was closed in order and is all durable */
+  MD_BLOCK_ZSTD =
+      1 << 2, /* packed: stored_bytes bytes of one zstd frame give raw_bytes of records */
+  MD_BLOCK_REPAIR = 1 << 3 /* stands where damaged blocks stood: LOSS records, or none */
 };
 
 /* Records of one (stream, epoch) in a block. */
@@ -84,7 +90,8 @@ typedef struct md_journal_block {
   uint32_t         stored_bytes; /* of the records as they stand here; raw_bytes in version 1 */
   uint32_t         stream_cnt;
   int64_t          ts_first_ns, ts_last_ns; /* lowest and highest ts_pub_ns; 0 without records */
-  uint64_t         reserved[2];
+  uint64_t         plain_off;               /* packed: where its first block stood before, else 0 */
+  uint64_t         plain_bytes; /* packed: how many bytes its blocks took before, else 0 */
   md_journal_sub_t sub[];
 } md_journal_block_t;
 
@@ -104,22 +111,29 @@ _Static_assert(MD_BLOCK_HEADER_BYTES_MAX <= MD_JOURNAL_PAGE_BYTES, "a header fit
  * 0xE3069283. Any thread. */
 uint32_t md_crc32c(uint32_t crc, const void *data, size_t len);
 
-/* md_journal_head_seal sets magic, version, lengths and checksum. */
+/* md_journal_head_seal sets magic, version (by packed_bytes), lengths and checksum. */
 void md_journal_head_seal(md_journal_head_t *head);
 
-/* md_journal_head_check: MD_ERR_CORRUPT, MD_ERR_VERSION. */
+/* md_journal_head_check: MD_ERR_CORRUPT; MD_ERR_VERSION when the bytes are whole, but of a version
+ * above these. Magic, version, length and checksum stand where they do in every version. */
 MD_MUST_USE md_err_t md_journal_head_check(const md_journal_head_t *head);
 
-/* md_journal_block_seal sets magic, version and the checksum over block->block_bytes bytes. */
+/* md_journal_block_seal sets magic, version (by plain_off) and the checksum over block->block_bytes
+ * bytes. */
 void md_journal_block_seal(md_journal_block_t *block);
 
 /* md_journal_block_peek looks only at the fixed header (96 bytes at p): does it claim to be the
- * block at offset of segment, with lengths that make sense? MD_ERR_EMPTY when it is all zero. */
+ * block at offset of segment, with lengths that make sense? MD_ERR_EMPTY when it is all zero. Of a
+ * version that is not known only the place and the length are looked at. */
 MD_MUST_USE md_err_t md_journal_block_peek(const void *p, uint64_t segment, uint64_t offset);
 
 /* md_journal_block_check checks a whole block of block_bytes bytes that passed the peek: checksum,
- * sub-headers and each record. */
+ * and each record unless they are compressed. MD_ERR_VERSION: whole, but of a version above these.
+ */
 MD_MUST_USE md_err_t md_journal_block_check(const md_journal_block_t *block);
+
+/* md_journal_records_check checks the records of a block that passed, once they are plain. */
+MD_MUST_USE md_err_t md_journal_records_check(const md_journal_block_t *block);
 
 /* md_journal_block_records returns where the records begin. */
 static inline const uint8_t *

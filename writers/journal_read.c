@@ -1,5 +1,6 @@
 #include "writers/journal.h"
 #include "writers/journal_file.h"
+#include "writers/journal_index.h"
 #include "writers/journal_scan.h"
 
 #include <errno.h>
@@ -23,9 +24,10 @@ struct md_journal_reader {
   uint64_t            segment; /* open one, or the one behind which to look; 0 before the first */
   uint64_t            off;     /* of the next block */
   uint64_t            limit;   /* what its successor says it counts to, NO_LIMIT when nobody says */
+  bool                packed;  /* the open one */
   md_journal_damage_t damage;
 
-  uint64_t       block_off; /* of the block in buf */
+  uint64_t       block_off; /* of the block in buf; packed: where it stood before */
   uint32_t       record_cnt, record_next;
   const uint8_t *record;
 };
@@ -74,21 +76,6 @@ md_journal_reader_manifest(const md_journal_reader_t *r) {
 
 /* ---- segments ---- */
 
-static md_err_t
-open_segment(md_journal_reader_t *r, uint64_t segment) {
-  char path[MD_JOURNAL_PATH_BYTES];
-  md_journal_path(r->dir, segment, path);
-  int fd = md_disk_open(r->disk, path, O_RDONLY, 0);
-  if (fd < 0) return fd == -ENOENT ? MD_ERR_ABSENT : MD_ERR_IO;
-  if (r->fd >= 0) (void)md_disk_close(r->disk, r->fd);
-  r->fd         = fd;
-  r->segment    = segment;
-  r->off        = MD_JOURNAL_PAGE_BYTES;
-  r->limit      = NO_LIMIT;
-  r->record_cnt = r->record_next = 0;
-  return MD_OK;
-}
-
 static void
 add_damage(md_journal_reader_t *r, uint64_t off, uint64_t bytes, const char *what) {
   r->damage.block_cnt++;
@@ -99,18 +86,64 @@ add_damage(md_journal_reader_t *r, uint64_t off, uint64_t bytes, const char *wha
   (void)snprintf(r->damage.first, sizeof r->damage.first, "%s at %" PRIu64 ": %s", name, off, what);
 }
 
-/* Opens the segment behind the current one. MD_ERR_END: there is none. */
+static md_err_t learn_limit(md_journal_reader_t *r);
+
+static void
+set_segment(md_journal_reader_t *r, int fd, uint64_t segment, uint64_t limit) {
+  if (r->fd >= 0) (void)md_disk_close(r->disk, r->fd);
+  r->fd         = fd;
+  r->segment    = segment;
+  r->off        = MD_JOURNAL_PAGE_BYTES;
+  r->limit      = limit;
+  r->record_cnt = r->record_next = 0;
+}
+
+/* A damaged header does not say whether the segment is packed; its blocks do. */
 static md_err_t
-next_segment(md_journal_reader_t *r) {
-  uint64_t          next = 0;
-  md_journal_head_t head;
-  md_err_t          err = md_journal_next_id(r->disk, r->dir, r->segment, &next);
-  if (err || next == 0) return err ? err : MD_ERR_END;
-  err = md_journal_head_read(r->disk, r->dir, next, md_manifest_uuid(r->manifest), &head);
-  if (err == MD_ERR_VERSION || err == MD_ERR_IO) return err;
-  if (err == MD_ERR_ABSENT || open_segment(r, next) != MD_OK) return MD_ERR_END;
-  if (err) add_damage(r, 0, MD_JOURNAL_PAGE_BYTES, "segment header");
+open_headless(md_journal_reader_t *r, int fd, uint64_t segment) {
+  md_err_t err = md_journal_is_packed(&r->buf, fd, segment, &r->packed);
+  int64_t  end = md_disk_size(r->disk, fd);
+  if (!err && end < 0) err = MD_ERR_IO;
+  if (err) return err;
+  set_segment(r, fd, segment, r->packed ? (uint64_t)end : NO_LIMIT);
+  add_damage(r, 0, MD_JOURNAL_PAGE_BYTES, "segment header");
   return MD_OK;
+}
+
+/* The header is read from the file that stays open: meanwhile a packed one may take its name. */
+static md_err_t
+open_segment(md_journal_reader_t *r, uint64_t segment, md_msg_t *msg) {
+  char              path[MD_JOURNAL_PATH_BYTES];
+  md_journal_head_t head;
+  md_journal_path(r->dir, segment, path);
+  int fd = md_disk_open(r->disk, path, O_RDONLY, 0);
+  if (fd == -ENOENT) return md_fail(msg, MD_ERR_ABSENT, "%s went away", path);
+  if (fd < 0) return md_fail_errno(msg, -fd, "cannot open %s", path);
+  const uint8_t *uuid = md_manifest_uuid(r->manifest);
+  md_err_t       err  = md_journal_head_load(r->disk, fd, segment, uuid, &head);
+  if (err == MD_OK) {
+    r->packed = head.packed_bytes != 0;
+    set_segment(r, fd, segment, r->packed ? head.packed_bytes : NO_LIMIT);
+    if (!r->packed) (void)!learn_limit(r); /* nobody knows yet: asked again at the end */
+    return MD_OK;
+  }
+  if (err == MD_ERR_CORRUPT) err = open_headless(r, fd, segment);
+  if (err == MD_OK) return MD_OK;
+  (void)md_disk_close(r->disk, fd);
+  if (err == MD_ERR_VERSION)
+    return md_journal_version_fail(msg, path, "a segment", head.version, MD_JOURNAL_PACKED);
+  return md_fail(msg, err, "cannot read %s: %s", path, md_err_text(err));
+}
+
+/* Opens the segment behind the current one. MD_ERR_END: there is none, or it went away just now. */
+static md_err_t
+next_segment(md_journal_reader_t *r, md_msg_t *msg) {
+  uint64_t next = 0;
+  md_err_t err  = md_journal_next_id(r->disk, r->dir, r->segment, &next);
+  if (err) return md_fail(msg, err, "cannot list %s: %s", r->dir, md_err_text(err));
+  if (next == 0) return MD_ERR_END;
+  err = open_segment(r, next, msg);
+  return err == MD_ERR_ABSENT ? MD_ERR_END : err;
 }
 
 /* Asks the successor up to where the current segment counts. MD_ERR_END: there is no successor, so
@@ -136,6 +169,21 @@ learn_limit(md_journal_reader_t *r) {
 
 /* ---- blocks ---- */
 
+static bool
+is_trouble(md_err_t err) {
+  return err == MD_ERR_IO || err == MD_ERR_NOMEM || err == MD_ERR_VERSION;
+}
+
+/* A segment whose name is gone was deleted by retention: its space may be another's by now. */
+static bool
+is_gone(const md_journal_reader_t *r) {
+  char path[MD_JOURNAL_PATH_BYTES];
+  md_journal_path(r->dir, r->segment, path);
+  int fd = md_disk_open(r->disk, path, O_RDONLY, 0);
+  if (fd >= 0) (void)md_disk_close(r->disk, fd);
+  return fd == -ENOENT;
+}
+
 /* The block at off cannot be read. Moves off behind the damage, or says MD_ERR_END when nothing
  * proves that it should be readable. */
 static md_err_t
@@ -153,7 +201,11 @@ skip_damage(md_journal_reader_t *r, md_err_t why) {
   }
   /* Between the first look and the proof a live writer may have finished the block. */
   err = md_journal_load(&r->buf, r->fd, r->segment, r->off, r->limit);
-  if (err == MD_OK || err == MD_ERR_IO || err == MD_ERR_NOMEM) return err;
+  if (err == MD_OK || is_trouble(err)) return err;
+  if (is_gone(r)) {
+    r->limit = r->off;
+    return MD_OK;
+  }
   md_journal_search_t any  = {.segment = r->segment, .reach = r->limit, .limit = r->limit};
   uint64_t            next = from;
   err                      = md_journal_find_block(&r->buf, r->fd, &any, &next);
@@ -173,7 +225,7 @@ skip_damage(md_journal_reader_t *r, md_err_t why) {
 static void
 take_block(md_journal_reader_t *r) {
   const md_journal_block_t *b = md_journal_buffer_block(&r->buf);
-  r->block_off                = r->off;
+  r->block_off                = b->plain_off ? b->plain_off : r->off;
   r->off += b->block_bytes;
   r->record_cnt  = b->record_cnt;
   r->record_next = 0;
@@ -182,13 +234,13 @@ take_block(md_journal_reader_t *r) {
 
 static md_err_t
 cannot_read(const md_journal_reader_t *r, md_err_t err, md_msg_t *msg) {
+  char path[MD_JOURNAL_PATH_BYTES];
+  md_journal_path(r->dir, r->segment, path);
+  if (err == MD_ERR_VERSION)
+    return md_journal_version_fail(msg, path, "a segment with a block",
+                                   md_journal_buffer_block(&r->buf)->version, MD_JOURNAL_PACKED);
   return md_fail(msg, err, "segment %" PRIu64 " of %s at %" PRIu64 ": %s", r->segment, r->dir,
                  r->off, md_err_text(err));
-}
-
-static bool
-is_trouble(md_err_t err) {
-  return err == MD_ERR_IO || err == MD_ERR_NOMEM || err == MD_ERR_VERSION;
 }
 
 /* The next whole block, in this segment or a later one. Each turn of the loop moves on or ends. */
@@ -197,8 +249,9 @@ next_block(md_journal_reader_t *r, md_msg_t *msg) {
   r->record_cnt = r->record_next = 0;
   for (;;) {
     if (r->fd < 0 || r->off >= r->limit) {
-      md_err_t err = next_segment(r);
-      if (err) return is_trouble(err) ? cannot_read(r, err, msg) : err;
+      md_err_t err = next_segment(r, msg);
+      if (err) return err;
+      continue; /* it may count no block at all */
     }
     md_err_t err = md_journal_load(&r->buf, r->fd, r->segment, r->off, r->limit);
     if (err == MD_OK) {
@@ -236,58 +289,119 @@ md_journal_reader_next(md_journal_reader_t *r, const md_record_t **rec, md_journ
 
 md_err_t
 md_journal_reader_seek_segment(md_journal_reader_t *r, uint64_t segment, md_msg_t *msg) {
-  if (segment != 0 && open_segment(r, segment) == MD_OK) return MD_OK;
-  return md_fail(msg, MD_ERR_ABSENT, "%s has no segment %" PRIu64, r->dir, segment);
+  if (segment == 0) return md_fail(msg, MD_ERR_ABSENT, "segments are numbered from 1");
+  md_err_t err = open_segment(r, segment, msg);
+  if (err != MD_ERR_ABSENT) return err;
+  return md_fail(msg, err, "%s has no segment %" PRIu64, r->dir, segment);
 }
 
-/* Does the header show the stream below (epoch, seq) at the segment's begin? */
+/* Where to begin: at a sequence of a stream, or at a time. */
+typedef struct target {
+  uint16_t stream;
+  uint32_t epoch;
+  uint64_t seq;
+  bool     by_time;
+  int64_t  ns;
+} target_t;
+
+/* Does the segment begin below the target, so that the target is not in an earlier one? */
 static bool
-begins_below(const md_journal_head_t *head, uint16_t stream, uint32_t epoch, uint64_t seq) {
+begins_below(const md_journal_head_t *head, const target_t *t) {
+  if (t->by_time) return head->created_ns <= t->ns;
   for (uint32_t i = 0; i < head->mark_cnt; i++) {
     const md_journal_mark_t *m = &head->mark[i];
-    if (m->stream == stream) return m->epoch < epoch || (m->epoch == epoch && m->seq < seq);
+    if (m->stream == t->stream)
+      return m->epoch < t->epoch || (m->epoch == t->epoch && m->seq < t->seq);
   }
   return true;
 }
 
 static bool
-block_reaches(const md_journal_block_t *b, uint16_t stream, uint32_t epoch, uint64_t seq) {
+block_reaches(const md_journal_block_t *b, const target_t *t) {
+  if (t->by_time) return b->record_cnt > 0 && b->ts_last_ns >= t->ns;
   for (uint32_t i = 0; i < b->stream_cnt; i++) {
     const md_journal_sub_t *sub = &b->sub[i];
-    if (sub->stream != stream || sub->last_seq == 0) continue;
-    if (sub->epoch > epoch || (sub->epoch == epoch && sub->last_seq >= seq)) return true;
+    if (sub->stream != t->stream || sub->last_seq == 0) continue;
+    if (sub->epoch > t->epoch || (sub->epoch == t->epoch && sub->last_seq >= t->seq)) return true;
   }
   return false;
+}
+
+/* The last segment that begins below the target, the first one when none does, 0 without any. */
+static md_err_t
+find_segment(md_journal_reader_t *r, const target_t *t, uint64_t *segment, md_msg_t *msg) {
+  uint64_t *ids = NULL;
+  uint32_t  cnt = 0;
+  md_err_t  err = md_journal_list(r->disk, r->dir, &ids, &cnt, msg);
+  if (err) return err;
+  *segment = cnt ? ids[0] : 0;
+  for (uint32_t i = cnt; i > 0; i--) {
+    md_journal_head_t head;
+    err = md_journal_head_read(r->disk, r->dir, ids[i - 1], NULL, &head);
+    if (err == MD_ERR_IO) break;
+    if (err || !begins_below(&head, t)) continue;
+    *segment = ids[i - 1];
+    break;
+  }
+  free(ids);
+  if (err != MD_ERR_IO) return MD_OK;
+  return md_fail(msg, err, "cannot read the segment headers of %s", r->dir);
+}
+
+/* Is block i of the index where the index says, as the index says? Loaded into buf then. */
+static bool
+is_there(md_journal_reader_t *r, const md_journal_index_t *x, uint32_t i) {
+  const md_journal_index_block_t *row = &x->block[i];
+  return md_journal_load(&r->buf, r->fd, r->segment, row->off, r->limit) == MD_OK &&
+         md_journal_buffer_block(&r->buf)->crc == row->crc &&
+         md_journal_buffer_block(&r->buf)->block_bytes == row->block_bytes;
+}
+
+/* Moves off to the target's block by the open segment's index. What the index says is checked at
+ * that block and at the one before; when it does not hold, off stays and the blocks are walked. */
+static void
+jump(md_journal_reader_t *r, const target_t *t) {
+  md_journal_index_t x;
+  md_msg_t           msg;
+  const uint8_t     *uuid = md_manifest_uuid(r->manifest);
+  if (md_journal_index_read(r->disk, r->dir, r->segment, uuid, &x, &msg) != MD_OK) return;
+  uint32_t i = t->by_time ? md_journal_index_time(&x, t->ns)
+                          : md_journal_index_seq(&x, t->stream, t->epoch, t->seq);
+  if ((x.head->plain_bytes != 0) == r->packed && i < x.head->block_cnt && i > 0) {
+    bool ok = is_there(r, &x, i - 1) && !block_reaches(md_journal_buffer_block(&r->buf), t);
+    ok      = ok && is_there(r, &x, i) && block_reaches(md_journal_buffer_block(&r->buf), t);
+    if (ok) r->off = x.block[i].off;
+  }
+  md_journal_index_free(&x);
+}
+
+static md_err_t
+seek(md_journal_reader_t *r, const target_t *t, md_msg_t *msg) {
+  uint64_t segment = 0;
+  md_err_t err     = find_segment(r, t, &segment, msg);
+  if (err || segment == 0) return err; /* nothing yet: the beginning is the place */
+  err = open_segment(r, segment, msg);
+  if (err) return err;
+  jump(r, t);
+  for (;;) {
+    err = next_block(r, msg);
+    if (err == MD_ERR_END) return MD_OK;
+    if (err) return err;
+    if (block_reaches(md_journal_buffer_block(&r->buf), t)) return MD_OK;
+  }
 }
 
 md_err_t
 md_journal_reader_seek(md_journal_reader_t *r, uint16_t stream, uint32_t epoch, uint64_t seq,
                        md_msg_t *msg) {
-  uint64_t *ids = NULL;
-  uint32_t  cnt = 0;
-  md_err_t  err = md_journal_list(r->disk, r->dir, &ids, &cnt, msg);
-  if (err) return err;
-  uint64_t segment = cnt ? ids[0] : 0;
-  for (uint32_t i = cnt; i > 0; i--) {
-    md_journal_head_t head;
-    err = md_journal_head_read(r->disk, r->dir, ids[i - 1], NULL, &head);
-    if (err == MD_ERR_IO) break;
-    if (err) continue;
-    if (!begins_below(&head, stream, epoch, seq)) continue;
-    segment = ids[i - 1];
-    break;
-  }
-  free(ids);
-  if (err == MD_ERR_IO) return cannot_read(r, err, msg);
-  if (segment == 0) return MD_OK; /* nothing yet: the beginning is the place */
-  if (open_segment(r, segment) != MD_OK)
-    return md_fail(msg, MD_ERR_ABSENT, "segment %" PRIu64 " of %s went away", segment, r->dir);
-  for (;;) {
-    err = next_block(r, msg);
-    if (err == MD_ERR_END) return MD_OK;
-    if (err) return err;
-    if (block_reaches(md_journal_buffer_block(&r->buf), stream, epoch, seq)) return MD_OK;
-  }
+  const target_t t = {.stream = stream, .epoch = epoch, .seq = seq};
+  return seek(r, &t, msg);
+}
+
+md_err_t
+md_journal_reader_seek_time(md_journal_reader_t *r, int64_t ns, md_msg_t *msg) {
+  const target_t t = {.by_time = true, .ns = ns};
+  return seek(r, &t, msg);
 }
 
 /* ---- listing ---- */

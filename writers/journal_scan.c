@@ -13,7 +13,37 @@
 void
 md_journal_buffer_fini(md_journal_buffer_t *buf) {
   free(buf->data);
+  free(buf->other);
+  md_zstd_unpack_free(buf->unpack);
   *buf = (md_journal_buffer_t){.disk = buf->disk};
+}
+
+/* Puts the plain block in the place of the packed one. */
+static md_err_t
+unpack(md_journal_buffer_t *buf) {
+  const md_journal_block_t *packed = md_journal_buffer_block(buf);
+  const size_t              bytes  = packed->header_bytes + (size_t)packed->raw_bytes;
+  if (buf->other_bytes < bytes) {
+    size_t   cap  = (size_t)md_align_up(bytes, READ_BYTES);
+    uint8_t *data = aligned_alloc(MD_JOURNAL_PAGE_BYTES, cap);
+    if (!data) return MD_ERR_NOMEM;
+    free(buf->other);
+    buf->other       = data;
+    buf->other_bytes = cap;
+  }
+  md_err_t err = md_zstd_unpack(&buf->unpack, buf->other + packed->header_bytes, packed->raw_bytes,
+                                md_journal_block_records(packed), packed->stored_bytes);
+  if (err) return err;
+  memcpy(buf->other, buf->data, packed->header_bytes);
+  md_journal_block_t *plain = (md_journal_block_t *)(void *)buf->other;
+  plain->stored_bytes       = plain->raw_bytes;
+  plain->flags &= ~(uint32_t)MD_BLOCK_ZSTD;
+  const size_t cap = buf->cap_bytes;
+  buf->other       = buf->data;
+  buf->data        = (uint8_t *)plain;
+  buf->cap_bytes   = buf->other_bytes;
+  buf->other_bytes = cap;
+  return md_journal_records_check(plain);
 }
 
 static bool
@@ -51,7 +81,9 @@ md_journal_load(md_journal_buffer_t *buf, int fd, uint64_t segment, uint64_t off
   }
   /* A live writer may have changed the header between the two reads: look at it again. */
   if (md_journal_buffer_block(buf)->block_bytes != block_bytes) return MD_ERR_CORRUPT;
-  return md_journal_block_check(md_journal_buffer_block(buf));
+  err = md_journal_block_check(md_journal_buffer_block(buf));
+  if (err || !(md_journal_buffer_block(buf)->flags & MD_BLOCK_ZSTD)) return err;
+  return unpack(buf);
 }
 
 /* The next place at or above off that may hold data: reserved but unwritten space is skipped at
@@ -94,7 +126,7 @@ md_journal_find_block(md_journal_buffer_t *buf, int fd, const md_journal_search_
   md_err_t       err   = find_claim(buf, fd, search->segment, reach, off);
   while (!err && *off < reach) {
     err = md_journal_load(buf, fd, search->segment, *off, search->limit);
-    if (err == MD_ERR_IO || err == MD_ERR_NOMEM) return err;
+    if (err == MD_ERR_IO || err == MD_ERR_NOMEM || err == MD_ERR_VERSION) return err;
     const uint64_t durable_off = err ? 0 : md_journal_buffer_block(buf)->durable_off;
     if (!err && (search->min_durable == 0 || durable_off > search->min_durable)) return MD_OK;
     *off += MD_JOURNAL_PAGE_BYTES;
@@ -102,6 +134,38 @@ md_journal_find_block(md_journal_buffer_t *buf, int fd, const md_journal_search_
   }
   if (!err) *off = UINT64_MAX;
   return err;
+}
+
+md_err_t
+md_journal_is_packed(md_journal_buffer_t *buf, int fd, uint64_t segment, bool *packed) {
+  const md_journal_search_t any = {.segment = segment, .reach = UINT64_MAX, .limit = UINT64_MAX};
+  uint64_t                  off = MD_JOURNAL_PAGE_BYTES;
+  md_err_t                  err = md_journal_find_block(buf, fd, &any, &off);
+  *packed = !err && off != UINT64_MAX && md_journal_buffer_block(buf)->plain_off != 0;
+  return err;
+}
+
+md_err_t
+md_journal_head_load(const md_disk_t *disk, int fd, uint64_t segment, const uint8_t *uuid,
+                     md_journal_head_t *out) {
+  *out      = (md_journal_head_t){0};
+  int64_t n = md_disk_pread_all(disk, fd, out, sizeof *out, 0);
+  if (n < 0) return MD_ERR_IO;
+  if (n != (int64_t)sizeof *out) return MD_ERR_CORRUPT;
+  md_err_t err = md_journal_head_check(out);
+  if (err) return err;
+  if (out->segment != segment) return MD_ERR_CORRUPT;
+  if (uuid && memcmp(uuid, out->uuid, sizeof out->uuid) != 0) return MD_ERR_CORRUPT;
+  return MD_OK;
+}
+
+md_err_t
+md_journal_version_fail(md_msg_t *msg, const char *path, const char *what, uint32_t found,
+                        uint32_t newest) {
+  return md_fail(msg, MD_ERR_VERSION,
+                 "%s: %s of format version %u; this mdengine reads up to %u: use the mdengine that "
+                 "wrote it, or a newer one",
+                 path, what, found, newest);
 }
 
 static void
@@ -147,60 +211,82 @@ last_data(const md_disk_t *disk, int fd, uint64_t file_bytes, uint64_t *end) {
   return MD_OK;
 }
 
+/* A walk over one open segment. */
+typedef struct walk {
+  md_journal_scan_t        *s;
+  const md_journal_visit_t *visit;
+  md_journal_buffer_t       buf;
+  int                       fd;
+  uint64_t                  limit;
+  bool                      limit_known;
+} walk_t;
+
+static md_err_t
+tell_damage(walk_t *w, uint64_t off, uint64_t end, const char *what) {
+  take_damage(w->s, off, what);
+  if (!w->visit || !w->visit->damage) return MD_OK;
+  return w->visit->damage(w->visit->ctx, off, end, what);
+}
+
 /* The block at off is bad. Is it damage (*off moves behind it), or the segment's end (*off stays)?
  * It is damage when the limit is known or a block behind it proves that it was durable. */
 static md_err_t
-pass_bad(md_journal_scan_t *s, md_journal_buffer_t *buf, int fd, const md_journal_search_t *all,
-         bool limit_known, const char *what, uint64_t *off) {
-  md_journal_search_t proof = *all;
-  proof.min_durable         = limit_known ? 0 : *off;
-  uint64_t next             = *off + MD_JOURNAL_PAGE_BYTES;
-  md_err_t err              = md_journal_find_block(buf, fd, &proof, &next);
-  if (err || (next == UINT64_MAX && !limit_known)) return err;
-  take_damage(s, *off, what);
-  if (next == UINT64_MAX) {
-    *off = all->limit;
-    return MD_OK;
-  }
+pass_bad(walk_t *w, const char *what, uint64_t *off) {
+  md_journal_search_t proof = {.segment     = w->s->info.id,
+                               .reach       = w->limit,
+                               .limit       = w->limit,
+                               .min_durable = w->limit_known ? 0 : *off};
+  uint64_t            next  = *off + MD_JOURNAL_PAGE_BYTES;
+  md_err_t            err   = md_journal_find_block(&w->buf, w->fd, &proof, &next);
+  if (err || (next == UINT64_MAX && !w->limit_known)) return err;
   /* With a proof from further behind, the nearest whole block is where to go on. */
-  *off += MD_JOURNAL_PAGE_BYTES;
-  return md_journal_find_block(buf, fd, all, off);
+  if (next != UINT64_MAX && !w->limit_known) {
+    proof.min_durable = 0;
+    next              = *off + MD_JOURNAL_PAGE_BYTES;
+    err               = md_journal_find_block(&w->buf, w->fd, &proof, &next);
+    if (err) return err;
+  }
+  if (next == UINT64_MAX) next = w->limit;
+  err = tell_damage(w, *off, next, what);
+  if (!err) *off = next;
+  return err;
 }
 
 /* Walks all blocks below limit. A bad block that cannot be read for another reason than its bytes
  * ends the walk with that reason: what nobody can read now is not torn. */
 static md_err_t
-walk(md_journal_scan_t *s, md_journal_buffer_t *buf, int fd, uint64_t limit, bool limit_known) {
-  const md_journal_search_t all = {.segment = s->info.id, .reach = limit, .limit = limit};
-  uint64_t                  off = MD_JOURNAL_PAGE_BYTES;
-  md_err_t                  err = MD_OK;
-  while (off < limit && !err) {
-    err = md_journal_load(buf, fd, s->info.id, off, limit);
+walk(walk_t *w) {
+  uint64_t off = MD_JOURNAL_PAGE_BYTES;
+  md_err_t err = MD_OK;
+  while (off < w->limit && !err) {
+    err = md_journal_load(&w->buf, w->fd, w->s->info.id, off, w->limit);
     if (err == MD_ERR_IO || err == MD_ERR_NOMEM || err == MD_ERR_VERSION) break;
     if (err == MD_OK) {
-      take_block(s, md_journal_buffer_block(buf));
-      off += md_journal_buffer_block(buf)->block_bytes;
+      const md_journal_block_t *block = md_journal_buffer_block(&w->buf);
+      take_block(w->s, block);
+      if (w->visit && w->visit->block) err = w->visit->block(w->visit->ctx, block, off);
+      off += block->block_bytes;
       continue;
     }
     const uint64_t bad = off;
-    err                = pass_bad(s, buf, fd, &all, limit_known,
-                   err == MD_ERR_CORRUPT ? "checksum" : "missing block", &off);
+    err                = pass_bad(w, err == MD_ERR_CORRUPT ? "checksum" : "missing block", &off);
     if (off == bad) break;
   }
-  s->valid_end = off;
+  w->s->file_end = off;
   return err;
 }
 
 static md_err_t
-take_head(md_journal_scan_t *s, const md_disk_t *disk, int fd) {
-  int64_t n = md_disk_pread_all(disk, fd, &s->head, sizeof s->head, 0);
-  if (n < 0) return MD_ERR_IO;
-  s->head_ok = n == (int64_t)sizeof s->head && md_journal_head_check(&s->head) == MD_OK &&
-               s->head.segment == s->info.id;
+take_head(walk_t *w) {
+  md_journal_scan_t *s   = w->s;
+  md_err_t           err = md_journal_head_load(w->buf.disk, w->fd, s->info.id, NULL, &s->head);
+  if (err == MD_ERR_IO || err == MD_ERR_VERSION) return err;
+  s->head_ok = err == MD_OK;
   if (!s->head_ok) {
-    take_damage(s, 0, "segment header");
-    return MD_OK;
+    err = tell_damage(w, 0, MD_JOURNAL_PAGE_BYTES, "segment header");
+    return err ? err : md_journal_is_packed(&w->buf, w->fd, s->info.id, &s->packed);
   }
+  s->packed          = s->head.packed_bytes != 0;
   s->info.epoch      = s->head.epoch;
   s->info.created_ns = s->head.created_ns;
   md_journal_marks_from_head(&s->marks, &s->head);
@@ -208,35 +294,61 @@ take_head(md_journal_scan_t *s, const md_disk_t *disk, int fd) {
 }
 
 static md_err_t
-scan_file(md_journal_scan_t *s, const md_disk_t *disk, int fd, uint64_t limit) {
-  md_journal_buffer_t buf   = {.disk = disk};
-  int64_t             bytes = md_disk_size(disk, fd);
+scan_file(walk_t *w, uint64_t limit) {
+  md_journal_scan_t *s     = w->s;
+  const md_disk_t   *disk  = w->buf.disk;
+  int64_t            bytes = md_disk_size(disk, w->fd);
   if (bytes < 0) return MD_ERR_IO;
   s->file_bytes = (uint64_t)bytes;
-  md_err_t err  = take_head(s, disk, fd);
-  if (!err) err = walk(s, &buf, fd, limit ? limit : s->file_bytes, limit != 0);
-  md_journal_buffer_fini(&buf);
+  md_err_t err  = take_head(w);
   if (err) return err;
-  s->info.bytes = s->valid_end;
+  if (s->packed) limit = s->head_ok ? s->head.packed_bytes : s->file_bytes;
+  w->limit       = limit ? limit : s->file_bytes;
+  w->limit_known = limit != 0;
+  err            = walk(w);
+  if (err) return err;
+  s->info.bytes = s->valid_end = s->file_end;
+  if (s->packed && s->head_ok) s->valid_end = s->head.plain_bytes;
   if (limit != 0) return MD_OK;
-  uint64_t end       = s->valid_end;
-  err                = last_data(disk, fd, s->file_bytes, &end);
-  s->info.torn_bytes = end - s->valid_end;
+  uint64_t end       = s->file_end;
+  err                = last_data(disk, w->fd, s->file_bytes, &end);
+  s->info.torn_bytes = end - s->file_end;
   return err;
 }
 
+/* What is newer than this program: the header, or a block of it. */
+static md_err_t
+version_fail(const walk_t *w, const char *path, md_msg_t *msg) {
+  const bool head = w->s->head.magic == MD_JOURNAL_HEAD_MAGIC && !w->s->head_ok;
+  return md_journal_version_fail(
+      msg, path, head ? "a segment" : "a segment with a block",
+      head ? w->s->head.version : md_journal_buffer_block(&w->buf)->version, MD_JOURNAL_PACKED);
+}
+
 md_err_t
-md_journal_scan_segment(const md_disk_t *disk, const char *dir, uint64_t id, uint64_t limit,
-                        md_journal_scan_t *out, md_msg_t *msg) {
+md_journal_walk(const md_disk_t *disk, const char *dir, uint64_t id, uint64_t limit,
+                const md_journal_visit_t *visit, md_journal_scan_t *out, md_msg_t *msg) {
   *out         = (md_journal_scan_t){0};
   out->info.id = id;
   char path[MD_JOURNAL_PATH_BYTES];
   md_journal_path(dir, id, path);
   int fd = md_disk_open(disk, path, O_RDONLY, 0);
   if (fd < 0) return md_fail_errno(msg, -fd, "cannot open %s", path);
-  md_err_t err = scan_file(out, disk, fd, limit);
+  walk_t   w   = {.s = out, .visit = visit, .fd = fd, .buf = {.disk = disk}};
+  md_err_t err = scan_file(&w, limit);
   (void)md_disk_close(disk, fd);
-  return err ? md_fail(msg, err, "cannot read %s: %s", path, md_err_text(err)) : MD_OK;
+  if (err == MD_ERR_VERSION)
+    err = version_fail(&w, path, msg);
+  else if (err)
+    err = md_fail(msg, err, "cannot read %s: %s", path, md_err_text(err));
+  md_journal_buffer_fini(&w.buf);
+  return err;
+}
+
+md_err_t
+md_journal_scan_segment(const md_disk_t *disk, const char *dir, uint64_t id, uint64_t limit,
+                        md_journal_scan_t *out, md_msg_t *msg) {
+  return md_journal_walk(disk, dir, id, limit, NULL, out, msg);
 }
 
 md_err_t

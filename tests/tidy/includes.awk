@@ -24,6 +24,7 @@ BEGIN {
   where["libpq"] = "^writers/"
   where["libfyaml"] = "^engine/"
   where["zstd"] = "^feeds/recording"
+  where["zstd_journal"] = "^writers/journal_zstd"
   where["ck"] = "^feeds/"
   where["openssl"] = "^(feeds|writers|engine)/"
   where["openssl_x509"] = "^feeds/sim/"
@@ -38,7 +39,8 @@ function library(header) {
   if (header ~ /^liburing/) return "liburing"
   if (header ~ /^(postgresql\/)?(libpq-fe|libpq-events|pg_config)/) return "libpq"
   if (header ~ /^libfyaml/) return "libfyaml"
-  if (header ~ /^(zstd|zdict)/) return "zstd"
+  # Recordings are read in one file, packed segments in another.
+  if (header ~ /^(zstd|zdict)/) return FILENAME ~ /^writers\// ? "zstd_journal" : "zstd"
   if (header ~ /^ck_/) return "ck"
   # Certificates are made in one file, digests in another.
   if (header ~ /^openssl\/(pem|rand|x509v3)\.h/) return "openssl_x509"

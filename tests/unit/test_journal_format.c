@@ -119,7 +119,7 @@ Test(journal_format, every_flipped_bit_of_a_segment_header_is_found) {
 Test(journal_format, later_version_is_told_apart_from_damage) {
   md_journal_head_t head = {.segment = 3};
   md_journal_head_seal(&head);
-  head.version = MD_JOURNAL_VERSION + 1;
+  head.version = MD_JOURNAL_PACKED + 1;
   head.crc     = md_crc32c(0, &head, offsetof(md_journal_head_t, crc));
   cr_assert_eq(md_journal_head_check(&head), MD_ERR_VERSION);
 }
