@@ -26,6 +26,8 @@
     "shared memory for live books; `mdengine check` says what the depth settings need")            \
   X(stop_timeout, DURATION, "30s", 100000000, 3600000000000, "",                                   \
     "how long a stop waits for the sinks to drain; the next start recovers the rest")              \
+  X(io, CHOICE, "auto", 0, 0, "auto|io_uring|poll",                                                \
+    "what runs the sinks' I/O: poll is pwrite, fdatasync and poll; auto takes it where io_uring is refused") \
   X(log_format, CHOICE, "logfmt", 0, 0, "logfmt|json", "form of the log lines on stderr")          \
   X(log_level, CHOICE, "info", 0, 0, "debug|info|warn|error", "the least that is logged")
 

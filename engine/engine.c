@@ -182,6 +182,7 @@ start_sink(md_engine_t *e, uint32_t index, md_msg_t *msg) {
                       .metrics     = &e->segment.metrics[row],
                       .thread_row  = row,
                       .clock       = e->clock,
+                      .io          = (md_io_backend_t)cfg->engine.io,
                       .journal_dir = cfg->journal.dir,
                       .cfg = index == MD_SINK_JOURNAL ? (const void *)&e->journal_cfg : &e->postgres_cfg,
                       .log = log_from_sink,

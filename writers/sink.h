@@ -8,6 +8,7 @@
 
 #include "shm/clock.h"
 #include "shm/segment.h"
+#include "writers/io_loop.h"
 
 /* What every sink gets. Everything stays valid until close. */
 typedef struct md_sink_env {
@@ -17,6 +18,7 @@ typedef struct md_sink_env {
   md_metrics_t     *metrics; /* of the writer's thread */
   uint32_t          thread_row;
   const md_clock_t *clock;
+  md_io_backend_t   io;          /* what runs the sink's I/O; MD_IO_AUTO decides at open */
   const char       *journal_dir; /* for sinks that catch up from the journal */
   const void       *cfg;         /* md_journal_config_t, md_postgres_config_t */
   /* One line for the operator's log; rate limited by the receiver. level: "info", "warn", "error".
@@ -40,5 +42,10 @@ typedef struct md_sink {
 } md_sink_t;
 
 const md_sink_t *md_sink_find(const char *name);
+
+/* md_sink_open_io opens the loop of a sink as env wants it, and says in the log and in the sink's
+ * metrics what runs it. cfg->backend is set here. */
+MD_MUST_USE md_err_t md_sink_open_io(const md_sink_env_t *env, md_io_config_t *cfg, md_io_t **out,
+                                     md_msg_t *msg);
 
 #endif

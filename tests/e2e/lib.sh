@@ -29,12 +29,13 @@ fail() {
 
 # config FEED_LINES [EXTRA_LINES]: writes $WORK/engine.yaml; lines are YAML, indented for their place. JOURNAL
 # may hold more keys of its section, JOURNAL_DIR another place for it; MONITORING the keys of that section, which
-# is off otherwise: tests run beside other engines.
+# is off otherwise: tests run beside other engines; IO what runs the sinks' I/O.
 config() {
   cat >"$WORK/engine.yaml" <<END
 engine:
   name: $NAME
-  shm_dir: $SHM
+  shm_dir: $SHM${IO:+
+  io: $IO}
 journal:
   dir: ${JOURNAL_DIR:-$WORK/journal}
   ${JOURNAL:-policy: interval}
@@ -47,9 +48,10 @@ monitoring:
 END
 }
 
-# start runs the engine in the background and waits until its segment is ready.
+# start runs the engine in the background and waits until its segment is ready. RUNNER may hold a program that
+# prepares the process and becomes the engine.
 start() {
-  "$MDENGINE" run -c "$WORK/engine.yaml" 2>>"$WORK/engine.log" &
+  ${RUNNER:-} "$MDENGINE" run -c "$WORK/engine.yaml" 2>>"$WORK/engine.log" &
   ENGINE=$!
   wait_for "the engine to be ready" ready
 }

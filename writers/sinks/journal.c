@@ -47,10 +47,11 @@ open_io(md_journal_sink_t *s, md_msg_t *msg) {
     buffer_bytes[i] = MD_JOURNAL_SLOT_BYTES;
   }
   md_io_config_t cfg = {.entry_cnt    = IO_ENTRY_CNT,
+                        .disk         = s->cfg.disk,
                         .buffers      = buffers,
                         .buffer_bytes = buffer_bytes,
                         .buffer_cnt   = MD_JOURNAL_SLOT_CNT};
-  return md_io_open(&cfg, &s->io, msg);
+  return md_sink_open_io(&s->env, &cfg, &s->io, msg);
 }
 
 static md_err_t
