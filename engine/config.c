@@ -397,6 +397,10 @@ md_config_check_relations(const md_config_t *cfg, const md_config_report_t *repo
     check_core(&c, "postgres.core", cfg->postgres.core);
     if (!is_word(cfg->postgres.schema, "_"))
       say(&c, "postgres.schema", "may hold only a-z, 0-9 and _; choose such a name");
+    if (cfg->postgres.compat_schema[0] && !is_word(cfg->postgres.compat_schema, "_"))
+      say(&c, "postgres.compat_schema", "may hold only a-z, 0-9 and _; choose such a name");
+    if (!strcmp(cfg->postgres.compat_schema, cfg->postgres.schema))
+      say(&c, "postgres.compat_schema", "is the schema of the tables; choose another, or none");
     if (!cfg->postgres.conninfo[0])
       say(&c, "postgres.conninfo", "is missing; write for example host=/run/postgresql dbname=md");
     if (strstr(cfg->postgres.conninfo, "password"))

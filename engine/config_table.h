@@ -73,6 +73,8 @@
     "memory for updates that wait for a snapshot, all books of the feed")                          \
   X(sync_buffer_book, BYTES, "4MiB", 65536, 1073741824, "",                                        \
     "the same for one book; beyond it the oldest are dropped and declared")                        \
+  X(ladder_every, DURATION, "0s", 0, 86400000000000, "",                                           \
+    "a record of the best 20 levels of each book that changed, so often (100ms, 1s); 0s never")    \
   X(core, NUMBER, "-1", -1, 1023, "", "CPU core to pin the thread to, -1 none")                    \
   X(idle, CHOICE, "wait", 0, 0, "spin|yield|wait",                                                 \
     "what the thread does without input: spin is fastest and takes a whole core")
@@ -97,6 +99,12 @@
   X(batch_rows, NUMBER, "10000", 1, 1000000, "", "a transaction closes at this many rows ...")     \
   X(batch_age, DURATION, "50ms", 1000000, 60000000000, "", "... or at this age")                   \
   X(partition_days, NUMBER, "3", 1, 60, "", "daily partitions made ahead")                         \
+  X(keep_days, NUMBER, "0", 0, 36500, "",                                                          \
+    "mdengine db retention drops rows received before so many whole days; definitions stay; 0 keeps all") \
+  X(compat_schema, TEXT, "marketprism", 0, 48, "",                                                 \
+    "schema of the compatibility views, made together with the tables; empty: none")               \
+  X(timescale, BOOL, "true", 0, 0, "",                                                             \
+    "hypertables where the extension timescaledb is made in the database when the tables are made") \
   X(connect_timeout, DURATION, "5s", 100000000, 600000000000, "", "one attempt to connect")        \
   X(wait_at_start, BOOL, "false", 0, 0, "",                                                        \
     "true: start without the database and catch up from the journal once it is there")             \

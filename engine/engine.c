@@ -133,6 +133,7 @@ make_feed(md_engine_t *e, uint32_t feed, md_msg_t *msg) {
                                    .raw_stream       = e->topology.feeds[feed].raw_stream,
                                    .epoch            = e->topology.segment.epoch,
                                    .keep_raw         = cfg->raw != 0,
+                                   .ladder_every_ns  = cfg->ladder_every,
                                    .microseconds     = cfg->microseconds != 0,
                                    .instrument_max   = (uint32_t)e->cfg->engine.instruments,
                                    .level_pool_bytes = (uint64_t)cfg->level_space,
@@ -215,6 +216,8 @@ set_postgres_config(md_engine_t *e) {
   e->postgres_cfg =
       (md_postgres_config_t){.conninfo           = p->conninfo,
                              .schema             = p->schema,
+                             .compat_schema      = p->compat_schema,
+                             .timescale          = p->timescale != 0,
                              .record_types       = (uint64_t)p->records,
                              .batch_rows         = (uint32_t)p->batch_rows,
                              .batch_ns           = p->batch_age,

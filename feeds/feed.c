@@ -281,6 +281,9 @@ on_timer(md_feed_t *f, const md_input_t *in) {
 
 void
 md_feed_input(md_feed_t *f, const md_input_t *in) {
+  if (MD_UNLIKELY(f->cfg.ladder_every_ns > 0 && f->ladder_every_ns == 0))
+    md_feed_ladder_begin(f, in->recv_ns);
+  if (f->ladder_every_ns > 0) md_feed_ladders(f, in->recv_ns);
   f->recv_ns    = in->recv_ns;
   f->leg        = in->leg;
   f->ts_exch_ns = MD_NULL_I64;
@@ -303,8 +306,10 @@ md_feed_input(md_feed_t *f, const md_input_t *in) {
   case MD_RAW_TIMER:
     on_timer(f, in);
     break;
-  case MD_RAW_TEXT_OUT:
   case MD_RAW_COMMAND:
+    md_feed_ladder_command(f, in);
+    break;
+  case MD_RAW_TEXT_OUT:
     break;
   }
   md_feed_commit(f);

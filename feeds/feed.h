@@ -31,6 +31,7 @@ typedef struct md_feed_config {
   uint16_t          stream, raw_stream;
   uint32_t          epoch;
   bool              keep_raw;
+  int64_t           ladder_every_ns; /* LADDER records so often, 0 never; a COMMAND input may set it too */
   bool              microseconds; /* this connection's times are microseconds (timeUnit=MICROSECOND) */
   uint32_t          instrument_max;
   uint64_t          level_pool_bytes;  /* address space for all levels */
@@ -79,6 +80,7 @@ typedef struct md_feed_instrument {
   int64_t         ts_exch_ns, ts_recv_ns;
   int64_t         trusted_bid, trusted_ask;
   uint32_t        snapshot_limit;
+  uint64_t        ladder_seq;      /* last_seq when its last LADDER was made */
   uint32_t        canary_miss_cnt; /* in a row */
   md_definition_t definition;
   md_orderbook_t  book;

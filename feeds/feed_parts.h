@@ -2,7 +2,8 @@
  *
  * feed.c has the inputs, feed_instrument.c what is known of an instrument, feed_market.c trades,
  * bars and best prices, feed_book.c the state machine of a book, feed_book_out.c how a book becomes
- * records and shared memory, feed_checkpoint.c the answer to the journal. All on the feed's thread.
+ * records and shared memory, feed_ladder.c samples of books, feed_checkpoint.c the answer to the
+ * journal. All on the feed's thread.
  */
 #ifndef FEEDS_FEED_PARTS_H
 #define FEEDS_FEED_PARTS_H
@@ -53,6 +54,9 @@ struct md_feed {
 
   md_feed_connection_t connections[MD_FEED_CONNECTION_CNT_MAX];
   uint32_t             connection_cnt, connection_last, connection_next;
+
+  /* Samples of the books: how often (0 never), and the next instant of one (INT64_MIN unknown). */
+  int64_t ladder_every_ns, ladder_next_ns;
 
   /* The input being handled. */
   int64_t  recv_ns;
@@ -131,6 +135,17 @@ void md_feed_out_gap(md_feed_t *f, md_feed_instrument_t *i, uint64_t seen, uint6
 void md_feed_shm_all(md_feed_t *f, md_feed_instrument_t *i);
 void md_feed_shm_changes(md_feed_t *f, md_feed_instrument_t *i);
 void md_feed_shm_state(md_feed_t *f, md_feed_instrument_t *i);
+
+/* ---- feed_ladder.c ---- */
+
+/* md_feed_ladder_begin puts the configured interval into the RAW stream in front of the first input,
+ * as a COMMAND: a replay of the RAW records needs no configuration to make the same records.
+ * md_feed_ladder_command takes such a COMMAND. */
+void md_feed_ladder_begin(md_feed_t *f, int64_t recv_ns);
+void md_feed_ladder_command(md_feed_t *f, const md_input_t *in);
+
+/* md_feed_ladders publishes the LADDER records that are due before an input of recv_ns. */
+void md_feed_ladders(md_feed_t *f, int64_t recv_ns);
 
 /* ---- feed_book.c ---- */
 

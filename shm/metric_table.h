@@ -50,7 +50,9 @@
   X(REST_ERRORS,       counter, "mdengine_feed_rest_errors_total", "REST requests that failed and are tried again") \
   X(REST_LIMITED,      counter, "mdengine_feed_rest_limited_total", "of these: refused with 429 or 418") \
   X(ALL_VALID,         gauge,   "mdengine_feed_all_books_valid_seconds", "from the start until every wanted book was valid, 0: not yet") \
-  X(SINK_IO_FALLBACK,  gauge,   "mdengine_sink_io_fallback", "1: the sink's I/O is made by pwrite, fdatasync and poll, 0: by io_uring")
+  X(SINK_IO_FALLBACK,  gauge,   "mdengine_sink_io_fallback", "1: the sink's I/O is made by pwrite, fdatasync and poll, 0: by io_uring") \
+  X(SINK_DEFAULT_ROWS, gauge,   "mdengine_sink_default_rows", "rows in DEFAULT partitions, which should be empty; 1000 a table at most are counted") \
+  X(JOURNAL_STATE,     gauge,   "mdengine_journal_state", "0: writing, 1: below journal.min_free, it uses up the space it has, 2: waiting for space")
 
 #define MD_STAGE_TABLE(X)                                                                          \
   X(EXCHANGE,  "mdengine_stage_exchange_to_receive_seconds", "exchange's event time to our receive time; clocks differ") \

@@ -82,6 +82,11 @@ rest_fits(unsigned type, const uint8_t *body, size_t room) {
     memcpy(&snapshot, body, sizeof snapshot);
     return levels_fit(snapshot.bid_cnt, snapshot.ask_cnt, room);
   }
+  if (type == MD_RECORD_LADDER) {
+    md_ladder_t ladder;
+    memcpy(&ladder, body, sizeof ladder);
+    return levels_fit(ladder.bid_cnt, ladder.ask_cnt, room);
+  }
   if (type == MD_RECORD_DEFINITION) return names_end(md_record_info(type), body);
   return true;
 }

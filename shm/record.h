@@ -14,7 +14,7 @@ typedef enum md_record_type {
 #define MD_RECORD_ENUM(NAME, name, value, table) MD_RECORD_##NAME = (value),
   MD_RECORD_TYPES(MD_RECORD_ENUM)
 #undef MD_RECORD_ENUM
-  MD_RECORD_TYPE_END = 23 /* one above the last */
+  MD_RECORD_TYPE_END = 24 /* one above the last */
 } md_record_type_t;
 
 /* Flags of the header. */

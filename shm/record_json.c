@@ -300,6 +300,9 @@ put_rest(text_t *t, const md_record_t *rec, const uint8_t *rest) {
   } else if (rec->type == MD_RECORD_BOOK_SNAPSHOT) {
     const md_book_snapshot_t *snapshot = md_record_body_const(rec);
     put_levels(t, rec, rest, snapshot->bid_cnt, snapshot->ask_cnt);
+  } else if (rec->type == MD_RECORD_LADDER) {
+    const md_ladder_t *ladder = md_record_body_const(rec);
+    put_levels(t, rec, rest, ladder->bid_cnt, ladder->ask_cnt);
   } else if (rec->type == MD_RECORD_CHECKPOINT) {
     const md_checkpoint_t *checkpoint = md_record_body_const(rec);
     if (checkpoint->inner == MD_CHECKPOINT_BOOK)

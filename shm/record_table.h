@@ -21,8 +21,8 @@
 #define MD_RECORD_TYPES(X)                                                                         \
   X(RAW,              raw,              1,  "")                                                    \
   X(DEFINITION,       definition,       2,  "definitions")                                         \
-  X(BOOK_DELTA,       book_delta,       3,  "")                                                    \
-  X(BOOK_SNAPSHOT,    book_snapshot,    4,  "")                                                    \
+  X(BOOK_DELTA,       book_delta,       3,  "book_deltas")                                         \
+  X(BOOK_SNAPSHOT,    book_snapshot,    4,  "book_snapshots")                                      \
   X(BBO,              bbo,              5,  "bbo")                                                 \
   X(TRADE,            trade,            6,  "trades")                                              \
   X(AGG_TRADE,        agg_trade,        7,  "agg_trades")                                          \
@@ -40,7 +40,8 @@
   X(STATUS,           status,           19, "status")                                              \
   X(GAP,              gap,              20, "gaps")                                                \
   X(CHECKPOINT,       checkpoint,       21, "")                                                    \
-  X(LOSS,             loss,             22, "")
+  X(LOSS,             loss,             22, "")                                                    \
+  X(LADDER,           ladder,           23, "book_ladders")
 
 /* RAW: one input of a feed thread, exactly as it came. Behind the body: name_len bytes of name (the
  * connection, or the URL of kind HTTP; only in the first part of a group), then part_len bytes of
@@ -92,6 +93,19 @@
   X(bid_total,      uint32_t, U32, "bid levels in the group")                                      \
   X(ask_total,      uint32_t, U32, "ask levels in the group")                                      \
   X(limit,          uint32_t, U32, "levels a side that were asked for; 0 all: beyond is unknown")
+
+/* LADDER: the best levels of a VALID book at an instant that is a multiple of every_ns; that
+ * instant is the header's ts_recv_ns. Behind the body bid_cnt then ask_cnt levels md_level_t, best
+ * first, at most MD_LADDER_LEVELS a side. A book that did not change since its last one has none. */
+#define MD_LADDER_FIELDS(X)                                                                        \
+  X(every_ns,  uint64_t, U64, "interval of the samples in ns")                                     \
+  X(gen,       uint32_t, U32, "generation of the book, counts resyncs")                            \
+  X(pad0,      uint32_t, PAD, "zero")                                                              \
+  X(bid_cnt,   uint16_t, U16, "bid levels in this record")                                         \
+  X(ask_cnt,   uint16_t, U16, "ask levels in this record")                                         \
+  X(bid_total, uint32_t, U32, "bid levels that the book holds")                                    \
+  X(ask_total, uint32_t, U32, "ask levels that the book holds")                                    \
+  X(pad1,      uint32_t, PAD, "zero")
 
 #define MD_BBO_FIELDS(X)                                                                           \
   X(bid_px,  int64_t, PX,  "best bid, absent when there is none")                                  \

@@ -9,6 +9,9 @@ __extension__ typedef unsigned __int128 u128_t;
 #define PG_EPOCH_US INT64_C(946684800000000)
 /* 128 bits are 39 digits: ten whole groups of four and one that the exponent cuts. */
 #define GROUP_CNT_MAX 11u
+/* A mantissa of 64 bits is 20 digits: at most 6 groups behind a length and a header. */
+#define LEVEL_NUMBER_BYTES (4u + 8u + 2u * 6u)
+#define NUMERIC_OID        1700u /* fixed in pg_type.dat */
 
 const md_copy_column_t md_copy_fixed[MD_COPY_FIXED_CNT] = {
     {"recv_ts", "receive time in microseconds; the partition key", MD_COPY_TIMESTAMPTZ, false},
@@ -24,19 +27,27 @@ const md_copy_column_t md_copy_fixed[MD_COPY_FIXED_CNT] = {
     {"flags", "MD_FLAG_* bits of the header", MD_COPY_INT2, false},
 };
 
+const md_copy_column_t md_copy_sides[MD_COPY_SIDES_CNT] = {
+    {"bid_px", "prices of the bid levels in the record's order", MD_COPY_NUMERIC_ARRAY, false},
+    {"bid_qty", "their quantities; in a delta 0 deletes the level", MD_COPY_NUMERIC_ARRAY, false},
+    {"ask_px", "prices of the ask levels in the record's order", MD_COPY_NUMERIC_ARRAY, false},
+    {"ask_qty", "their quantities; in a delta 0 deletes the level", MD_COPY_NUMERIC_ARRAY, false},
+};
+
 const char *
 md_copy_type_name(md_copy_type_t type) {
   static const char *const names[MD_COPY_TYPE_CNT] = {
-      [MD_COPY_TIMESTAMPTZ] = "timestamp with time zone",
-      [MD_COPY_INT2]        = "smallint",
-      [MD_COPY_INT4]        = "integer",
-      [MD_COPY_INT8]        = "bigint",
-      [MD_COPY_BOOL]        = "boolean",
-      [MD_COPY_CHAR]        = "\"char\"",
-      [MD_COPY_TEXT]        = "text",
-      [MD_COPY_NUMERIC]     = "numeric",
-      [MD_COPY_UUID]        = "uuid",
-      [MD_COPY_BYTEA]       = "bytea",
+      [MD_COPY_TIMESTAMPTZ]   = "timestamp with time zone",
+      [MD_COPY_INT2]          = "smallint",
+      [MD_COPY_INT4]          = "integer",
+      [MD_COPY_INT8]          = "bigint",
+      [MD_COPY_BOOL]          = "boolean",
+      [MD_COPY_CHAR]          = "\"char\"",
+      [MD_COPY_TEXT]          = "text",
+      [MD_COPY_NUMERIC]       = "numeric",
+      [MD_COPY_UUID]          = "uuid",
+      [MD_COPY_BYTEA]         = "bytea",
+      [MD_COPY_NUMERIC_ARRAY] = "numeric[]",
   };
   md_assert((unsigned)type < MD_COPY_TYPE_CNT);
   return names[type];
@@ -301,6 +312,60 @@ put_field(uint8_t *p, const md_record_t *rec, const md_field_t *f) {
   return p;
 }
 
+/* ---- levels ---- */
+
+bool
+md_copy_has_levels(unsigned type) {
+  return type == MD_RECORD_BOOK_DELTA || type == MD_RECORD_BOOK_SNAPSHOT ||
+         type == MD_RECORD_LADDER;
+}
+
+_Static_assert(offsetof(md_book_delta_t, bid_cnt) == offsetof(md_book_snapshot_t, bid_cnt) &&
+                   offsetof(md_book_delta_t, bid_cnt) == offsetof(md_ladder_t, bid_cnt) &&
+                   offsetof(md_book_delta_t, ask_cnt) == offsetof(md_book_snapshot_t, ask_cnt) &&
+                   offsetof(md_book_delta_t, ask_cnt) == offsetof(md_ladder_t, ask_cnt),
+               "the counts stand at one place in all types with levels");
+
+const md_level_t *
+md_copy_levels(const md_record_t *rec, const md_record_info_t *info, uint32_t *bid_cnt,
+               uint32_t *ask_cnt) {
+  *bid_cnt = *ask_cnt = 0;
+  if (!md_copy_has_levels(rec->type)) return NULL;
+  const md_book_delta_t *body = md_record_body_const(rec);
+  const uint8_t         *at   = (const uint8_t *)body + info->body_bytes;
+  *bid_cnt                    = body->bid_cnt;
+  *ask_cnt                    = body->ask_cnt;
+  return (const md_level_t *)(const void *)at;
+}
+
+uint32_t
+md_copy_row_bound(const md_record_t *rec, const md_record_info_t *info) {
+  uint32_t bids = 0, asks = 0;
+  if (rec->len < sizeof *rec + info->body_bytes) return MD_COPY_ROW_BYTES_MAX;
+  if (!md_copy_levels(rec, info, &bids, &asks)) return MD_COPY_ROW_BYTES_MAX;
+  return MD_COPY_ROW_BYTES_MAX + (bids + asks) * 2 * LEVEL_NUMBER_BYTES;
+}
+
+/* An array of one dimension that begins at 1; one without elements has no dimension. */
+static uint8_t *
+put_numbers(uint8_t *p, const int64_t *first, uint32_t cnt, int exponent) {
+  uint8_t *start = p;
+  p              = put32(p + 4, cnt ? 1 : 0);
+  p              = put32(p, 0); /* no NULL in it */
+  p              = put32(p, NUMERIC_OID);
+  if (cnt != 0) p = put32(put32(p, cnt), 1);
+  for (uint32_t i = 0; i < cnt; i++)
+    p = put_numeric(p, first[i * (sizeof(md_level_t) / sizeof *first)], exponent);
+  put32(start, (uint32_t)(p - start) - 4);
+  return p;
+}
+
+static uint8_t *
+put_side_levels(uint8_t *p, const md_record_t *rec, const md_level_t *level, uint32_t cnt) {
+  p = put_numbers(p, &level->px, cnt, rec->px_exp);
+  return put_numbers(p, &level->qty, cnt, rec->qty_exp);
+}
+
 static int64_t
 floor_us(int64_t ns) {
   return ns / 1000 - (ns % 1000 < 0);
@@ -348,6 +413,16 @@ md_copy_row(const md_record_t *rec, const md_record_info_t *info, int32_t journa
       return f->kind == MD_FIELD_SYM || f->kind == MD_FIELD_ASSET ? MD_ERR_CORRUPT : MD_ERR_RANGE;
     }
     md_dassert(p - out <= (ptrdiff_t)MD_COPY_ROW_BYTES_MAX);
+  }
+  uint32_t          bid_cnt, ask_cnt;
+  const md_level_t *level = md_copy_levels(rec, info, &bid_cnt, &ask_cnt);
+  if (level) {
+    uint64_t room = rec->len - sizeof *rec - info->body_bytes;
+    *column       = md_copy_sides[0].name;
+    if ((uint64_t)(bid_cnt + ask_cnt) * sizeof *level > room) return MD_ERR_CORRUPT;
+    p = put_side_levels(p, rec, level, bid_cnt);
+    p = put_side_levels(p, rec, level + bid_cnt, ask_cnt);
+    column_cnt += MD_COPY_SIDES_CNT;
   }
   put16(out, column_cnt);
   *len = (uint32_t)(p - out);

@@ -14,7 +14,8 @@
 #define MD_COPY_HEADER_BYTES  19u   /* signature, flags, length of the extension */
 #define MD_COPY_TRAILER_BYTES 2u    /* field count -1 */
 #define MD_COPY_NUMERIC_BYTES 40u   /* any md_dec128_t, without its length word */
-#define MD_COPY_ROW_BYTES_MAX 2048u /* any row of any table */
+#define MD_COPY_ROW_BYTES_MAX 2048u /* any row without levels */
+#define MD_COPY_SIDES_CNT     4u    /* columns that a type with levels has behind its body */
 
 /* The SQL types in use. */
 typedef enum md_copy_type {
@@ -28,6 +29,7 @@ typedef enum md_copy_type {
   MD_COPY_NUMERIC,
   MD_COPY_UUID,
   MD_COPY_BYTEA,
+  MD_COPY_NUMERIC_ARRAY,
   MD_COPY_TYPE_CNT
 } md_copy_type_t;
 
@@ -41,12 +43,25 @@ typedef struct md_copy_column {
 
 #define MD_COPY_FIXED_CNT 11u
 extern const md_copy_column_t md_copy_fixed[MD_COPY_FIXED_CNT];
+/* What stands behind the body of a type with levels: prices and quantities of each side, in order.
+ */
+extern const md_copy_column_t md_copy_sides[MD_COPY_SIDES_CNT];
 
 /* md_copy_type_name returns the name that format_type() of PostgreSQL prints: "bigint". */
 const char *md_copy_type_name(md_copy_type_t type);
 
 /* md_copy_type_of returns the column type of a body field; false for PAD, which has none. */
 bool md_copy_type_of(md_field_kind_t kind, md_copy_type_t *type);
+
+/* md_copy_has_levels says whether rows of a type end in md_copy_sides. */
+bool md_copy_has_levels(unsigned type);
+
+/* md_copy_levels returns the levels behind the body of rec, bids first, NULL for a type without. */
+const md_level_t *md_copy_levels(const md_record_t *rec, const md_record_info_t *info,
+                                 uint32_t *bid_cnt, uint32_t *ask_cnt);
+
+/* md_copy_row_bound returns the most bytes that the row of rec can take. */
+uint32_t md_copy_row_bound(const md_record_t *rec, const md_record_info_t *info);
 
 /* md_copy_header and md_copy_trailer write what stands before and behind all rows. */
 void md_copy_header(uint8_t out[MD_COPY_HEADER_BYTES]);
@@ -57,7 +72,7 @@ void md_copy_trailer(uint8_t out[MD_COPY_TRAILER_BYTES]);
  * 127]. out has MD_COPY_NUMERIC_BYTES. Returns the length. */
 uint32_t md_copy_numeric(md_i128 mantissa, int exponent, uint8_t *out);
 
-/* md_copy_row encodes rec, of type info, into out of at least MD_COPY_ROW_BYTES_MAX bytes; *len
+/* md_copy_row encodes rec, of type info, into out of at least md_copy_row_bound bytes; *len
  * gets the length. MD_ERR_RANGE: a number that its column cannot hold; MD_ERR_CORRUPT: text that is
  * not UTF-8 or a record shorter than its body; *column is then the name of the column. */
 MD_MUST_USE md_err_t md_copy_row(const md_record_t *rec, const md_record_info_t *info,

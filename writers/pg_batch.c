@@ -68,12 +68,12 @@ move_on(md_pg_batch_t *b, const md_pg_context_t *ctx, md_pg_move_t *move, uint64
   move->to = to;
 }
 
-/* A chunk with room for one row behind what the table has. */
+/* A chunk with room for a row of so many bytes behind what the table has. */
 static md_pg_chunk_t *
-chunk_for(md_pg_batch_t *b, uint32_t table) {
+chunk_for(md_pg_batch_t *b, uint32_t table, uint32_t row_bytes) {
+  md_assert(MD_COPY_HEADER_BYTES + row_bytes + MD_COPY_TRAILER_BYTES <= MD_PG_CHUNK_BYTES);
   md_pg_chunk_t *last = b->table[table].last;
-  if (last && last->len + MD_COPY_ROW_BYTES_MAX + MD_COPY_TRAILER_BYTES <= MD_PG_CHUNK_BYTES)
-    return last;
+  if (last && last->len + row_bytes + MD_COPY_TRAILER_BYTES <= MD_PG_CHUNK_BYTES) return last;
   md_pg_chunk_t *c = b->free;
   if (!c) return NULL;
   b->free = c->next;
@@ -124,13 +124,13 @@ md_pg_batch_add(md_pg_batch_t *b, const md_pg_context_t *ctx, uint32_t row, cons
   if (!move) return MD_ERR_FULL;
   if (is_refused(ctx, rec)) return md_pg_batch_reject(b, ctx, row, rec, ctx->refusal.why, mono_ns);
   if (is_stored(ctx, rec->type)) {
-    uint32_t       table = ctx->schema->of_type[rec->type];
-    md_pg_chunk_t *c     = chunk_for(b, table);
-    uint32_t       len   = 0;
-    const char    *column;
+    uint32_t                table = ctx->schema->of_type[rec->type];
+    const md_record_info_t *info  = md_record_info(rec->type);
+    md_pg_chunk_t          *c     = chunk_for(b, table, md_copy_row_bound(rec, info));
+    uint32_t                len   = 0;
+    const char             *column;
     if (!c || b->row_cnt >= ctx->row_limit) return MD_ERR_FULL;
-    md_err_t err =
-        md_copy_row(rec, md_record_info(rec->type), ctx->journal, c->data + c->len, &len, &column);
+    md_err_t err = md_copy_row(rec, info, ctx->journal, c->data + c->len, &len, &column);
     if (err != MD_OK) {
       char why[128];
       snprintf(why, sizeof why, "column %s: %s", column, md_err_text(err));

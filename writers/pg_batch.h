@@ -1,10 +1,10 @@
 /* pg_batch.h - one transaction: the rows that go into it, and how it is sent.
  *
  * A batch is filled from records while another one is on its way (two batches, one connection).
- * Rows are encoded at once into chunks of 64 KiB, a list for each table, from memory taken at open.
- * Sending is a state machine over pg.h; its last statement moves the progress rows from where they
- * stood when the batch began to where it ends, and when one of them does not stand there any more
- * nothing is stored. A batch that failed is thrown away: its records are read again from the
+ * Rows are encoded at once into chunks of 128 KiB, a list for each table, from memory taken at
+ * open. Sending is a state machine over pg.h; its last statement moves the progress rows from where
+ * they stood when the batch began to where it ends, and when one of them does not stand there any
+ * more nothing is stored. A batch that failed is thrown away: its records are read again from the
  * journal. One thread. */
 #ifndef WRITERS_PG_BATCH_H
 #define WRITERS_PG_BATCH_H
@@ -12,7 +12,7 @@
 #include "writers/pg_partition.h"
 #include "writers/pg_progress.h"
 
-#define MD_PG_CHUNK_BYTES (64u << 10)
+#define MD_PG_CHUNK_BYTES (128u << 10) /* holds the row of any record */
 #define MD_PG_MOVE_MAX    64u
 #define MD_PG_SAMPLE_MAX  16u
 #define MD_PG_EXTRA_BYTES (256u << 10)

@@ -1,5 +1,7 @@
 #include "writers/pg_partition.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define DAY_NS INT64_C(86400000000000)
@@ -72,4 +74,47 @@ void
 md_pg_partitions_done(md_pg_partitions_t *p) {
   md_assert(p->wanted_cnt > 0);
   p->wanted_cnt--;
+}
+
+/* ---- the DEFAULT partitions ---- */
+
+void
+md_pg_watch_clear(md_pg_watch_t *w) {
+  w->next_mono_ns = 0;
+  w->is_asked     = false;
+}
+
+bool
+md_pg_watch_sql(md_pg_watch_t *w, const md_pg_schema_t *s, int64_t mono_ns, md_sql_t *sql) {
+  bool is_first = true;
+  if (w->is_asked || mono_ns < w->next_mono_ns) return false;
+  w->next_mono_ns = mono_ns + MD_PG_WATCH_NS;
+  for (uint32_t i = 0; i < s->table_cnt; i++) {
+    char name[MD_PG_NAME_BYTES];
+    if (!s->table[i].is_partitioned) continue;
+    (void)snprintf(name, sizeof name, "%s_default", s->table[i].name);
+    md_sql_add(sql, "%s SELECT '%s', count(*) FROM (SELECT FROM ", is_first ? "" : " UNION ALL",
+               s->table[i].name);
+    md_pg_schema_table(s, name, sql);
+    md_sql_add(sql, " LIMIT %u) q", MD_PG_WATCH_ROW_MAX);
+    is_first = false;
+  }
+  return w->is_asked = !is_first;
+}
+
+bool
+md_pg_watch_take(md_pg_watch_t *w, const md_pg_t *pg) {
+  w->is_asked = false;
+  w->row_cnt  = 0;
+  if (md_pg_fault(pg) != MD_PG_FAULT_NONE)
+    return false; /* somebody took a DEFAULT partition away */
+  for (uint32_t row = 0; row < md_pg_row_cnt(pg); row++) {
+    const char *cnt = md_pg_value(pg, row, 1);
+    if (!cnt || cnt[0] == '0') continue;
+    if (w->row_cnt == 0) (void)snprintf(w->table, sizeof w->table, "%s", md_pg_value(pg, row, 0));
+    w->row_cnt += strtoull(cnt, NULL, 10);
+  }
+  bool is_more = w->row_cnt > w->said_cnt;
+  w->said_cnt  = w->row_cnt;
+  return is_more;
 }

@@ -1,5 +1,9 @@
 #include "writers/pg_schema.h"
 
+#include "writers/pg_null_table.h"
+#include "writers/pg_timescale.h"
+#include "writers/pg_views.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -68,6 +72,16 @@ static const md_copy_column_t rejects_columns[] = {
     {"record", "its bytes, as in the journal", MD_COPY_BYTEA, false},
 };
 
+static const md_copy_column_t version_columns[] = {
+    {"version", "of the tables of this schema; the highest row counts", MD_COPY_INT4, false},
+    {"applied", "when it was made or migrated", MD_COPY_TIMESTAMPTZ, false},
+};
+
+static const md_copy_column_t dropped_columns[] = {
+    {"table_name", "record table", MD_COPY_TEXT, false},
+    {"before", "rows received before it were dropped by retention", MD_COPY_TIMESTAMPTZ, false},
+};
+
 static const struct own_table {
   const char             *name, *key, *doc;
   const md_copy_column_t *column;
@@ -84,7 +98,80 @@ static const struct own_table {
      losses_columns, MD_CNT(losses_columns)},
     {"rejects", "journal, stream, epoch, seq", "records that no table could hold", rejects_columns,
      MD_CNT(rejects_columns)},
+    {"schema_version", "version", "versions of these tables", version_columns,
+     MD_CNT(version_columns)},
+    {"dropped", "table_name", "what retention took away", dropped_columns, MD_CNT(dropped_columns)},
 };
+
+static const md_pg_null_t nulls[] = {
+#define NULL_ROW(venue, record, field, reason) {#venue, #record, #field, reason},
+    MD_PG_NULL_TABLE(NULL_ROW)
+#undef NULL_ROW
+};
+
+uint32_t
+md_pg_null_cnt(void) {
+  return MD_CNT(nulls);
+}
+
+const md_pg_null_t *
+md_pg_null_at(uint32_t i) {
+  return i < MD_CNT(nulls) ? &nulls[i] : NULL;
+}
+
+/* What a record table says of itself. */
+static const char *
+doc_of(unsigned type) {
+  switch ((md_record_type_t)type) {
+  case MD_RECORD_DEFINITION:
+    return "what the exchange says of an instrument, each time that it changed";
+  case MD_RECORD_BOOK_DELTA:
+    return "updates of books; a message above one record is several rows, the last has flag 1";
+  case MD_RECORD_BOOK_SNAPSHOT:
+    return "whole books, best first, as they were loaded; several rows as in book_deltas";
+  case MD_RECORD_LADDER:
+    return "the best 20 levels of each VALID book that changed, every so often, best first; "
+           "recv_ts is the instant of the sample";
+  case MD_RECORD_BBO:
+    return "best prices as the exchange sends them";
+  case MD_RECORD_TRADE:
+    return "single trades";
+  case MD_RECORD_AGG_TRADE:
+    return "trades of one order at one price";
+  case MD_RECORD_KLINE:
+    return "bars as the exchange sends them, open ones too";
+  case MD_RECORD_TICKER:
+    return "statistics of a moving window";
+  case MD_RECORD_FUNDING:
+    return "funding rates";
+  case MD_RECORD_MARK:
+    return "mark prices";
+  case MD_RECORD_INDEX:
+    return "index prices";
+  case MD_RECORD_OPEN_INTEREST:
+    return "open contracts";
+  case MD_RECORD_LIQUIDATION:
+    return "liquidations";
+  case MD_RECORD_LONG_SHORT_RATIO:
+    return "long against short";
+  case MD_RECORD_VOLATILITY_INDEX:
+    return "volatility indices";
+  case MD_RECORD_GREEKS:
+    return "greeks and volatilities of options";
+  case MD_RECORD_NBBO:
+    return "best prices over several feeds";
+  case MD_RECORD_STATUS:
+    return "changes of state: books, connections, venues, instruments";
+  case MD_RECORD_GAP:
+    return "what the exchange did not give us";
+  case MD_RECORD_RAW:
+  case MD_RECORD_CHECKPOINT:
+  case MD_RECORD_LOSS:
+  case MD_RECORD_TYPE_END:
+    break;
+  }
+  return "";
+}
 
 static void
 add_record_table(md_pg_schema_t *s, unsigned type) {
@@ -93,7 +180,7 @@ add_record_table(md_pg_schema_t *s, unsigned type) {
   md_assert(s->table_cnt < MD_PG_TABLE_MAX);
   s->of_type[type] = (uint8_t)s->table_cnt;
   md_pg_table_t *t = &s->table[s->table_cnt++];
-  *t = (md_pg_table_t){.name = info->table, .record = type, .doc = "records of this type"};
+  *t               = (md_pg_table_t){.name = info->table, .record = type, .doc = doc_of(type)};
   memcpy(t->column, md_copy_fixed, sizeof md_copy_fixed);
   t->column_cnt = MD_COPY_FIXED_CNT;
   for (uint32_t i = 0; i < info->field_cnt; i++) {
@@ -104,6 +191,10 @@ add_record_table(md_pg_schema_t *s, unsigned type) {
                 f->kind != MD_FIELD_U32;
     md_assert(t->column_cnt < MD_PG_COLUMN_MAX);
     t->column[t->column_cnt++] = c;
+  }
+  for (uint32_t i = 0; md_copy_has_levels(type) && i < MD_COPY_SIDES_CNT; i++) {
+    md_assert(t->column_cnt < MD_PG_COLUMN_MAX);
+    t->column[t->column_cnt++] = md_copy_sides[i];
   }
 }
 
@@ -129,6 +220,12 @@ md_pg_schema_init(md_pg_schema_t *s, const char *name, md_msg_t *msg) {
 }
 
 void
+md_pg_schema_extras(md_pg_schema_t *s, const char *compat, bool wants_timescale) {
+  (void)snprintf(s->compat, sizeof s->compat, "%s", compat ? compat : "");
+  s->wants_timescale = wants_timescale;
+}
+
+void
 md_pg_schema_table(const md_pg_schema_t *s, const char *table, md_sql_t *sql) {
   md_sql_name(sql, s->name);
   md_sql_add(sql, ".");
@@ -137,8 +234,8 @@ md_pg_schema_table(const md_pg_schema_t *s, const char *table, md_sql_t *sql) {
 
 /* ---- making ---- */
 
-static void
-add_lock(const md_pg_schema_t *s, md_sql_t *sql) {
+void
+md_pg_schema_lock(const md_pg_schema_t *s, md_sql_t *sql) {
   md_sql_add(sql, "SELECT pg_advisory_xact_lock(hashtext('mdengine'), hashtext(");
   md_sql_text(sql, s->name);
   md_sql_add(sql, "));\n");
@@ -148,11 +245,58 @@ static void
 add_column(const md_pg_table_t *t, const md_copy_column_t *c, md_sql_t *sql) {
   md_sql_name(sql, c->name);
   md_sql_add(sql, " %s%s", md_copy_type_name(c->type), c->is_null ? "" : " NOT NULL");
+  if (!strcmp(c->name, "applied")) md_sql_add(sql, " DEFAULT now()");
   if (strcmp(t->name, "journals") != 0) return;
   if (!strcmp(c->name, "id")) md_sql_add(sql, " GENERATED BY DEFAULT AS IDENTITY");
   if (!strcmp(c->name, "uuid")) md_sql_add(sql, " UNIQUE");
   if (!strcmp(c->name, "created")) md_sql_add(sql, " DEFAULT now()");
   if (!strcmp(c->name, "complete_epoch")) md_sql_add(sql, " DEFAULT 0");
+}
+
+static const char *
+record_name(const md_pg_table_t *t) {
+  return t->record ? md_record_info(t->record)->name : "";
+}
+
+void
+md_pg_schema_comment(const md_pg_table_t *t, const md_copy_column_t *c, md_sql_t *sql) {
+  const char *sep = "; NULL: ";
+  md_sql_add(sql, "%s", c->doc);
+  if (!c->is_null || t->record == 0) return;
+  for (uint32_t i = 0; i < MD_CNT(nulls); i++) {
+    if (strcmp(nulls[i].record, record_name(t)) != 0 || strcmp(nulls[i].field, c->name) != 0)
+      continue;
+    md_sql_add(sql, "%s%s: %s", sep, nulls[i].venue, nulls[i].reason);
+    sep = "; ";
+  }
+}
+
+static void
+add_comments(const md_pg_schema_t *s, const md_pg_table_t *t, md_sql_t *sql) {
+  char     text[1024];
+  md_sql_t comment = {.text = text, .bytes = sizeof text};
+  md_sql_add(sql, "COMMENT ON TABLE ");
+  md_pg_schema_table(s, t->name, sql);
+  md_sql_add(sql, " IS ");
+  md_sql_text(sql, t->doc);
+  md_sql_add(sql, ";\n");
+  for (uint32_t i = 0; i < t->column_cnt; i++) {
+    md_sql_add(sql, "COMMENT ON COLUMN ");
+    md_pg_schema_table(s, t->name, sql);
+    md_sql_add(sql, ".");
+    md_sql_name(sql, t->column[i].name);
+    md_sql_add(sql, " IS ");
+    md_sql_clear(&comment);
+    md_pg_schema_comment(t, &t->column[i], &comment);
+    md_assert(!comment.is_full);
+    md_sql_text(sql, text);
+    md_sql_add(sql, ";\n");
+  }
+}
+
+static bool
+is_hypertable(const md_pg_schema_t *s, const md_pg_table_t *t) {
+  return t->record != 0 && s->wants_timescale && s->timescale[0] != 0;
 }
 
 static void
@@ -165,21 +309,7 @@ add_table(const md_pg_schema_t *s, const md_pg_table_t *t, md_sql_t *sql) {
     add_column(t, &t->column[i], sql);
   }
   if (t->key) md_sql_add(sql, ", PRIMARY KEY (%s)", t->key);
-  md_sql_add(sql, t->record ? ") PARTITION BY RANGE (recv_ts);\n" : ");\n");
-  md_sql_add(sql, "COMMENT ON TABLE ");
-  md_pg_schema_table(s, t->name, sql);
-  md_sql_add(sql, " IS ");
-  md_sql_text(sql, t->doc);
-  md_sql_add(sql, ";\n");
-  for (uint32_t i = 0; i < t->column_cnt; i++) {
-    md_sql_add(sql, "COMMENT ON COLUMN ");
-    md_pg_schema_table(s, t->name, sql);
-    md_sql_add(sql, ".");
-    md_sql_name(sql, t->column[i].name);
-    md_sql_add(sql, " IS ");
-    md_sql_text(sql, t->column[i].doc);
-    md_sql_add(sql, ";\n");
-  }
+  md_sql_add(sql, t->record && !is_hypertable(s, t) ? ") PARTITION BY RANGE (recv_ts);\n" : ");\n");
 }
 
 /* The net for rows whose day has no partition, and the index that costs next to nothing. */
@@ -187,11 +317,15 @@ static void
 add_net(const md_pg_schema_t *s, const md_pg_table_t *t, md_sql_t *sql) {
   char name[MD_PG_NAME_BYTES];
   snprintf(name, sizeof name, "%s_default", t->name);
-  md_sql_add(sql, "CREATE TABLE IF NOT EXISTS ");
-  md_pg_schema_table(s, name, sql);
-  md_sql_add(sql, " PARTITION OF ");
-  md_pg_schema_table(s, t->name, sql);
-  md_sql_add(sql, " DEFAULT;\n");
+  if (is_hypertable(s, t)) {
+    md_pg_timescale_table(s, t, sql);
+  } else {
+    md_sql_add(sql, "CREATE TABLE IF NOT EXISTS ");
+    md_pg_schema_table(s, name, sql);
+    md_sql_add(sql, " PARTITION OF ");
+    md_pg_schema_table(s, t->name, sql);
+    md_sql_add(sql, " DEFAULT;\n");
+  }
   snprintf(name, sizeof name, "%s_recv_ts", t->name);
   md_sql_add(sql, "CREATE INDEX IF NOT EXISTS ");
   md_sql_name(sql, name);
@@ -207,43 +341,42 @@ has_column(const md_pg_table_t *t, const char *name) {
   return false;
 }
 
-static void
-add_view(const md_pg_schema_t *s, const md_pg_table_t *t, md_sql_t *sql) {
-  static const char *const joined[] = {"symbol", "normalised"};
-  char                     name[MD_PG_NAME_BYTES];
-  snprintf(name, sizeof name, "v_%s", t->name);
-  md_sql_add(sql, "CREATE OR REPLACE VIEW ");
-  md_pg_schema_table(s, name, sql);
-  md_sql_add(sql, " AS SELECT t.recv_ts, s.name AS feed");
-  for (unsigned i = 0; i < MD_CNT(joined); i++)
-    if (!has_column(t, joined[i])) md_sql_add(sql, ", i.%s", joined[i]);
-  for (uint32_t i = 1; i < t->column_cnt; i++) {
-    md_sql_add(sql, ", t.");
-    md_sql_name(sql, t->column[i].name);
-  }
-  md_sql_add(sql, " FROM ");
-  md_pg_schema_table(s, t->name, sql);
-  md_sql_add(sql, " t LEFT JOIN ");
-  md_pg_schema_table(s, "streams", sql);
-  md_sql_add(sql, " s ON s.journal = t.journal AND s.stream = t.stream LEFT JOIN ");
-  md_pg_schema_table(s, "instruments", sql);
-  md_sql_add(sql, " i ON i.journal = t.journal AND i.id = t.instrument;\n");
+const md_pg_table_t *
+md_pg_schema_find(const md_pg_schema_t *s, const char *name) {
+  const md_pg_table_t *t = NULL;
+  for (uint32_t i = 0; i < s->table_cnt; i++)
+    if (!strcmp(s->table[i].name, name)) t = &s->table[i];
+  md_assert(t);
+  return t;
+}
+
+bool
+md_pg_schema_is_old(const md_pg_schema_t *s) {
+  return md_pg_schema_find(s, "progress")->is_found &&
+         !md_pg_schema_find(s, "schema_version")->is_found;
 }
 
 void
 md_pg_schema_create(const md_pg_schema_t *s, md_sql_t *sql) {
-  add_lock(s, sql);
+  bool is_old = md_pg_schema_is_old(s);
+  md_pg_schema_lock(s, sql);
   md_sql_add(sql, "CREATE SCHEMA IF NOT EXISTS ");
   md_sql_name(sql, s->name);
   md_sql_add(sql, ";\n");
   for (uint32_t i = 0; i < s->table_cnt; i++) {
     const md_pg_table_t *t = &s->table[i];
-    if (t->is_found) continue;
-    add_table(s, t, sql);
-    if (t->record) add_net(s, t, sql);
+    if (!t->is_found) add_table(s, t, sql);
+    if (!t->is_found && t->record) add_net(s, t, sql);
+    if (!t->is_found || is_old) add_comments(s, t, sql);
   }
-  for (uint32_t i = 0; i < s->table_cnt; i++)
-    if (!s->table[i].is_found && s->table[i].record) add_view(s, &s->table[i], sql);
+  for (uint32_t i = 0; i < s->table_cnt; i++) {
+    const md_pg_table_t *t = &s->table[i];
+    if (t->record && !(t->is_found && t->is_view_found)) md_pg_views_table(s, t, sql);
+  }
+  md_pg_views_compat(s, sql);
+  md_sql_add(sql, "INSERT INTO ");
+  md_pg_schema_table(s, "schema_version", sql);
+  md_sql_add(sql, " (version) VALUES (%d) ON CONFLICT DO NOTHING;\n", MD_PG_SCHEMA_VERSION);
 }
 
 static void
@@ -266,7 +399,7 @@ md_pg_schema_partition(const md_pg_schema_t *s, uint32_t table, int32_t day, md_
   md_sql_t             date = {.text = name, .bytes = sizeof name};
   md_sql_add(&date, "%s_", t->name);
   add_day(day, "", &date);
-  add_lock(s, sql);
+  md_pg_schema_lock(s, sql);
   md_sql_add(sql, "SET LOCAL lock_timeout = '2s';\nDO $do$ BEGIN IF NOT EXISTS (SELECT 1 FROM "
                   "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ");
   md_sql_text(sql, s->name);
@@ -338,10 +471,7 @@ md_pg_schema_instruments(const md_pg_schema_t *s, int32_t journal, int64_t first
              " ORDER BY d.instrument, d.epoch DESC, d.seq DESC ON CONFLICT (journal, id) DO UPDATE "
              "SET (feed, %s) = (excluded.feed",
              copied);
-  const md_pg_table_t *t = NULL;
-  for (uint32_t i = 0; i < s->table_cnt; i++)
-    if (!strcmp(s->table[i].name, "instruments")) t = &s->table[i];
-  md_assert(t);
+  const md_pg_table_t *t = md_pg_schema_find(s, "instruments");
   for (uint32_t i = 3; i < t->column_cnt; i++)
     md_sql_add(sql, ", excluded.%s", t->column[i].name);
   md_sql_add(sql, ") WHERE (old.epoch, old.seq) < (excluded.epoch, excluded.seq);\n");
@@ -349,17 +479,20 @@ md_pg_schema_instruments(const md_pg_schema_t *s, int32_t journal, int64_t first
 
 /* ---- checking ---- */
 
+/* Columns of tables and views, and one row for TimescaleDB when it is made in this database. */
 void
 md_pg_schema_query(const md_pg_schema_t *s, md_sql_t *sql) {
   md_sql_add(
       sql,
-      "SELECT c.relname, c.relkind, a.attname, format_type(a.atttypid, a.atttypmod), "
+      "SELECT c.relname, c.relkind::text, a.attname, format_type(a.atttypid, a.atttypmod), "
       "(a.attnotnull AND NOT a.atthasdef AND a.attidentity = '')::int FROM pg_class c JOIN "
       "pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid WHERE "
-      "NOT c.relispartition AND c.relkind IN ('p', 'r') AND a.attnum > 0 AND NOT "
+      "NOT c.relispartition AND c.relkind IN ('p', 'r', 'v') AND a.attnum > 0 AND NOT "
       "a.attisdropped AND n.nspname = ");
   md_sql_text(sql, s->name);
-  md_sql_add(sql, " ORDER BY c.relname, a.attnum;\n");
+  md_sql_add(sql, " UNION ALL SELECT '', 'x', n.nspname, '', 0 FROM pg_extension e JOIN "
+                  "pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'timescaledb' ORDER "
+                  "BY 1, 2;\n");
 }
 
 static md_err_t
@@ -389,8 +522,14 @@ static md_err_t
 check_row(const md_pg_schema_t *s, md_pg_table_t *t, const md_pg_t *pg, uint32_t row,
           md_msg_t *msg) {
   const char *column = md_pg_value(pg, row, 2);
-  t->is_found        = true;
-  t->is_partitioned  = md_pg_value(pg, row, 1)[0] == 'p';
+  const char  kind   = md_pg_value(pg, row, 1)[0];
+  if (kind == 'v')
+    return md_fail(msg, MD_ERR_DB,
+                   "%s.%s is a view, expected a table: drop or rename it, or configure another "
+                   "schema",
+                   s->name, t->name);
+  t->is_found       = true;
+  t->is_partitioned = kind == 'p';
   if (has_column(t, column) || md_pg_value(pg, row, 4)[0] != '1') return MD_OK;
   return md_fail(
       msg, MD_ERR_DB,
@@ -399,16 +538,31 @@ check_row(const md_pg_schema_t *s, md_pg_table_t *t, const md_pg_t *pg, uint32_t
       s->name, t->name, column, md_pg_value(pg, row, 3));
 }
 
+static void
+check_others(md_pg_schema_t *s, const md_pg_t *pg) {
+  s->timescale[0] = 0;
+  for (uint32_t row = 0; row < md_pg_row_cnt(pg); row++) {
+    const char *name = md_pg_value(pg, row, 0), *kind = md_pg_value(pg, row, 1);
+    if (kind[0] == 'x')
+      (void)snprintf(s->timescale, sizeof s->timescale, "%s", md_pg_value(pg, row, 2));
+    if (kind[0] != 'v' || strncmp(name, "v_", 2) != 0) continue;
+    for (uint32_t i = 0; i < s->table_cnt; i++)
+      if (!strcmp(s->table[i].name, name + 2)) s->table[i].is_view_found = true;
+  }
+}
+
 md_err_t
 md_pg_schema_check(md_pg_schema_t *s, const md_pg_t *pg, uint32_t *missing_cnt, md_msg_t *msg) {
   md_err_t err = MD_OK;
   *missing_cnt = 0;
+  for (uint32_t i = 0; i < s->table_cnt; i++)
+    s->table[i].is_found = s->table[i].is_view_found = false;
+  check_others(s, pg);
   for (uint32_t i = 0; i < s->table_cnt && err == MD_OK; i++) {
     md_pg_table_t *t = &s->table[i];
-    t->is_found      = false;
     for (uint32_t row = 0; row < md_pg_row_cnt(pg) && err == MD_OK; row++)
       if (!strcmp(md_pg_value(pg, row, 0), t->name)) err = check_row(s, t, pg, row, msg);
-    if (!t->is_found) *missing_cnt += 1;
+    if (!t->is_found || (t->record && !t->is_view_found)) *missing_cnt += 1;
     for (uint32_t c = 0; t->is_found && c < t->column_cnt && err == MD_OK; c++)
       err = check_column(s, t, &t->column[c], pg, msg);
   }

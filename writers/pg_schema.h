@@ -2,8 +2,9 @@
  * and the check that a database has them as expected.
  *
  * Record tables follow from md_record_info: a field row of shm/record_table.h is a column here. The
- * tables of the sink itself (journals, streams, progress, instruments, losses, rejects) are rows in
- * pg_schema.c. Text only: nothing here talks to a server. Used by the writer thread of the sink. */
+ * tables of the sink itself (journals, streams, progress, instruments ...) are rows in pg_schema.c.
+ * Views are in pg_views.h, what TimescaleDB wants otherwise in pg_timescale.h. Text only: nothing
+ * here talks to a server. Used by the writer thread of the sink and by the command db. */
 #ifndef WRITERS_PG_SCHEMA_H
 #define WRITERS_PG_SCHEMA_H
 
@@ -14,7 +15,10 @@
 #define MD_PG_TABLE_MAX  40u
 #define MD_PG_COLUMN_MAX 40u
 #define MD_PG_NAME_BYTES 64u /* identifiers of PostgreSQL, with NUL */
-#define MD_PG_DDL_BYTES  (256u << 10)
+#define MD_PG_DDL_BYTES  (1u << 20)
+
+/* Counts changes of the tables: 1 had no tables of books and samples, and no row of its own. */
+#define MD_PG_SCHEMA_VERSION 2
 
 typedef struct md_pg_table {
   const char      *name;
@@ -23,7 +27,8 @@ typedef struct md_pg_table {
   uint32_t         record; /* md_record_type_t, 0 for a table of the sink itself */
   uint32_t         column_cnt;
   md_copy_column_t column[MD_PG_COLUMN_MAX];
-  bool             is_found, is_partitioned; /* said by md_pg_schema_check */
+  /* Said by md_pg_schema_check: the table, its view, what it is. */
+  bool is_found, is_view_found, is_partitioned;
 } md_pg_table_t;
 
 typedef struct md_pg_schema {
@@ -31,23 +36,45 @@ typedef struct md_pg_schema {
   uint32_t      table_cnt;
   md_pg_table_t table[MD_PG_TABLE_MAX];
   uint8_t       of_type[MD_RECORD_TYPE_END]; /* index into table, UINT8_MAX for none */
+  /* Set by md_pg_schema_extras: the schema of the compatibility views, "" for none; whether record
+   * tables become hypertables where TimescaleDB is there. */
+  char compat[MD_PG_NAME_BYTES];
+  bool wants_timescale;
+  /* Said by md_pg_schema_check: the schema of TimescaleDB's functions, "" without it. */
+  char timescale[MD_PG_NAME_BYTES];
 } md_pg_schema_t;
 
 /* md_pg_schema_init fills in all tables. name: 1 to 48 bytes, else MD_ERR_CONFIG. */
 MD_MUST_USE md_err_t md_pg_schema_init(md_pg_schema_t *s, const char *name, md_msg_t *msg);
 
+/* md_pg_schema_extras says which schema the compatibility views go to (NULL or "": none), and
+ * whether TimescaleDB is to be used. */
+void md_pg_schema_extras(md_pg_schema_t *s, const char *compat, bool wants_timescale);
+
 /* md_pg_schema_query appends the question whose answer md_pg_schema_check reads. */
 void md_pg_schema_query(const md_pg_schema_t *s, md_sql_t *sql);
 
-/* md_pg_schema_check compares the answer in pg with the tables. MD_OK with *missing_cnt tables that
- * are not there at all; MD_ERR_DB names the first table and column that differ, found and expected
- * type, and what to do. */
+/* md_pg_schema_check compares the answer in pg with the tables. MD_OK with *missing_cnt tables and
+ * views that are not there at all; MD_ERR_DB names the first table and column that differ, found
+ * and expected type, and what to do. */
 MD_MUST_USE md_err_t md_pg_schema_check(md_pg_schema_t *s, const md_pg_t *pg, uint32_t *missing_cnt,
                                         md_msg_t *msg);
 
-/* md_pg_schema_create appends everything that is missing: one transaction under an advisory lock,
- * so two engines may do it at once. */
+/* md_pg_schema_create appends everything that is missing, and what an older version has otherwise:
+ * one transaction under an advisory lock, so two engines may do it at once. */
 void md_pg_schema_create(const md_pg_schema_t *s, md_sql_t *sql);
+
+/* md_pg_schema_is_old says whether the tables that were found are of a version before this one. */
+bool md_pg_schema_is_old(const md_pg_schema_t *s);
+
+/* md_pg_schema_find returns a table by name; never NULL. */
+const md_pg_table_t *md_pg_schema_find(const md_pg_schema_t *s, const char *name);
+
+/* md_pg_schema_lock appends the advisory lock under which the tables of a schema are changed. */
+void md_pg_schema_lock(const md_pg_schema_t *s, md_sql_t *sql);
+
+/* md_pg_schema_comment appends what a column means and when it is NULL, without quotes. */
+void md_pg_schema_comment(const md_pg_table_t *t, const md_copy_column_t *c, md_sql_t *sql);
 
 /* md_pg_schema_table appends "schema"."table". */
 void md_pg_schema_table(const md_pg_schema_t *s, const char *table, md_sql_t *sql);

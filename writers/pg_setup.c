@@ -49,8 +49,12 @@ ask_journal(md_pg_setup_t *u, md_pg_t *pg, const md_pg_schema_t *schema) {
   md_pg_schema_table(schema, "journals", &u->sql);
   md_sql_add(&u->sql, " (uuid) SELECT '%s' WHERE NOT EXISTS (SELECT 1 FROM ", u->uuid);
   md_pg_schema_table(schema, "journals", &u->sql);
-  md_sql_add(&u->sql, " WHERE uuid = '%s') ON CONFLICT DO NOTHING; SELECT id, complete_epoch FROM ",
+  md_sql_add(&u->sql,
+             " WHERE uuid = '%s') ON CONFLICT DO NOTHING; SELECT id, complete_epoch, (SELECT "
+             "max(version) FROM ",
              u->uuid);
+  md_pg_schema_table(schema, "schema_version", &u->sql);
+  md_sql_add(&u->sql, ") FROM ");
   md_pg_schema_table(schema, "journals", &u->sql);
   md_sql_add(&u->sql, " WHERE uuid = '%s'", u->uuid);
   ask(u, pg, MD_PG_SETUP_JOURNAL);
@@ -114,6 +118,11 @@ step_journal(md_pg_setup_t *u, md_pg_t *pg, const md_pg_schema_t *schema, md_msg
   if (md_pg_row_cnt(pg) != 1)
     return md_fail(msg, MD_ERR_DB, "table %s.journals has no row for journal %s", schema->name,
                    u->uuid);
+  if (number(pg, 0, 2) > MD_PG_SCHEMA_VERSION)
+    return md_fail(msg, MD_ERR_VERSION,
+                   "schema %s is of version %llu, this engine knows %d: use the newer engine, or "
+                   "configure another schema",
+                   schema->name, (unsigned long long)number(pg, 0, 2), MD_PG_SCHEMA_VERSION);
   u->journal        = (int32_t)number(pg, 0, 0);
   u->complete_epoch = (uint32_t)number(pg, 0, 1);
   ask_progress(u, pg, schema);

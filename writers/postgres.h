@@ -11,6 +11,8 @@
 typedef struct md_postgres_config {
   const char *conninfo;     /* libpq connection string or URI; a password belongs into a passfile */
   const char *schema;       /* "md" */
+  const char *compat_schema; /* of the compatibility views; NULL or "": none */
+  bool        timescale;     /* hypertables where TimescaleDB is there */
   uint64_t    record_types; /* bit (1 << type) for every type that goes to the database */
   uint32_t    batch_rows;   /* a transaction closes at this many rows ... */
   int64_t     batch_ns;     /* ... or at this age */

@@ -310,6 +310,18 @@ put_raw(void) {
   put(0, &rec);
 }
 
+/* A delta with up to three levels of one side. */
+static inline void
+put_levels(any_record_t *rec) {
+  md_book_delta_t *body = (void *)rec->body;
+  body->bid_cnt         = (uint16_t)pick(4);
+  for (unsigned i = 0; i < body->bid_cnt; i++) {
+    md_level_t level = {6000000 + pick(100000), pick(1000)};
+    memcpy(rec->body + sizeof *body + i * sizeof level, &level, sizeof level);
+  }
+  rec->header.len = (uint16_t)(rec->header.len + body->bid_cnt * sizeof(md_level_t));
+}
+
 /* Mostly trades, with types that have a table, that have none, and raw ones between them. */
 static inline void
 produce(unsigned cnt) {
@@ -322,6 +334,7 @@ produce(unsigned cnt) {
       put_raw();
     } else if (what < 5) {
       make_any(&rec, feed, what < 3 ? MD_RECORD_BOOK_DELTA : MD_RECORD_BBO);
+      if (what < 3) put_levels(&rec);
       put(feed, &rec);
     } else {
       put_trade(feed);

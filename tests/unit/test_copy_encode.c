@@ -356,6 +356,72 @@ Test(copy_row, values_that_no_column_holds_are_refused_by_name) {
   cr_assert_eq(encode(&rec, &r, &column), MD_ERR_CORRUPT);
 }
 
+/* numeric[] as array_send() writes it: dimensions, has no NULL, element type, size, first index 1.
+ */
+Test(copy_row, levels_are_arrays_of_the_right_side) {
+  static const uint8_t head[] = {0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 6, 0xa4, 0, 0, 0, 2, 0, 0, 0, 1};
+  full_record_t        rec;
+  row_t                r;
+  char                 hex[64];
+  const md_level_t     levels[] = {{6183763, 28000}, {6183762, 0}, {6183764, 100000000}};
+  make_record(&rec, MD_RECORD_BOOK_DELTA);
+  md_book_delta_t *body = (void *)rec.body;
+  body->bid_cnt         = 2;
+  body->ask_cnt         = 1;
+  memcpy(rec.body + sizeof *body, levels, sizeof levels);
+  rec.header.len = (uint16_t)(rec.header.len + sizeof levels);
+  encode_ok(&rec, &r);
+  unsigned first = MD_COPY_FIXED_CNT + 6;
+  cr_assert_eq(r.cnt, first + MD_COPY_SIDES_CNT);
+  cr_assert_eq(memcmp(r.at[first], head, sizeof head), 0);
+  hex_of(r.at[first] + 24, 14, hex);
+  cr_assert_str_eq(hex, "00030001000000020006072d189c");
+  hex_of(r.at[first + 1] + 24, 12, hex);
+  cr_assert_str_eq(hex, "0002ffff0000000800021f40", "28000e-8 = 0.00028");
+  cr_assert_eq(r.at[first + 2][15], 1, "one ask");
+}
+
+Test(copy_row, a_side_without_levels_is_an_empty_array) {
+  full_record_t rec;
+  row_t         r;
+  make_record(&rec, MD_RECORD_LADDER);
+  encode_ok(&rec, &r);
+  for (unsigned i = r.cnt - MD_COPY_SIDES_CNT; i < r.cnt; i++) {
+    cr_assert_eq(r.bytes_of[i], 12);
+    cr_assert_eq(memcmp(r.at[i], "\0\0\0\0\0\0\0\0\0\0\006\xa4", 12), 0);
+  }
+}
+
+/* The widest record: every number takes as many bytes as a mantissa can. */
+Test(copy_row, the_largest_record_stays_below_its_bound_and_a_chunk) {
+  const uint32_t cnt =
+      (MD_RECORD_BYTES_MAX - MD_RECORD_HEADER_BYTES - sizeof(md_book_delta_t)) / sizeof(md_level_t);
+  static uint8_t memory[MD_RECORD_BYTES_MAX] __attribute__((aligned(8)));
+  md_record_t   *rec = (void *)memory;
+  full_record_t  plain;
+  const char    *column;
+  uint32_t       len;
+  make_record(&plain, MD_RECORD_BOOK_DELTA);
+  *rec         = plain.header;
+  rec->px_exp  = -3;
+  rec->qty_exp = -1;
+  rec->len     = (uint16_t)(sizeof *rec + sizeof(md_book_delta_t) + cnt * sizeof(md_level_t));
+  md_book_delta_t *body = md_record_body(rec);
+  body->bid_cnt         = (uint16_t)cnt;
+  md_level_t *level     = (void *)(body + 1);
+  for (uint32_t i = 0; i < cnt; i++)
+    level[i] = (md_level_t){-INT64_MAX, INT64_MAX};
+  const md_record_info_t *info  = md_record_info(MD_RECORD_BOOK_DELTA);
+  uint32_t                bound = md_copy_row_bound(rec, info);
+  uint8_t                *out   = malloc(bound); /* a sanitizer sees one byte more */
+  cr_assert_eq(md_copy_row(rec, info, 9, out, &len, &column), MD_OK);
+  cr_assert_leq(len, bound);
+  cr_assert_leq(bound, (128u << 10) - MD_COPY_HEADER_BYTES - MD_COPY_TRAILER_BYTES);
+  body->ask_cnt = 1; /* more levels than the record has */
+  cr_assert_eq(md_copy_row(rec, info, 9, out, &len, &column), MD_ERR_CORRUPT);
+  free(out);
+}
+
 Test(copy_row, header_and_trailer_are_the_documented_bytes) {
   uint8_t header[MD_COPY_HEADER_BYTES], trailer[MD_COPY_TRAILER_BYTES];
   md_copy_header(header);

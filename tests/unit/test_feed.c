@@ -57,6 +57,45 @@ Test(feed, a_book_is_published_as_snapshot_updates_and_then_valid) {
   cr_assert_str_eq(types(&x), "book_delta ");
 }
 
+/* ---- samples ---- */
+
+static void
+expect_ladder(const md_record_t *rec, int64_t at_ns, int64_t best_bid_qty) {
+  const md_ladder_t *l = body_of(rec);
+  const md_level_t  *v = (const void *)(l + 1);
+  cr_assert_eq(rec->ts_recv_ns, at_ns);
+  cr_assert_eq(l->every_ns, 1000000000);
+  cr_assert_eq(l->bid_cnt, l->bid_total < 20 ? l->bid_total : 20);
+  cr_assert_eq(v[0].qty, best_bid_qty);
+}
+
+Test(feed, ladders_hold_the_book_before_the_instant_and_only_when_it_changed) {
+  give(&x, MD_RAW_COMMAND, "", "ladder_every_ns 1000000000", 26);
+  make_valid(&x, A, 105);
+  (void)types(&x);
+  x.recv_ns = RECV_NS + 999999999;
+  depth(&x, A, 106, 106, "[\"10\",\"7\"]", "");
+  cr_assert_str_eq(types(&x), "book_delta ");
+  x.recv_ns = RECV_NS + 1000000000; /* the sample is that of the inputs before */
+  depth(&x, A, 107, 107, "[\"10\",\"8\"]", "");
+  cr_assert_str_eq(types(&x), "ladder book_delta ");
+  expect_ladder(last_of(&x, MD_RECORD_LADDER), RECV_NS + 1000000000, 7);
+  cr_assert_eq(last_of(&x, MD_RECORD_LADDER)->exch_seq, 106);
+  x.recv_ns = RECV_NS + 5500000000; /* four instants passed: one sample, of the last */
+  give(&x, MD_RAW_TIMER, "", "x", 1);
+  cr_assert_str_eq(types(&x), "ladder ");
+  expect_ladder(last_of(&x, MD_RECORD_LADDER), RECV_NS + 5000000000, 8);
+  x.recv_ns = RECV_NS + 6500000000; /* nothing changed */
+  give(&x, MD_RAW_TIMER, "", "x", 1);
+  cr_assert_str_eq(types(&x), "");
+  x.recv_ns = RECV_NS + 6600000000;
+  give(&x, MD_RAW_CLOSE, x.name, "gone", 4);
+  (void)types(&x);
+  x.recv_ns = RECV_NS + 7600000000; /* not VALID: no sample */
+  give(&x, MD_RAW_TIMER, "", "x", 1);
+  cr_assert_str_eq(types(&x), "");
+}
+
 Test(feed, a_snapshot_without_updates_waits) {
   snapshot(&x, A, 5, 100, "[\"10\",\"1\"]", "[\"11\",\"1\"]");
   cr_assert_str_eq(types(&x), "definition status ");

@@ -92,8 +92,8 @@ make_record(unsigned type) {
     put_field(body, &info->fields[i], i);
   rec->len = (uint16_t)(sizeof *rec + info->body_bytes);
   if (type == MD_RECORD_RAW) put_raw(rec, (void *)body);
-  if (type == MD_RECORD_BOOK_DELTA || type == MD_RECORD_BOOK_SNAPSHOT) {
-    md_book_delta_t *delta = (void *)body; /* the counts stand at one place in both */
+  if (type == MD_RECORD_BOOK_DELTA || type == MD_RECORD_BOOK_SNAPSHOT || type == MD_RECORD_LADDER) {
+    md_book_delta_t *delta = (void *)body; /* the counts stand at one place in all three */
     delta->bid_cnt         = 2;
     delta->ask_cnt         = 1;
     put_levels(rec, 3);
@@ -162,13 +162,15 @@ Test(record, golden_bytes_of_each_type_stay_as_they_are) {
 }
 
 Test(record, offsets_that_other_languages_rely_on) {
-  cr_assert_eq(MD_RECORD_TYPE_END - 1, MD_RECORD_LOSS);
+  cr_assert_eq(MD_RECORD_TYPE_END - 1, MD_RECORD_LADDER);
   cr_assert_eq(offsetof(md_trade_t, trade_id), 16);
   cr_assert_eq(offsetof(md_trade_t, side), 32);
   cr_assert_eq(sizeof(md_trade_t), 40);
   cr_assert_eq(offsetof(md_book_delta_t, bid_cnt), 16);
   cr_assert_eq(sizeof(md_book_delta_t), 32);
   cr_assert_eq(offsetof(md_book_snapshot_t, limit), 28);
+  cr_assert_eq(offsetof(md_ladder_t, bid_cnt), 16);
+  cr_assert_eq(sizeof(md_ladder_t), 32);
   cr_assert_eq(offsetof(md_raw_t, part_len), 4);
   cr_assert_eq(sizeof(md_raw_t), 16);
   cr_assert_eq(offsetof(md_definition_t, tick_size), 144);

@@ -32,6 +32,7 @@ typedef struct md_pg_sink {
   md_pg_link_t         link;
   md_pg_schema_t       schema;
   md_pg_partitions_t   partitions;
+  md_pg_watch_t        watch;
   md_pg_progress_t     progress;
   md_pg_context_t      ctx;
   md_pg_catchup_t      catchup;
@@ -148,6 +149,7 @@ come_up(md_pg_sink_t *k) {
   k->ctx.journal            = k->link.setup.journal;
   k->catchup.complete_epoch = k->link.setup.complete_epoch;
   md_pg_partitions_clear(&k->partitions);
+  md_pg_watch_clear(&k->watch);
   if (k->was_up) md_count(k->env.metrics, MD_COUNTER_SINK_RECONNECTS, 1);
   if (!k->was_up || k->is_down_said)
     say(k, "info", "PostgreSQL: connected to %s", md_pg_target(k->link.pg));
@@ -294,11 +296,34 @@ mark_complete(md_pg_sink_t *k) {
   return true;
 }
 
+/* Counts rows in DEFAULT partitions now and then; true while the answer is under way. */
+static bool
+watch_defaults(md_pg_sink_t *k) {
+  md_pg_t *pg = k->link.pg;
+  if (k->watch.is_asked) {
+    md_pg_state_t state = md_pg_step(pg);
+    if (state == MD_PG_DOWN) go_down(k, md_pg_error(pg));
+    if (state != MD_PG_READY) return true;
+    if (md_pg_watch_take(&k->watch, pg))
+      say(k, "warn",
+          "PostgreSQL: rows in the DEFAULT partition of %s.%s: their receive time has no day, or "
+          "its partition could not be made",
+          k->schema.name, k->watch.table);
+    md_gauge(k->env.metrics, MD_COUNTER_SINK_DEFAULT_ROWS, k->watch.row_cnt);
+    return false;
+  }
+  md_sql_clear(&k->link.setup.sql);
+  if (!md_pg_watch_sql(&k->watch, &k->schema, mono_ns(k), &k->link.setup.sql)) return false;
+  md_pg_query(pg, k->link.setup.sql.text, true);
+  return true;
+}
+
 /* Returns 1 when something moved. */
 static uint32_t
 transact(md_pg_sink_t *k) {
   if (k->send.phase == MD_PG_SEND_IDLE) {
     if (mark_complete(k)) return 1;
+    if (watch_defaults(k)) return 0;
     if (!k->is_closed) return 0;
     md_pg_partitions_ahead(&k->partitions, &k->schema, k->cfg.record_types,
                            md_clock_real_ns(k->env.clock), k->cfg.partition_days);
@@ -347,6 +372,7 @@ pg_drained(void *state, bool stopping) {
   md_pg_sink_t *k = state;
   k->is_stopping  = stopping;
   if (k->mode != MODE_LIVE || k->send.phase != MD_PG_SEND_IDLE || k->is_marking) return false;
+  if (k->watch.is_asked) return false;
   if (k->batch[0].record_cnt > 0 || k->batch[1].record_cnt > 0) return false;
   for (uint32_t i = 0; i < k->ring_cnt; i++)
     if (!md_pg_ring_is_empty(&k->ring[i], next_seq(k, i))) return false;
@@ -430,8 +456,9 @@ pg_open(const md_sink_env_t *env, void **state, md_msg_t *msg) {
                                                  .record_types = k->cfg.record_types,
                                                  .row_limit    = k->cfg.batch_rows};
   md_assert(k->cfg.batch_rows > 0);
-  md_io_config_t io  = {.entry_cnt = IO_ENTRIES};
-  md_err_t       err = md_pg_schema_init(&k->schema, k->cfg.schema, msg);
+  md_io_config_t       io  = {.entry_cnt = IO_ENTRIES};
+  md_err_t             err = md_pg_schema_init(&k->schema, k->cfg.schema, msg);
+  md_pg_schema_extras(&k->schema, k->cfg.compat_schema, k->cfg.timescale);
   if (err == MD_OK) err = take_memory(k, msg);
   if (err == MD_OK) err = md_sink_open_io(env, &io, &k->io, msg);
   if (err == MD_OK) err = md_pg_open(k->io, k->cfg.conninfo, &k->link.pg, msg);
