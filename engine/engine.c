@@ -5,6 +5,7 @@
 #include "feeds/repeat.h"
 #include "feeds/venue.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -241,11 +242,16 @@ start_monitor(md_engine_t *e, md_msg_t *msg) {
                                       .metrics_port = (uint16_t)m->metrics_port};
   if (!m->enabled) return MD_OK;
   md_err_t err = md_monitor_start(&mc, &e->monitor, msg);
-  if (!err)
-    md_log(e->log, MD_LOG_INFO, "monitoring",
-           "http://%s:%u/health and http://%s:%u/metrics are served", m->bind,
-           md_monitor_http_port(e->monitor), m->bind, md_monitor_metrics_port(e->monitor));
-  return err;
+  if (err) return err;
+  uint16_t http = md_monitor_http_port(e->monitor), metrics = md_monitor_metrics_port(e->monitor);
+  md_log(e->log, MD_LOG_INFO, "monitoring",
+         "http://%s:%u/health and http://%s:%u/metrics are served", m->bind, http, m->bind,
+         metrics);
+  struct in_addr bound = {0};
+  (void)inet_pton(AF_INET, m->bind, &bound);    /* it was bound to */
+  md_store_relaxed(&e->segment.header->monitor, /* a number by itself, for mdengine status */
+                   (uint64_t)ntohl(bound.s_addr) << 32 | (uint64_t)http << 16 | metrics);
+  return MD_OK;
 }
 
 static md_err_t

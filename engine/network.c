@@ -41,6 +41,8 @@ md_network_open(md_engine_t *e, uint32_t feed, md_msg_t *msg) {
                                          .symbol_cnt_max        = (uint32_t)e->cfg->engine.instruments,
                                          .weight_per_min        = (uint32_t)cfg->rest_weight_per_min,
                                          .silence_connection_ns = cfg->silence_connection,
+                                         .reconnect_min_ns      = cfg->reconnect_min,
+                                         .reconnect_max_ns      = cfg->reconnect_max,
                                          .seed                  = seed_of(e, feed),
                                          .clock                 = e->clock,
                                          .transport             = &md_transport_lws,

@@ -38,7 +38,7 @@ health_text(const md_status_feed_t *f) {
 
 static void
 print_books(const md_status_view_t *v) {
-  (void)printf("%-14s %-8s %18s %18s %18s %18s\n", "book", "state", "bid qty", "bid", "ask",
+  (void)printf("%-14s %-8s %13s %13s %13s %13s\n", "book", "state", "bid qty", "bid", "ask",
                "ask qty");
   for (uint32_t i = 0; i < v->book_cnt; i++) {
     const md_status_book_t  *b = &v->book[i];
@@ -46,7 +46,7 @@ print_books(const md_status_view_t *v) {
     char bid[MD_DECIMAL_BYTES], bid_qty[MD_DECIMAL_BYTES], ask[MD_DECIMAL_BYTES],
         ask_qty[MD_DECIMAL_BYTES];
     bool fresh = b->result == MDSHM_OK || b->result == MDSHM_NOT_VALID;
-    (void)printf("%-14s %-8s %18s %18s %18s %18s\n", b->symbol,
+    (void)printf("%-14s %-8s %13s %13s %13s %13s\n", b->symbol,
                  fresh ? mdshm_state_name(m->state) : mdshm_result_name(b->result),
                  md_cli_decimal(b->top.bid_qty, m->qty_exp, bid_qty),
                  md_cli_decimal(b->top.bid_px, m->px_exp, bid),
@@ -55,47 +55,91 @@ print_books(const md_status_view_t *v) {
   }
 }
 
-void
-md_status_print_text(const md_status_view_t *v) {
-  (void)printf("mdengine %s  epoch %u  pid %u  up %.0f s\n\n", v->info.name, v->info.epoch,
-               v->info.pid, (double)(v->taken_real_ns - v->info.created_ns) / 1e9);
-  (void)printf("%-20s %-10s %9s %9s %11s %11s %9s %6s %6s\n", "feed", "input", "msg/s", "rec/s",
-               "messages", "records", "books", "gaps", "lost");
+/* Whom to ask from another program: an engine that listens on every address is here, too. */
+static void
+print_endpoints(const mdshm_info_t *info) {
+  uint32_t ip = info->monitor_ipv4 ? info->monitor_ipv4 : 0x7f000001u;
+  char     host[16];
+  if (info->health_port == 0) return;
+  (void)snprintf(host, sizeof host, "%u.%u.%u.%u", ip >> 24, ip >> 16 & 255, ip >> 8 & 255,
+                 ip & 255);
+  (void)printf("http://%s:%u/health  http://%s:%u/metrics\n", host, info->health_port, host,
+               info->metrics_port);
+}
+
+static void
+print_feeds(const md_status_view_t *v) {
+  (void)printf("%-19s %-10s %8s %8s %9s %6s %7s %6s\n", "feed", "input", "msg/s", "rec/s", "books",
+               "gaps", "reconn.", "lost");
   for (uint32_t i = 0; i < v->feed_cnt; i++) {
     const md_status_feed_t *f = &v->feed[i];
-    char                    books[32];
+    char                    books[48];
     (void)snprintf(books, sizeof books, "%" PRIu64 "/%" PRIu64, f->books_valid, f->books);
-    (void)printf("%-20s %-10s %9.0f %9.0f %11" PRIu64 " %11" PRIu64 " %9s %6" PRIu64 " %6" PRIu64
-                 "\n",
-                 f->feed.name, health_text(f), f->frames_per_s, f->records_per_s, f->frames,
-                 f->records, books, f->gaps, f->lost);
+    (void)printf("%-19s %-10s %8.0f %8.0f %9s %6" PRIu64 " %7" PRIu64 " %6" PRIu64 "\n",
+                 f->feed.name, health_text(f), f->frames_per_s, f->records_per_s, books, f->gaps,
+                 f->reconnects, f->lost);
   }
-  (void)printf("\n");
-  print_books(v);
-  (void)printf("\n  %-34s %9s %9s %9s %12s\n", "stage", "P50", "P99", "P99.9", "measured");
+}
+
+static bool
+is_journal(const md_status_sink_t *s) {
+  return strcmp(s->thread.name, "writer:journal") == 0;
+}
+
+static void
+print_stages(const md_status_view_t *v) {
+  (void)printf("%-36s %9s %9s %9s %12s\n", "stage", "P50", "P99", "P99.9", "measured");
   for (uint32_t i = 0; i < v->feed_cnt; i++) {
+    print_latency("exchange's time to receive", &v->feed[i].exchange);
     print_latency("receive to decoded", &v->feed[i].decode);
     print_latency("decoded to visible", &v->feed[i].visible);
   }
   for (uint32_t i = 0; i < v->sink_cnt; i++) {
-    bool journal = strcmp(v->sink[i].thread.name, "writer:journal") == 0;
+    bool journal = is_journal(&v->sink[i]);
     print_latency(journal ? "ring wait, journal" : "ring wait, PostgreSQL", &v->sink[i].ring_wait);
     print_latency(journal ? "published to durable" : "published to committed", &v->sink[i].done);
   }
-  (void)printf("\n");
+}
+
+static void
+print_positions(const md_status_view_t *v) {
+  bool has_database = false;
   for (uint32_t i = 0; i < v->sink_cnt; i++) {
     const md_status_sink_t *s = &v->sink[i];
-    (void)printf("%-16s %11" PRIu64 " records %8.1f MiB (%.2f MiB/s) %9" PRIu64
-                 " rows (%.0f/s) %7" PRIu64 " commits %" PRIu64 " errors%s\n",
-                 s->thread.name, s->records, (double)s->bytes / 1048576.0,
-                 s->bytes_per_s / 1048576.0, s->rows, s->rows_per_s, s->batches, s->errors,
-                 s->catchup ? "  catching up from the journal" : "");
+    has_database              = has_database || !is_journal(s);
+    if (is_journal(s))
+      (void)printf("journal  %12" PRIu64 " records %8.1f MiB (%.2f/s) %8" PRIu64 " commits %" PRIu64
+                   " errors\n",
+                   s->records, (double)s->bytes / 1048576.0, s->bytes_per_s / 1048576.0, s->batches,
+                   s->errors);
+    else
+      (void)printf("postgres %12" PRIu64 " rows (%.0f/s) %8" PRIu64 " commits %" PRIu64
+                   " errors%s\n",
+                   s->rows, s->rows_per_s, s->batches, s->errors,
+                   s->catchup ? ", catching up from the journal" : "");
   }
   for (uint32_t i = 0; i < v->feed_cnt; i++) {
     const mdshm_stream_t *s = &v->feed[i].stream;
-    (void)printf("%-16s published %" PRIu64 "  durable %" PRIu64 "  stored %" PRIu64 "\n", s->name,
-                 s->published_seq, s->durable_seq, s->stored_seq);
+    (void)printf("%-8s published %" PRIu64 "  durable %" PRIu64, s->name, s->published_seq,
+                 s->durable_seq);
+    if (has_database) (void)printf("  stored %" PRIu64, s->stored_seq);
+    (void)printf("\n");
   }
+}
+
+/* Made for 80 columns; one feed with two sinks and five books takes 23 lines. */
+void
+md_status_print_text(const md_status_view_t *v) {
+  (void)printf("mdengine %s  epoch %u  pid %u  up %.0f s\n", v->info.name, v->info.epoch,
+               v->info.pid, (double)(v->taken_real_ns - v->info.created_ns) / 1e9);
+  print_endpoints(&v->info);
+  (void)printf("\n");
+  print_feeds(v);
+  (void)printf("\n");
+  print_books(v);
+  (void)printf("\n");
+  print_stages(v);
+  print_positions(v);
 }
 
 static void
@@ -110,16 +154,17 @@ json_feed(const md_status_feed_t *f) {
   (void)printf("{\"feed\":\"%s\",\"health\":\"%s\",\"input\":\"%s\",\"frames\":%" PRIu64
                ",\"records\":%" PRIu64
                ",\"frames_per_s\":%.1f,\"records_per_s\":%.1f,\"books_valid\":%" PRIu64
-               ",\"books\":%" PRIu64 ",\"gaps\":%" PRIu64 ",\"lost\":%" PRIu64
-               ",\"parse_errors\":%" PRIu64 ",\"published_seq\":%" PRIu64
+               ",\"books\":%" PRIu64 ",\"gaps\":%" PRIu64 ",\"reconnects\":%" PRIu64
+               ",\"lost\":%" PRIu64 ",\"parse_errors\":%" PRIu64 ",\"published_seq\":%" PRIu64
                ",\"written_seq\":%" PRIu64 ",\"durable_seq\":%" PRIu64 ",\"stored_seq\":%" PRIu64,
                f->feed.name, mdshm_result_name(f->health), health_text(f), f->frames, f->records,
-               f->frames_per_s, f->records_per_s, f->books_valid, f->books, f->gaps, f->lost,
-               f->parse_errors, f->stream.published_seq, f->stream.written_seq,
+               f->frames_per_s, f->records_per_s, f->books_valid, f->books, f->gaps, f->reconnects,
+               f->lost, f->parse_errors, f->stream.published_seq, f->stream.written_seq,
                f->stream.durable_seq, f->stream.stored_seq);
   if (f->has_raw)
     (void)printf(",\"raw_published_seq\":%" PRIu64 ",\"raw_durable_seq\":%" PRIu64,
                  f->raw.published_seq, f->raw.durable_seq);
+  json_latency("exchange_to_receive", &f->exchange);
   json_latency("receive_to_decoded", &f->decode);
   json_latency("decoded_to_visible", &f->visible);
   (void)printf("}");
@@ -133,14 +178,16 @@ json_sink(const md_status_sink_t *s) {
                s->thread.name, s->thread.heartbeat_age_ns, s->records, s->bytes, s->rows,
                s->batches, s->errors, s->catchup ? "true" : "false");
   json_latency("ring_wait", &s->ring_wait);
-  json_latency(strcmp(s->thread.name, "writer:journal") == 0 ? "durable" : "stored", &s->done);
+  json_latency(is_journal(s) ? "durable" : "stored", &s->done);
   (void)printf("}");
 }
 
 void
 md_status_print_json(const md_status_view_t *v) {
-  (void)printf("{\"name\":\"%s\",\"epoch\":%u,\"pid\":%u,\"created_ns\":%" PRId64 ",\"feeds\":[",
-               v->info.name, v->info.epoch, v->info.pid, v->info.created_ns);
+  (void)printf("{\"name\":\"%s\",\"epoch\":%u,\"pid\":%u,\"created_ns\":%" PRId64
+               ",\"health_port\":%u,\"metrics_port\":%u,\"feeds\":[",
+               v->info.name, v->info.epoch, v->info.pid, v->info.created_ns, v->info.health_port,
+               v->info.metrics_port);
   for (uint32_t i = 0; i < v->feed_cnt; i++) {
     (void)printf("%s", i ? "," : "");
     json_feed(&v->feed[i]);

@@ -40,10 +40,12 @@ take_feed(mdshm_t *shm, uint32_t row, md_status_feed_t *f) {
   f->frames       = counter(shm, thread, "mdengine_feed_frames_total");
   f->records      = counter(shm, thread, "mdengine_feed_records_total");
   f->gaps         = counter(shm, thread, "mdengine_feed_gaps_total");
+  f->reconnects   = counter(shm, thread, "mdengine_feed_reconnects_total");
   f->lost         = counter(shm, thread, "mdengine_ring_lost_records_total");
   f->parse_errors = counter(shm, thread, "mdengine_feed_parse_errors_total");
   f->books_valid  = counter(shm, thread, "mdengine_feed_books_valid");
   f->books        = counter(shm, thread, "mdengine_feed_books");
+  f->exchange     = latency(shm, thread, "mdengine_stage_exchange_to_receive_seconds");
   f->decode       = latency(shm, thread, "mdengine_stage_receive_to_decoded_seconds");
   f->visible      = latency(shm, thread, "mdengine_stage_decoded_to_visible_seconds");
 }

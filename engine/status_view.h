@@ -1,5 +1,5 @@
-/* status_view.h - a picture of a running engine for `mdengine status`: counters, positions, latencies, read
- * through the public reader library only. */
+/* status_view.h - a picture of a running engine for `mdengine status`: counters, positions,
+ * latencies, read through the public reader library only. */
 #ifndef ENGINE_STATUS_VIEW_H
 #define ENGINE_STATUS_VIEW_H
 
@@ -17,9 +17,9 @@ typedef struct md_status_feed {
   mdshm_stream_t stream, raw;
   bool           has_raw;
   mdshm_result_t health;
-  uint64_t       frames, records, gaps, lost, parse_errors, books_valid, books;
+  uint64_t       frames, records, gaps, reconnects, lost, parse_errors, books_valid, books;
   double         frames_per_s, records_per_s; /* over the window; 0 without one */
-  md_latency_t   decode, visible;
+  md_latency_t   exchange, decode, visible;
 } md_status_feed_t;
 
 typedef struct md_status_sink {

@@ -16,6 +16,9 @@
 #define PONG_NS    (35 * NS_PER_S)
 #define LOG_BYTES  256u
 
+#define RECONNECT_MIN_NS (500 * NS_PER_MS)
+#define RECONNECT_MAX_NS (30 * NS_PER_S)
+
 void
 md_feed_live_log(md_feed_live_t *l, const char *level, const char *format, ...) {
   char    text[LOG_BYTES];
@@ -243,7 +246,9 @@ md_feed_live_open(const md_feed_live_config_t *cfg, md_feed_live_t **out, md_msg
                    cfg->venue->name);
   md_feed_live_t *l = calloc(1, sizeof *l);
   if (!l) return md_fail(msg, MD_ERR_NOMEM, "no memory for the connections of %s", cfg->name);
-  l->cfg  = *cfg;
+  l->cfg = *cfg;
+  if (l->cfg.reconnect_min_ns <= 0) l->cfg.reconnect_min_ns = RECONNECT_MIN_NS;
+  if (l->cfg.reconnect_max_ns <= 0) l->cfg.reconnect_max_ns = RECONNECT_MAX_NS;
   l->net  = cfg->venue->net;
   l->seed = cfg->seed;
   copy_base(l->url, sizeof l->url, cfg->url, l->net->ws_url);

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BACKOFF_BASE_NS  (500 * NS_PER_MS)
-#define BACKOFF_MAX_NS   (30 * NS_PER_S)
 #define CONNECT_PACE_NS  (50 * NS_PER_MS)
 #define WINDOW_NS        (300 * NS_PER_S)
 #define CALM_NS          (20 * NS_PER_S) /* open so long, and the backoff begins anew */
@@ -43,6 +41,11 @@ make_url(md_feed_live_t *l, md_feed_live_link_t *k, md_feed_live_half_t *h) {
   return h->url != NULL;
 }
 
+static int64_t
+pause_before_next(md_feed_live_t *l, md_feed_live_link_t *k) {
+  return md_backoff_ns(l->cfg.reconnect_min_ns, l->cfg.reconnect_max_ns, k->attempt++, &l->seed);
+}
+
 static void
 connect_half(md_feed_live_t *l, md_feed_live_link_t *k, uint32_t half) {
   md_feed_live_half_t *h = &k->half[half];
@@ -52,8 +55,7 @@ connect_half(md_feed_live_t *l, md_feed_live_link_t *k, uint32_t half) {
   uint32_t number                                       = 0;
   l->connect_ns[l->connect_cnt++ % MD_LIVE_CONNECT_CNT] = l->now_ns;
   if (l->cfg.transport->connect(l->transport, h->url, &number, &msg)) {
-    k->not_before_ns =
-        l->now_ns + md_backoff_ns(BACKOFF_BASE_NS, BACKOFF_MAX_NS, k->attempt++, &l->seed);
+    k->not_before_ns = l->now_ns + pause_before_next(l, k);
     md_feed_live_log(l, "warn", "%s: %s", h->name, msg.text);
     return;
   }
@@ -89,14 +91,14 @@ void
 md_feed_live_on_lost(md_feed_live_t *l, md_feed_live_link_t *k, md_feed_live_half_t *h,
                      const char *why) {
   if (h->connection < MD_CONNECTION_CNT_MAX) l->owner[h->connection].link = MD_LIVE_NONE;
-  bool was_active = h == &k->half[k->active];
-  h->connection   = MD_LIVE_NONE;
-  h->state        = MD_LIVE_DOWN;
+  bool was_active = h == &k->half[k->active], was_open = h->state == MD_LIVE_OPEN;
+  h->connection = MD_LIVE_NONE;
+  h->state      = MD_LIVE_DOWN;
   if (!was_active) {
     k->replace_try_ns = l->now_ns + REPLACE_RETRY_NS;
     return;
   }
-  int64_t pause    = md_backoff_ns(BACKOFF_BASE_NS, BACKOFF_MAX_NS, k->attempt++, &l->seed);
+  int64_t pause    = pause_before_next(l, k);
   k->not_before_ns = l->now_ns + pause;
   for (uint32_t n = 0; n < k->stream_cnt; n++)
     l->stream[k->stream[n]].is_live = false;
@@ -104,8 +106,12 @@ md_feed_live_on_lost(md_feed_live_t *l, md_feed_live_link_t *k, md_feed_live_hal
     k->active = !k->active; /* the replacement is on its way already */
     if (k->half[k->active].state == MD_LIVE_OPEN) md_feed_live_on_open(l, k, &k->half[k->active]);
   }
-  md_feed_live_log(l, "warn", "%s: lost (%s); again in %lld ms", h->name, why,
-                   (long long)(pause / NS_PER_MS));
+  if (was_open)
+    md_feed_live_log(l, "warn", "%s: lost (%s); again in %lld ms", h->name, why,
+                     (long long)(pause / NS_PER_MS));
+  else
+    md_feed_live_log(l, "warn", "%s: cannot reach %s (%s); again in %lld ms", h->name, l->url, why,
+                     (long long)(pause / NS_PER_MS));
 }
 
 bool

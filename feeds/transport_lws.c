@@ -377,7 +377,8 @@ backend_connect(md_transport_t *t, const char *url, uint32_t *connection, md_msg
    */
   if (!lws_client_connect_via_info(&info) && t->connection[number]) {
     c->wsi = NULL;
-    tell_close(c, "no connection could be begun", 28);
+    (void)snprintf(c->reason, sizeof c->reason, "the name is not found, or there is no network");
+    tell_close(c, c->reason, strlen(c->reason));
     free_connection(c);
   }
   return MD_OK;

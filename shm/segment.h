@@ -67,6 +67,8 @@ typedef struct md_segment_header {
   md_section_t  section[16];                    /* indexed by md_section_kind_t */
   _Alignas(MD_CACHE_BLOCK) md_atomic_u64 state; /* md_segment_state_t; R2: stored with release; A2
                                                    in md_segment_join and the client */
+  md_atomic_u64 monitor; /* IPv4 address << 32 | port of /health << 16 | port of /metrics; 0: none.
+                            Relaxed: a number by itself */
 } md_segment_header_t;
 
 _Static_assert(sizeof(md_segment_header_t) <= MD_SEGMENT_HEADER_BYTES, "header fits its page");

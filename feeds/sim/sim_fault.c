@@ -30,6 +30,7 @@ struct md_sim_fault {
   int64_t          next_ns;  /* of the source's time: when it begins; INT64_MAX: not again */
   int64_t          every_ns; /* 0: once */
   int64_t          for_ns;
+  uint32_t         times;     /* how often it still comes, with every; 0: without end */
   uint32_t         cnt, left; /* left: frames or answers of the fault that is on */
   uint32_t         retry_s;
   int              code;
@@ -81,6 +82,7 @@ read_key(md_sim_fault_t *f, const char *key, const char *value) {
   if (strcmp(key, "after") == 0) return read_seconds(value, &f->next_ns);
   if (strcmp(key, "every") == 0) return read_seconds(value, &f->every_ns);
   if (strcmp(key, "for") == 0) return read_seconds(value, &f->for_ns);
+  if (strcmp(key, "times") == 0) return read_number(value, &f->times);
   if (strcmp(key, "cnt") == 0) return read_number(value, &f->cnt);
   if (strcmp(key, "retry") == 0) return read_number(value, &f->retry_s);
   if (strcmp(key, "code") == 0) {
@@ -124,8 +126,8 @@ read_fault(md_sim_fault_t *f, char *text, md_msg_t *msg) {
     if (value) *value++ = 0;
     if (!value || !read_key(f, key, value))
       return md_fail(msg, MD_ERR_USAGE,
-                     "fault %s: '%s' wants after=, every=, for= in seconds, cnt=N, symbol=NAME, "
-                     "retry=SECONDS or code=N",
+                     "fault %s: '%s' wants after=, every=, for= in seconds, times=N, cnt=N, "
+                     "symbol=NAME, retry=SECONDS or code=N",
                      names[f->kind], key);
   }
   return MD_OK;
@@ -264,7 +266,9 @@ md_sim_fault_turn(md_sim_t *sim) {
     if (f->until_ns && sim->played_ns >= f->until_ns) end_stall(sim, f);
     if (sim->played_ns < f->next_ns || f->left || f->until_ns) continue;
     if (!begin(sim, f)) continue;
-    f->next_ns = f->every_ns ? sim->played_ns + about(sim, f->every_ns) : INT64_MAX;
+    bool again = f->every_ns && f->times != 1;
+    if (f->times > 1) f->times--;
+    f->next_ns = again ? sim->played_ns + about(sim, f->every_ns) : INT64_MAX;
   }
 }
 

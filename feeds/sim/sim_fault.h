@@ -2,9 +2,9 @@
  *
  * A fault is NAME[:key=value,...]: gap, duplicate, stall, cut, half-open, shutdown, slow, 429, 418.
  * Keys: after=SECONDS of the source's time before the first (default 2), every=SECONDS between more
- * (default: only once; both are taken within a half of it by the seed), for=SECONDS how long it
- * lasts, cnt=N frames or answers, symbol=NAME (default: the seed chooses), retry=SECONDS of
- * Retry-After, code=N of a close. */
+ * (default: only once; both are taken within a half of it by the seed), times=N how many in all
+ * with every (default: without end), for=SECONDS how long it lasts, cnt=N frames or answers,
+ * symbol=NAME (default: the seed chooses), retry=SECONDS of Retry-After, code=N of a close. */
 #ifndef FEEDS_SIM_SIM_FAULT_H
 #define FEEDS_SIM_SIM_FAULT_H
 

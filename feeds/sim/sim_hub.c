@@ -285,6 +285,7 @@ md_sim_conn_text(md_sim_hub_t *h, md_sim_conn_t *c, const md_sim_text_t *text) {
   uint8_t *to = chunk_room(h, c, n + text->len);
   memcpy(to, head, n);
   if (text->len) memcpy(to + n, text->p, text->len);
+  h->text_cnt++;
 }
 
 void

@@ -91,7 +91,8 @@ typedef struct md_sim_hub {
   md_sim_chunk_t   *spare;
   uint32_t          spare_cnt;
   uint64_t          frame_cnt, byte_cnt;
-  md_sim_text_t     scratch; /* a payload in microseconds */
+  uint64_t          text_cnt; /* texts that are no data: answers to SUBSCRIBE and so on */
+  md_sim_text_t     scratch;  /* a payload in microseconds */
   /* wake asks the server to call for c's queue; may be NULL. subscribed tells a new subscription.
    */
   void (*wake)(void *ctx, md_sim_conn_t *c);

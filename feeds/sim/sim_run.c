@@ -85,8 +85,8 @@ say_end(const run_t *r, FILE *out) {
   const md_sim_hub_t *h = &r->sim.hub;
   (void)fprintf(out,
                 "{\"messages\":%" PRIu64 ",\"sent_frames\":%" PRIu64 ",\"sent_bytes\":%" PRIu64
-                ",\"connections\":%" PRIu64 "}\n",
-                produced_cnt(r), h->frame_cnt, h->byte_cnt, h->conn_id_last);
+                ",\"sent_texts\":%" PRIu64 ",\"connections\":%" PRIu64 "}\n",
+                produced_cnt(r), h->frame_cnt, h->byte_cnt, h->text_cnt, h->conn_id_last);
   (void)fflush(out);
 }
 

@@ -174,6 +174,10 @@ mdshm_info(const mdshm_t *shm, mdshm_info_t *out) {
   memcpy(out->journal_uuid, h->journal_uuid, sizeof out->journal_uuid);
   mdshm_copy_name(out->name, h->name, sizeof out->name);
   mdshm_copy_name(out->version, h->version, sizeof out->version);
+  uint64_t monitor  = md_load_relaxed(&h->monitor); /* a number by itself */
+  out->monitor_ipv4 = (uint32_t)(monitor >> 32);
+  out->health_port  = (uint16_t)(monitor >> 16);
+  out->metrics_port = (uint16_t)monitor;
   return MDSHM_OK;
 }
 

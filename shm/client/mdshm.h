@@ -91,6 +91,8 @@ typedef struct mdshm_info {
   uint8_t  journal_uuid[16];
   char     name[MDSHM_NAME_BYTES];
   char     version[32];
+  uint32_t monitor_ipv4; /* where /health and /metrics are served: a.b.c.d is a << 24 | ... | d */
+  uint16_t health_port, metrics_port; /* 0: nowhere */
 } mdshm_info_t;
 
 /* mdshm_info copies what the segment says of itself. Cost: a copy. OK, USAGE. */
