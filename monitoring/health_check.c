@@ -152,6 +152,18 @@ check_journal_durable(const md_health_t *h, md_health_result_t *out) {
 }
 
 static void
+check_journal_space(const md_health_t *h, md_health_result_t *out) {
+  const md_segment_t *s = h->cfg.segment;
+  for (uint32_t t = 0; t < s->thread_cnt; t++) {
+    uint64_t state = md_load_relaxed(&s->metrics[t].counter[MD_COUNTER_JOURNAL_STATE]);
+    if (state)
+      fail(out, "thread %s: %s", s->threads[t].name,
+           state == 1 ? "less than journal.min_free is free, it uses up what it has"
+                      : "no space: it waits, and its rings lose records when they are full");
+  }
+}
+
+static void
 check_database_live(const md_health_t *h, md_health_result_t *out) {
   const md_segment_t *s = h->cfg.segment;
   if (in_grace(h)) return;

@@ -17,6 +17,7 @@
   X(conservation,    warning,  "every ring's account adds up: offered = published + lost, consumed <= published") \
   X(sink_errors,     warning,  "no write, sync or transaction failed within the last minute")      \
   X(journal_durable, warning,  "the journal makes published records durable within 10 seconds")    \
+  X(journal_space,   warning,  "the journal has room to go on: more than journal.min_free")        \
   X(database_live,   warning,  "the database takes records from its ring, not late from the journal")
 
 #endif

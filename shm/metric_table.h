@@ -60,6 +60,7 @@
   X(VISIBLE,   "mdengine_stage_decoded_to_visible_seconds", "records decoded to book and rings published") \
   X(RING_WAIT, "mdengine_stage_ring_wait_seconds", "published to taken by the sink")               \
   X(DURABLE,   "mdengine_stage_durable_seconds", "published to durable in the journal")            \
-  X(STORED,    "mdengine_stage_stored_seconds", "published to committed in PostgreSQL")
+  X(STORED,    "mdengine_stage_stored_seconds", "published to committed in PostgreSQL")           \
+  X(ROLL,      "mdengine_journal_roll_seconds", "last block of a segment durable to the next segment open")
 
 #endif

@@ -29,8 +29,8 @@ typedef struct md_journal_config {
   uint64_t ahead_bytes; /* the next segment's file is made so large ahead; 0: when it is needed */
   uint64_t min_free_bytes; /* nothing is allocated below so much free space; 0: to the last byte */
   uint64_t reserve_bytes;  /* kept in a file and given back when there is no space; 0: none */
-  struct md_manifest *manifest;      /* open and locked */
-  const md_disk_t    *disk;          /* NULL: the system's */
+  struct md_manifest *manifest; /* open and locked */
+  const md_disk_t    *disk;     /* NULL: the system's */
 } md_journal_config_t;
 
 /* ---- manifest: opened once by the engine, passed to the sink ----
@@ -145,9 +145,10 @@ MD_MUST_USE md_err_t md_journal_reader_seek_segment(md_journal_reader_t *r, uint
 MD_MUST_USE md_err_t md_journal_reader_seek(md_journal_reader_t *r, uint16_t stream, uint32_t epoch,
                                             uint64_t seq, md_msg_t *msg);
 
-/* md_journal_reader_seek_time starts at the first block that has a record published (ts_pub_ns) at ns
- * or later; earlier ones may still come and are the caller's to skip. The segment is the last one
- * that was made at ns or before: records of a clock that was set back later are not looked for. */
+/* md_journal_reader_seek_time starts at the first block that has a record published (ts_pub_ns) at
+ * ns or later; earlier ones may still come and are the caller's to skip. The segment is the last
+ * one that was made at ns or before: records of a clock that was set back later are not looked for.
+ */
 MD_MUST_USE md_err_t md_journal_reader_seek_time(md_journal_reader_t *r, int64_t ns, md_msg_t *msg);
 
 /* md_journal_reader_next returns the next record, valid until the next call. MD_ERR_END: nothing

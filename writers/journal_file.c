@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define UNFINISHED "segment.tmp"
+#define AHEAD      "segment.ahead"
 
 void
 md_journal_name(uint64_t segment, char out[MD_JOURNAL_NAME_BYTES]) {
@@ -24,6 +25,11 @@ md_journal_path(const char *dir, uint64_t segment, char out[MD_JOURNAL_PATH_BYTE
 static void
 unfinished_path(const char *dir, char out[MD_JOURNAL_PATH_BYTES]) {
   (void)snprintf(out, MD_JOURNAL_PATH_BYTES, "%.540s/" UNFINISHED, dir);
+}
+
+void
+md_journal_ahead_path(const char *dir, char out[MD_JOURNAL_PATH_BYTES]) {
+  (void)snprintf(out, MD_JOURNAL_PATH_BYTES, "%.540s/" AHEAD, dir);
 }
 
 /* The number in a segment's name; 0 when it is another file. */
@@ -132,9 +138,9 @@ write_head(md_journal_file_t *f, const md_journal_head_t *head) {
 
 /* The file gets its name only when its header is durable. 0 or -errno. */
 static int
-fill_new(md_journal_file_t *f, const md_journal_head_t *head, uint64_t need) {
-  uint64_t wish = need > MD_JOURNAL_GROW_BYTES ? need : MD_JOURNAL_GROW_BYTES;
-  int      rc   = grow(f, 0, wish, need);
+fill_new(md_journal_file_t *f, const md_journal_head_t *head, uint64_t room_bytes) {
+  uint64_t need = room_bytes < MD_JOURNAL_ROOM_MIN ? room_bytes : MD_JOURNAL_ROOM_MIN;
+  int      rc   = grow(f, 0, MD_JOURNAL_PAGE_BYTES + room_bytes, MD_JOURNAL_PAGE_BYTES + need);
   if (rc >= 0) rc = write_head(f, head);
   return rc < 0 ? rc : md_disk_fsync(f->disk, f->fd);
 }
@@ -156,7 +162,7 @@ md_journal_file_create(md_journal_file_t *f, const md_disk_t *disk, const char *
   int rc = f->fd;
   if (rc >= 0) {
     f->end_off = MD_JOURNAL_PAGE_BYTES;
-    rc         = fill_new(f, &aligned, MD_JOURNAL_PAGE_BYTES + room_bytes);
+    rc         = fill_new(f, &aligned, room_bytes);
     if (rc >= 0) rc = md_disk_rename(disk, tmp, path);
     if (rc >= 0) rc = md_disk_sync_dir(disk, dir);
     if (rc >= 0) return MD_OK;
@@ -168,13 +174,39 @@ md_journal_file_create(md_journal_file_t *f, const md_disk_t *disk, const char *
 }
 
 md_err_t
+md_journal_file_adopt(md_journal_file_t *f, const char *dir, md_journal_head_t *head,
+                      md_msg_t *msg) {
+  _Alignas(MD_JOURNAL_PAGE_BYTES) md_journal_head_t aligned;
+  char ahead[MD_JOURNAL_PATH_BYTES], path[MD_JOURNAL_PATH_BYTES];
+  md_journal_ahead_path(dir, ahead);
+  md_journal_path(dir, head->segment, path);
+  md_journal_head_seal(head);
+  aligned    = *head;
+  f->segment = head->segment;
+  int rc     = write_head(f, &aligned);
+  if (rc >= 0) rc = md_disk_fdatasync(f->disk, f->fd);
+  if (rc >= 0) rc = md_disk_rename(f->disk, ahead, path);
+  if (rc >= 0) rc = md_disk_sync_dir(f->disk, dir);
+  if (rc >= 0) return MD_OK;
+  (void)md_disk_close(f->disk, f->fd);
+  (void)md_disk_unlink(f->disk, ahead);
+  f->fd = -1;
+  return md_fail_errno(msg, -rc, "cannot make the journal segment %s", path);
+}
+
+bool
+md_journal_file_has_room(const md_journal_file_t *f, uint64_t bytes) {
+  return f->end_off + bytes <= f->allocated_bytes;
+}
+
+md_err_t
 md_journal_file_reserve(md_journal_file_t *f, uint64_t bytes, md_msg_t *msg) {
   uint64_t need_end = f->end_off + bytes;
-  if (need_end <= f->allocated_bytes) return MD_OK;
+  if (md_journal_file_has_room(f, bytes)) return MD_OK;
   uint64_t from = f->allocated_bytes;
   uint64_t need = need_end - from;
-  uint64_t wish = need > MD_JOURNAL_GROW_BYTES ? need : MD_JOURNAL_GROW_BYTES;
-  int      rc   = grow(f, from, wish, need);
+  uint64_t step = f->grow_bytes ? f->grow_bytes : MD_JOURNAL_GROW_BYTES;
+  int      rc   = grow(f, from, need > step ? need : step, need);
   if (rc >= 0) return MD_OK;
   return md_fail_errno(msg, -rc, "no room for the next block of journal segment %" PRIu64,
                        f->segment);
@@ -238,5 +270,7 @@ void
 md_journal_unlink_unfinished(const md_disk_t *disk, const char *dir) {
   char path[MD_JOURNAL_PATH_BYTES];
   unfinished_path(dir, path);
+  (void)md_disk_unlink(disk, path);
+  md_journal_ahead_path(dir, path);
   (void)md_disk_unlink(disk, path);
 }

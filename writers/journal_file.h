@@ -13,6 +13,7 @@
 #define MD_JOURNAL_NAME_BYTES 40u
 #define MD_JOURNAL_PATH_BYTES 600u
 #define MD_JOURNAL_GROW_BYTES (64ull << 20)
+#define MD_JOURNAL_ROOM_MIN   (2ull << 20)
 
 typedef struct md_journal_file {
   const md_disk_t *disk;
@@ -21,11 +22,15 @@ typedef struct md_journal_file {
   uint64_t         end_off;         /* where the next block goes */
   uint64_t         allocated_bytes; /* UINT64_MAX: the file system cannot reserve */
   bool             direct;          /* O_DIRECT is on */
+  uint64_t         grow_bytes;      /* reserved at once; 0: MD_JOURNAL_GROW_BYTES */
 } md_journal_file_t;
 
 /* md_journal_name writes "seg-0000000003.mdj"; md_journal_path puts dir before it. */
 void md_journal_name(uint64_t segment, char out[MD_JOURNAL_NAME_BYTES]);
 void md_journal_path(const char *dir, uint64_t segment, char out[MD_JOURNAL_PATH_BYTES]);
+
+/* md_journal_ahead_path: the file that will be the next segment. */
+void md_journal_ahead_path(const char *dir, char out[MD_JOURNAL_PATH_BYTES]);
 
 /* md_journal_list returns the numbers of the segments in dir in rising order; the caller frees
  * *ids. */
@@ -37,12 +42,20 @@ MD_MUST_USE md_err_t md_journal_list(const md_disk_t *disk, const char *dir, uin
 MD_MUST_USE md_err_t md_journal_next_id(const md_disk_t *disk, const char *dir, uint64_t id,
                                         uint64_t *next);
 
-/* md_journal_file_create makes segment head->segment with room for room_bytes behind the header,
- * durably and all at once under its name. head is sealed here. On failure nothing is left behind.
- */
+/* md_journal_file_create makes segment head->segment with room for room_bytes behind the header (or
+ * for MD_JOURNAL_ROOM_MIN where there is not so much), durably and all at once under its name. head
+ * is sealed here. On failure nothing is left behind. */
 MD_MUST_USE md_err_t md_journal_file_create(md_journal_file_t *f, const md_disk_t *disk,
                                             const char *dir, md_journal_head_t *head,
                                             uint64_t room_bytes, md_msg_t *msg);
+
+/* md_journal_file_adopt makes the file that md_journal_ahead_take gave into segment head->segment:
+ * header, sync, name. head is sealed here. On failure the file is closed and removed. */
+MD_MUST_USE md_err_t md_journal_file_adopt(md_journal_file_t *f, const char *dir,
+                                           md_journal_head_t *head, md_msg_t *msg);
+
+/* md_journal_file_has_room is true when bytes fit behind end_off without new space. */
+bool md_journal_file_has_room(const md_journal_file_t *f, uint64_t bytes);
 
 /* md_journal_file_reserve makes sure that bytes fit behind end_off. MD_ERR_NOSPACE. */
 MD_MUST_USE md_err_t md_journal_file_reserve(md_journal_file_t *f, uint64_t bytes, md_msg_t *msg);

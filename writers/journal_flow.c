@@ -41,6 +41,7 @@ advance_durable(md_journal_sink_t *s, const md_journal_point_t *to, md_journal_s
       md_ring_release(&s->ring[r], to->ring_read[r], to->ring_handed_cnt[r]);
   }
   s->durable = *to;
+  if (s->failed || s->hold) return; /* of what was on its way before: nothing works again yet */
   if (s->failure_cnt > 0)
     md_journal_say(s, "info", "journal: writing again after %llu failures",
                    (unsigned long long)s->failure_cnt);
@@ -51,7 +52,7 @@ advance_durable(md_journal_sink_t *s, const md_journal_point_t *to, md_journal_s
 static void
 advance_written(md_journal_sink_t *s, const md_journal_slot_t *slot) {
   s->written = slot->point;
-  add_sample(&s->written_ns, slot->oldest_ns);
+  if (!slot->synced) add_sample(&s->written_ns, slot->oldest_ns);
   for (uint32_t i = 0; i < s->streams.cnt; i++) {
     md_stream_row_t *row = s->row[i];
     uint64_t         seq = s->written.seq[i];
@@ -98,8 +99,9 @@ write_done(md_io_op_t *op, int32_t result) {
   if (s->failed) return;
   if (result < 0) {
     md_msg_t msg = {0};
-    (void)md_fail_errno(&msg, -result, "write failed");
+    md_err_t err = md_fail_errno(&msg, -result, "write failed");
     md_journal_fail(s, msg.text);
+    if (err == MD_ERR_NOSPACE) md_journal_space_wait(s, msg.text);
     return;
   }
   if ((uint32_t)result != slot->block_bytes) {
@@ -114,6 +116,8 @@ write_done(md_io_op_t *op, int32_t result) {
 static void
 sync_done(md_io_op_t *op, int32_t result) {
   md_journal_sink_t *s = op->ctx;
+  /* The sync of a write that failed was cancelled, or covers less than it was asked for. */
+  if (s->failed && s->syncing.end_off > s->written.end_off) return;
   if (result < 0) {
     /* Never asked again on this file: the kernel may have forgotten the pages that it lost. */
     md_msg_t msg = {0};
@@ -137,22 +141,72 @@ take_point(const md_journal_sink_t *s, md_journal_point_t *out) {
   out->end_off = s->file.end_off;
 }
 
+/* No space is no failure of the segment: nothing was written, and it goes on where it stands. */
+static bool
+make_room(md_journal_sink_t *s, uint32_t block_bytes) {
+  md_msg_t msg = {0};
+  if (md_journal_file_has_room(&s->file, block_bytes)) return true;
+  if (!md_journal_space_allows(s, block_bytes)) {
+    md_journal_space_wait(s, "no space above journal.min_free");
+    return false;
+  }
+  s->file.grow_bytes = md_journal_space_allows(s, MD_JOURNAL_GROW_BYTES) ? 0 : block_bytes;
+  md_err_t err       = md_journal_file_reserve(&s->file, block_bytes, &msg);
+  if (err == MD_ERR_NOSPACE)
+    md_journal_space_wait(s, msg.text);
+  else if (err)
+    md_journal_fail(s, msg.text);
+  return err == MD_OK;
+}
+
 /* Before a block: the manifest knows its instruments and the file has room. */
 static bool
 prepare_write(md_journal_sink_t *s, uint32_t block_bytes) {
   md_msg_t msg = {0};
-  if (md_manifest_sync(s->cfg.manifest, &msg) != MD_OK) {
-    md_count(s->env.metrics, MD_COUNTER_SINK_ERRORS, 1);
-    if (s->failure_cnt == 0) md_journal_say(s, "error", "journal: %s", msg.text);
-    s->hold = true;
-    md_journal_back_off(s);
+  md_err_t err = md_manifest_sync(s->cfg.manifest, &msg);
+  if (!err) return make_room(s, block_bytes);
+  if (err == MD_ERR_NOSPACE) {
+    md_journal_space_wait(s, msg.text);
     return false;
   }
-  if (md_journal_file_reserve(&s->file, block_bytes, &msg) != MD_OK) {
-    md_journal_fail(s, msg.text);
-    return false;
+  md_count(s->env.metrics, MD_COUNTER_SINK_ERRORS, 1);
+  if (s->failure_cnt == 0) md_journal_say(s, "error", "journal: %s", msg.text);
+  s->hold = true;
+  md_journal_back_off(s);
+  return false;
+}
+
+/* A ring that holds much for the sync to come would soon be full: then the interval is cut short.
+ */
+static bool
+rings_press(const md_journal_sink_t *s) {
+  for (uint32_t r = 0; r < s->env.ring_cnt; r++) {
+    uint64_t held_bytes = s->written.ring_read[r] - s->durable.ring_read[r];
+    if (held_bytes > s->env.rings[r]->capacity_bytes / 4) return true;
   }
-  return true;
+  return false;
+}
+
+/* True when the sync of the next block may be linked to its write: it is due, and nothing else is
+ * on its way that it would have to cover. */
+static bool
+may_link(const md_journal_sink_t *s, int64_t now_ns) {
+  if (s->queue_cnt > 0 || s->sync_op.in_flight) return false;
+  if (s->cfg.policy == MD_JOURNAL_BATCH) return true;
+  if (s->cfg.policy == MD_JOURNAL_NONE) return false;
+  return now_ns - s->sync_ns >= s->cfg.interval_ns || rings_press(s);
+}
+
+static void
+begin_sync(md_journal_sink_t *s, const md_journal_point_t *to, int64_t now_ns) {
+  s->syncing        = *to;
+  s->syncing_ns     = s->written_ns;
+  s->written_ns.cnt = 0;
+  s->sync_ns        = now_ns;
+  s->sync_op.done   = sync_done;
+  s->sync_op.ctx    = s;
+  md_err_t err      = md_io_sync(s->io, &s->sync_op, s->file.fd);
+  md_assert(err == MD_OK); /* the loop has an entry for each slot and the sync */
 }
 
 bool
@@ -173,6 +227,8 @@ md_journal_flow_close(md_journal_sink_t *s) {
   slot->oldest_ns = s->builder.ts_first_ns;
   slot->op.done   = write_done;
   slot->op.ctx    = slot;
+  slot->synced    = may_link(s, md_clock_mono_ns(s->env.clock));
+  slot->op.link   = slot->synced;
   int      buffer = i < MD_JOURNAL_LARGE_SLOT ? (int)i : -1;
   md_err_t err =
       md_io_write(s->io, &slot->op, s->file.fd, slot->data, block_bytes, place.offset, buffer);
@@ -182,35 +238,16 @@ md_journal_flow_close(md_journal_sink_t *s) {
   slot->state              = MD_SLOT_WRITING;
   s->queue[s->queue_cnt++] = i;
   s->filling               = -1;
+  if (slot->synced) {
+    begin_sync(s, &slot->point, md_clock_mono_ns(s->env.clock));
+    add_sample(&s->syncing_ns, slot->oldest_ns);
+  }
   return true;
-}
-
-static void
-start_sync(md_journal_sink_t *s, int64_t now_ns) {
-  s->syncing        = s->written;
-  s->syncing_ns     = s->written_ns;
-  s->written_ns.cnt = 0;
-  s->sync_ns        = now_ns;
-  s->sync_op.done   = sync_done;
-  s->sync_op.ctx    = s;
-  md_err_t err      = md_io_sync(s->io, &s->sync_op, s->file.fd);
-  md_assert(err == MD_OK);
 }
 
 static bool
 all_synced(const md_journal_sink_t *s) {
   return s->written.end_off == s->durable.end_off;
-}
-
-/* A ring that holds much for the sync to come would soon be full: then the interval is cut short.
- */
-static bool
-rings_press(const md_journal_sink_t *s) {
-  for (uint32_t r = 0; r < s->env.ring_cnt; r++) {
-    uint64_t held_bytes = s->written.ring_read[r] - s->durable.ring_read[r];
-    if (held_bytes > s->env.rings[r]->capacity_bytes / 4) return true;
-  }
-  return false;
 }
 
 void
@@ -225,7 +262,7 @@ md_journal_flow_turn(md_journal_sink_t *s, int64_t now_ns, bool flush) {
   if (s->failed || s->sync_op.in_flight || all_synced(s)) return;
   if (s->cfg.policy == MD_JOURNAL_NONE) return;
   bool due = now_ns - s->sync_ns >= s->cfg.interval_ns;
-  if (flush || batch || due || rings_press(s)) start_sync(s, now_ns);
+  if (flush || batch || due || rings_press(s)) begin_sync(s, &s->written, now_ns);
 }
 
 bool

@@ -35,6 +35,18 @@ raise_marks(md_journal_sink_t *s) {
   }
 }
 
+/* From the file made ahead, when there is one. */
+static md_err_t
+open_file(md_journal_sink_t *s, md_journal_head_t *head, md_msg_t *msg) {
+  if (s->ahead && md_journal_ahead_take(s->ahead, &s->file)) {
+    if (md_journal_file_adopt(&s->file, s->cfg.dir, head, msg) == MD_OK) return MD_OK;
+    md_journal_say(s, "warn", "journal: %s", msg->text);
+  }
+  uint64_t room_bytes = s->cfg.segment_bytes + MD_JOURNAL_ROOM_MIN;
+  if (room_bytes > MD_JOURNAL_GROW_BYTES) room_bytes = MD_JOURNAL_GROW_BYTES;
+  return md_journal_file_create(&s->file, s->cfg.disk, s->cfg.dir, head, room_bytes, msg);
+}
+
 md_err_t
 md_journal_roll_open(md_journal_sink_t *s, md_msg_t *msg) {
   md_assert(s->file.fd < 0);
@@ -46,8 +58,7 @@ md_journal_roll_open(md_journal_sink_t *s, md_msg_t *msg) {
                             .prev_bytes   = s->prev_bytes};
   memcpy(head.uuid, md_manifest_uuid(s->cfg.manifest), sizeof head.uuid);
   md_journal_marks_to_head(&s->marks, &head);
-  md_err_t err = md_journal_file_create(&s->file, s->cfg.disk, s->cfg.dir, &head,
-                                        2ull * MD_JOURNAL_SLOT_BYTES, msg);
+  md_err_t err = open_file(s, &head, msg);
   if (err) return err;
   s->next_segment++;
   md_count(s->env.metrics, MD_COUNTER_JOURNAL_SEGMENTS, 1);
@@ -80,14 +91,30 @@ md_journal_roll_is_answer(const md_journal_sink_t *s, uint32_t r, const md_recor
   return checkpoint.inner == MD_CHECKPOINT_BEGIN && checkpoint.request == s->roll.request[r];
 }
 
+static uint64_t
+ask(md_ring_t *ring) {
+  uint64_t request =
+      md_load_relaxed(&ring->checkpoint_request) + 1;   /* only this thread stores it */
+  md_store_relaxed(&ring->checkpoint_request, request); /* orders nothing: the answer carries it */
+  return request;
+}
+
 static void
 start_roll(md_journal_sink_t *s, int64_t now_ns) {
   s->roll = (md_journal_roll_t){.wanted = true, .deadline_ns = now_ns + MD_JOURNAL_ANSWER_NS};
-  for (uint32_t r = 0; r < s->env.ring_cnt; r++) {
-    md_atomic_u64 *request = &s->env.rings[r]->checkpoint_request;
-    s->roll.request[r]     = md_load_relaxed(request) + 1; /* only this thread stores it */
-    md_store_relaxed(request, s->roll.request[r]); /* orders nothing: the answer carries it */
-  }
+  s->stands_alone = true;
+  for (uint32_t r = 0; r < s->env.ring_cnt; r++)
+    s->roll.request[r] = ask(s->env.rings[r]);
+}
+
+void
+md_journal_roll_ask(md_journal_sink_t *s) {
+  int64_t now_ns = md_clock_mono_ns(s->env.clock);
+  if (s->roll.wanted || s->stopping) return;
+  if (s->asked_ns != 0 && now_ns - s->asked_ns < MD_JOURNAL_ASK_NS) return;
+  s->asked_ns = now_ns;
+  for (uint32_t r = 0; r < s->env.ring_cnt; r++)
+    (void)ask(s->env.rings[r]);
 }
 
 /* The feeds have stopped. An answer may still stand in a ring; once the rings are empty none will
@@ -120,19 +147,44 @@ check_answers(md_journal_sink_t *s, int64_t now_ns) {
         "journal: %u feeds gave no checkpoint (%s among them): the next segment does not "
         "stand alone for them",
         silent_cnt, s->env.rings[last]->name);
-  s->roll.ready = true;
+  s->roll.ready = silent_cnt == 0 || s->file.end_off >= s->cfg.segment_bytes;
+  if (!s->roll.ready) s->roll = (md_journal_roll_t){0}; /* a new one would be no better */
+}
+
+/* The old one is durable: what is left of it to do can wait, and is done elsewhere. */
+static void
+leave_segment(md_journal_sink_t *s, uint64_t bytes) {
+  md_msg_t msg = {0};
+  if (s->ahead)
+    md_journal_ahead_finish(s->ahead, &s->file, bytes);
+  else if (md_journal_file_finish(&s->file, bytes, &msg) != MD_OK)
+    md_journal_say(s, "error", "journal: %s", msg.text);
 }
 
 static void
-change_segment(md_journal_sink_t *s) {
+change_segment(md_journal_sink_t *s, int64_t now_ns) {
   md_msg_t msg   = {0};
   uint64_t bytes = s->durable.end_off;
   md_assert(bytes == s->file.end_off);
+  if (bytes == MD_JOURNAL_PAGE_BYTES) { /* after a failure: the checkpoints are its first blocks */
+    s->roll = (md_journal_roll_t){0};
+    return;
+  }
+  bool made = s->ahead && md_journal_ahead_ready(s->ahead);
+  if (!made && !md_journal_space_allows(s, MD_JOURNAL_ROOM_MIN)) {
+    md_journal_space_wait(s, "no space above journal.min_free for the next segment");
+    return;
+  }
   set_predecessor(s, bytes);
-  if (md_journal_file_finish(&s->file, bytes, &msg) != MD_OK)
-    md_journal_say(s, "error", "journal: %s", msg.text);
-  s->roll = (md_journal_roll_t){0};
-  if (md_journal_roll_open(s, &msg) == MD_OK) return;
+  leave_segment(s, bytes);
+  s->roll      = (md_journal_roll_t){0};
+  md_err_t err = md_journal_roll_open(s, &msg);
+  md_stage_add(s->env.metrics, MD_STAGE_ROLL, md_clock_mono_ns(s->env.clock) - now_ns);
+  if (!err) return;
+  if (err == MD_ERR_NOSPACE) {
+    md_journal_space_wait(s, msg.text);
+    return;
+  }
   md_count(s->env.metrics, MD_COUNTER_SINK_ERRORS, 1);
   md_journal_say(s, "error", "journal: %s; trying again until it works", msg.text);
   md_journal_back_off(s);
@@ -155,6 +207,7 @@ rewind_all(md_journal_sink_t *s) {
   s->written        = s->durable;
   s->written_ns.cnt = 0;
   s->roll           = (md_journal_roll_t){0};
+  s->stands_alone   = false;
 }
 
 static void
@@ -168,12 +221,25 @@ give_up(md_journal_sink_t *s) {
   md_journal_back_off(s);
 }
 
+static bool
+may_retry(md_journal_sink_t *s, int64_t now_ns) {
+  if (now_ns < s->retry_ns) return false;
+  if (md_journal_space_back(s)) return true;
+  s->retry_ns = now_ns + MD_JOURNAL_LOOK_NS;
+  return false;
+}
+
 static void
 reopen(md_journal_sink_t *s, int64_t now_ns) {
-  if (now_ns < s->retry_ns) return;
+  if (!may_retry(s, now_ns)) return;
   md_msg_t msg = {0};
-  if (md_journal_roll_open(s, &msg) == MD_OK) {
-    s->failed = false;
+  md_err_t err = md_journal_roll_open(s, &msg);
+  if (!err) {
+    s->failed = s->hold = false;
+    return;
+  }
+  if (err == MD_ERR_NOSPACE) {
+    md_journal_space_wait(s, msg.text);
     return;
   }
   md_count(s->env.metrics, MD_COUNTER_SINK_ERRORS, 1);
@@ -182,9 +248,29 @@ reopen(md_journal_sink_t *s, int64_t now_ns) {
   md_journal_back_off(s);
 }
 
+/* Half way through a segment the next one's file is begun: short runs never pay for it. */
+static void
+make_ahead(md_journal_sink_t *s, int64_t now_ns) {
+  if (!s->ahead || s->stopping) return;
+  md_journal_ahead_turn(s->ahead);
+  if (s->file.end_off < s->cfg.segment_bytes / 2 || now_ns < s->ahead_ns) return;
+  if (md_journal_ahead_ready(s->ahead) || md_journal_ahead_busy(s->ahead)) return;
+  s->ahead_ns = now_ns + MD_JOURNAL_LOOK_NS;
+  if (s->space.state == MD_JOURNAL_WRITING && md_journal_space_allows(s, s->cfg.ahead_bytes))
+    md_journal_ahead_want(s->ahead);
+}
+
+/* A segment that was begun after a failed one has the rest of it, and no checkpoints: a next one is
+ * made as soon as the feeds have given them. */
+static bool
+wants_roll(const md_journal_sink_t *s) {
+  if (s->stopping) return false;
+  return s->file.end_off >= s->cfg.segment_bytes || !s->stands_alone;
+}
+
 void
 md_journal_roll_turn(md_journal_sink_t *s, int64_t now_ns) {
-  if (s->hold && now_ns >= s->retry_ns) s->hold = false;
+  md_journal_space_turn(s, now_ns);
   if (s->failed && s->file.fd >= 0) {
     if (md_journal_flow_in_flight(s)) return; /* the kernel still reads the blocks */
     give_up(s);
@@ -193,10 +279,13 @@ md_journal_roll_turn(md_journal_sink_t *s, int64_t now_ns) {
     reopen(s, now_ns);
     return;
   }
+  if (s->hold && may_retry(s, now_ns)) s->hold = false;
+  if (s->hold) return;
+  make_ahead(s, now_ns);
   if (!s->roll.wanted) {
-    if (s->file.end_off >= s->cfg.segment_bytes && !s->stopping) start_roll(s, now_ns);
+    if (wants_roll(s)) start_roll(s, now_ns);
     return;
   }
   if (!s->roll.ready) check_answers(s, now_ns);
-  if (s->roll.ready && md_journal_flow_idle(s)) change_segment(s);
+  if (s->roll.ready && md_journal_flow_idle(s)) change_segment(s, now_ns);
 }

@@ -1,6 +1,7 @@
 /* journal_sink.h - the state of the journal sink, shared by its files only: sinks/journal.c (open,
  * turn, close), journal_take.c (rings to blocks), journal_flow.c (blocks to the disk, and what is
- * durable), journal_roll.c (a new segment: in order, or because the old one failed).
+ * durable), journal_roll.c (a new segment: in order, or because the old one failed),
+ * journal_space.c (what to do when the disk is full, or nearly).
  *
  * One thread. The idea: a point is a place in every ring and stream at once. Blocks are closed at
  * points, in one order. Three points follow each other through that order:
@@ -14,6 +15,7 @@
 
 #include "writers/io_loop.h"
 #include "writers/journal.h"
+#include "writers/journal_ahead.h"
 #include "writers/journal_file.h"
 #include "writers/journal_scan.h"
 #include "writers/sink.h"
@@ -26,6 +28,8 @@
 #define MD_JOURNAL_ANSWER_NS      2000000000 /* how long a roll waits for the feeds' checkpoints */
 #define MD_JOURNAL_BACKOFF_MIN_NS 20000000
 #define MD_JOURNAL_BACKOFF_MAX_NS 5000000000
+#define MD_JOURNAL_LOOK_NS        250000000  /* between two looks at the free space */
+#define MD_JOURNAL_ASK_NS         5000000000 /* between two checkpoints because of a LOSS */
 
 typedef struct md_journal_sink md_journal_sink_t;
 
@@ -50,6 +54,7 @@ typedef struct md_journal_slot {
   uint32_t                cap_bytes;
   uint32_t                block_bytes;
   md_journal_slot_state_t state;
+  bool                    synced;    /* its sync is linked to its write */
   int64_t                 oldest_ns; /* ts_pub of its oldest record */
   md_journal_point_t      point;     /* behind the block */
 } md_journal_slot_t;
@@ -67,6 +72,19 @@ typedef struct md_journal_roll {
   uint64_t request[MD_FEED_CNT_MAX];
   bool     paused[MD_FEED_CNT_MAX]; /* the ring stands at its answer */
 } md_journal_roll_t;
+
+/* Shown as mdengine_journal_state. Only WAITING stops the journal; nothing stops the books. */
+typedef enum md_journal_state {
+  MD_JOURNAL_WRITING = 0,
+  MD_JOURNAL_LOW     = 1, /* below min_free: it uses up what it has allocated */
+  MD_JOURNAL_WAITING = 2  /* nothing is taken from the rings until there is space */
+} md_journal_state_t;
+
+typedef struct md_journal_space {
+  md_journal_state_t state;
+  int64_t            look_ns; /* monotonic: not before */
+  bool               has_reserve;
+} md_journal_space_t;
 
 struct md_journal_sink {
   md_sink_env_t       env;
@@ -97,6 +115,11 @@ struct md_journal_sink {
   md_io_op_t           sync_op;
   int64_t              sync_ns; /* when the last sync was started */
   md_journal_roll_t    roll;
+  bool                 stands_alone; /* false: the segment was begun after a failed one */
+  int64_t              asked_ns;     /* monotonic: last request because of a LOSS */
+  md_journal_ahead_t  *ahead;        /* NULL: segments are made when they are needed */
+  int64_t              ahead_ns;     /* monotonic: not asked for before */
+  md_journal_space_t   space;
 
   bool     stopping;
   bool     failed;   /* the segment is given up as soon as nothing is in flight */
@@ -149,7 +172,26 @@ bool md_journal_roll_is_answer(const md_journal_sink_t *s, uint32_t r, const md_
 /* md_journal_roll_open makes the next segment. */
 MD_MUST_USE md_err_t md_journal_roll_open(md_journal_sink_t *s, md_msg_t *msg);
 
+/* md_journal_roll_ask wants a CHECKPOINT of each feed in the middle of the segment: a LOSS took
+ * what the books of a replay were made of. */
+void md_journal_roll_ask(md_journal_sink_t *s);
+
 /* md_journal_back_off waits longer after each failure in a row. */
 void md_journal_back_off(md_journal_sink_t *s);
+
+/* ---- journal_space.c ---- */
+
+/* md_journal_space_turn looks at the free space now and then, and makes the reserve. */
+void md_journal_space_turn(md_journal_sink_t *s, int64_t now_ns);
+
+/* md_journal_space_allows: bytes may be allocated without going below min_free. */
+bool md_journal_space_allows(const md_journal_sink_t *s, uint64_t bytes);
+
+/* md_journal_space_wait stops taking records, gives the reserve and the pool back, and says so
+ * once. */
+void md_journal_space_wait(md_journal_sink_t *s, const char *what);
+
+/* md_journal_space_back is true when nothing waits for space, or when it came back. */
+bool md_journal_space_back(md_journal_sink_t *s);
 
 #endif

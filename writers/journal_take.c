@@ -66,6 +66,10 @@ note_instrument(md_journal_sink_t *s, const md_record_t *rec) {
     md_journal_say(s, "error", "journal: %s", msg.text);
     return true;
   }
+  if (err == MD_ERR_NOSPACE) {
+    md_journal_space_wait(s, msg.text);
+    return false;
+  }
   if (s->failure_cnt == 0)
     md_journal_say(s, "error", "journal: %s; nothing is taken from the feeds until it works",
                    msg.text);
@@ -95,6 +99,7 @@ add_record(md_journal_sink_t *s, const md_record_t *rec) {
                    rec->stream, rec->epoch, range.first, last);
   }
   md_journal_builder_add(&s->builder, (uint32_t)idx, rec, range);
+  if (MD_UNLIKELY(rec->type == MD_RECORD_LOSS)) md_journal_roll_ask(s);
 }
 
 /* One group from ring r. Returns its bytes, 0 when nothing could be taken. */

@@ -243,6 +243,17 @@ Test(health, a_journal_that_makes_nothing_durable_degrades_and_an_idle_one_does_
   cr_expect(passes(MD_HEALTH_journal_durable), "it goes on");
 }
 
+Test(health, a_full_disk_degrades, .init = set_up, .fini = tear_down) {
+  run_well();
+  for (uint64_t state = 1; state <= 2; state++) {
+    md_gauge(&segment.metrics[2], MD_COUNTER_JOURNAL_STATE, state);
+    expect_only(MD_HEALTH_journal_space);
+    cr_expect_eq(md_health_status(&health), MD_DEGRADED);
+  }
+  md_gauge(&segment.metrics[2], MD_COUNTER_JOURNAL_STATE, 0);
+  cr_expect(passes(MD_HEALTH_journal_space));
+}
+
 Test(health, a_database_that_is_behind_degrades, .init = set_up, .fini = tear_down) {
   run_well();
   md_gauge(&segment.metrics[2], MD_COUNTER_SINK_CATCHUP, 1);

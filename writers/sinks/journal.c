@@ -96,6 +96,15 @@ open_end(md_journal_sink_t *s, md_msg_t *msg) {
   return err;
 }
 
+static md_err_t
+open_ahead(md_journal_sink_t *s, md_msg_t *msg) {
+  if (s->cfg.ahead_bytes == 0) return MD_OK;
+  md_journal_ahead_config_t cfg = {.disk  = s->cfg.disk,
+                                   .dir   = s->cfg.dir,
+                                   .bytes = md_align_up(s->cfg.ahead_bytes, MD_JOURNAL_PAGE_BYTES)};
+  return md_journal_ahead_open(&cfg, &s->ahead, msg);
+}
+
 static void
 open_rings(md_journal_sink_t *s) {
   for (uint32_t r = 0; r < s->env.ring_cnt; r++)
@@ -126,6 +135,7 @@ journal_close(void *state) {
     if (md_journal_file_finish(&s->file, bytes, &msg) != MD_OK)
       md_journal_say(s, "error", "journal: %s", msg.text);
   }
+  md_journal_ahead_close(s->ahead);
   md_io_close(s->io);
   if (s->memory) (void)munmap(s->memory, MEMORY_BYTES);
   free(s->streams.slot);
@@ -139,17 +149,20 @@ journal_open(const md_sink_env_t *env, void **state, md_msg_t *msg) {
     return md_fail(msg, MD_ERR_RANGE, "more than %u feeds for one journal", MD_FEED_CNT_MAX);
   md_journal_sink_t *s = calloc(1, sizeof *s);
   if (!s) return md_fail(msg, MD_ERR_NOMEM, "no memory for the journal's writer");
-  s->env     = *env;
-  s->cfg     = *cfg;
-  s->epoch   = env->segment->header->epoch;
-  s->file.fd = -1;
-  s->filling = -1;
+  s->env          = *env;
+  s->cfg          = *cfg;
+  s->epoch        = env->segment->header->epoch;
+  s->file.fd      = -1;
+  s->filling      = -1;
+  s->stands_alone = true; /* the feeds begin an epoch with their definitions */
   if (s->cfg.segment_bytes < SEGMENT_MIN) s->cfg.segment_bytes = SEGMENT_MIN;
   md_err_t err = open_memory(s, msg);
   if (!err) err = open_io(s, msg);
   if (!err) err = open_streams(s, msg);
   if (!err) err = open_end(s, msg);
+  if (!err) err = open_ahead(s, msg);
   if (!err) {
+    md_journal_space_turn(s, md_clock_mono_ns(s->env.clock));
     open_rings(s);
     err = md_journal_roll_open(s, msg);
   }
