@@ -352,6 +352,43 @@ check_input(checker_t *c, const md_config_feed_t *f) {
   check_url(c, f, "rest_url", f->rest_url, false);
 }
 
+/* How many instruments a list of symbols may choose: a pattern as many as there are rows for. */
+static uint64_t
+symbols_max(const md_config_t *cfg, const char *symbols) {
+  uint64_t cnt     = 0;
+  bool     in_name = false;
+  if (strcmp(symbols, "all") == 0 || strchr(symbols, '*')) return (uint64_t)cfg->engine.instruments;
+  for (const char *p = symbols; *p; p++) {
+    bool part = !strchr(", \t\n", *p);
+    cnt += part && !in_name;
+    in_name = part;
+  }
+  return cnt;
+}
+
+/* A CHECKPOINT goes into the ring in one piece: definitions and books, and LOSS records before it.
+ * The engine's books may hold more levels than its readers see; an exchange sends at least 1000. */
+static void
+check_journal_ring(checker_t *c, const md_config_t *cfg, const md_config_feed_t *f) {
+  char     key[96], text[256];
+  uint64_t levels = f->depth > 1000 ? (uint64_t)f->depth : 1000;
+  uint64_t book   = 2 * (sizeof(md_record_t) + sizeof(md_checkpoint_t)) + sizeof(md_definition_t) +
+                  2 * levels * sizeof(md_level_t);
+  uint64_t need = symbols_max(cfg, f->symbols) * book + 2ull * MD_RECORD_BYTES_MAX;
+  uint64_t size = MD_RING_BYTES_MIN;
+  while (size < need)
+    size *= 2;
+  if (f->recording[0] || (uint64_t)f->journal_ring >= need) return;
+  (void)snprintf(key, sizeof key, "feeds.%s.journal_ring", f->name);
+  (void)snprintf(text, sizeof text,
+                 "cannot hold one checkpoint of %llu books with %llu levels a side (%.1f MiB): "
+                 "write %lluKiB or more, or choose fewer symbols (engine.instruments limits "
+                 "patterns)",
+                 (unsigned long long)symbols_max(cfg, f->symbols), (unsigned long long)levels,
+                 (double)need / 1048576.0, (unsigned long long)(size >> 10));
+  say(c, key, text);
+}
+
 static uint32_t
 check_feeds(checker_t *c, const md_config_t *cfg) {
   uint32_t enabled_cnt = 0;
@@ -361,6 +398,7 @@ check_feeds(checker_t *c, const md_config_t *cfg) {
     if (!f->enabled) continue;
     enabled_cnt++;
     check_input(c, f);
+    check_journal_ring(c, cfg, f);
     (void)snprintf(key, sizeof key, "feeds.%s.core", f->name);
     check_core(c, key, f->core);
   }

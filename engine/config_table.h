@@ -90,6 +90,12 @@
     "most that a power cut may take with policy interval")                                         \
   X(segment, BYTES, "256MiB", 1048576, 68719476736, "", "a new segment begins above this size")    \
   X(block, BYTES, "1MiB", 65536, 1048576, "", "largest group commit")                              \
+  X(ahead, BOOL, "true", 0, 0, "",                                                                 \
+    "make the next segment's file in the background while the current one is written")             \
+  X(min_free, BYTES, "64MiB", 0, 1099511627776, "",                                                \
+    "below so much free space the journal is degraded and allocates no more; books stay live")     \
+  X(reserve, BYTES, "8MiB", 0, 1073741824, "",                                                     \
+    "kept in a file for the journal's own last lines when the disk is full; 0MiB keeps none")      \
   X(core, NUMBER, "-1", -1, 1023, "", "CPU core to pin the thread to, -1 none")                    \
   X(idle, DURATION, "1ms", 0, 1000000000, "", "longest sleep without work; 0ns spins")
 

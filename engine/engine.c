@@ -81,7 +81,13 @@ open_storage(md_engine_t *e, md_msg_t *msg) {
                                          .interval_ns   = cfg->journal.interval,
                                          .segment_bytes = (uint64_t)cfg->journal.segment,
                                          .block_bytes   = (uint32_t)cfg->journal.block,
+                                         .min_free_bytes = (uint64_t)cfg->journal.min_free,
+                                         .reserve_bytes  = (uint64_t)cfg->journal.reserve,
                                          .manifest      = e->manifest};
+  /* It may have to go on while feeds are asked for checkpoints: a little more than a segment. */
+  if (cfg->journal.ahead)
+    e->journal_cfg.ahead_bytes = e->journal_cfg.segment_bytes + e->journal_cfg.segment_bytes / 32 +
+                                 2 * e->journal_cfg.block_bytes;
   if (!err) err = recover(e, msg);
   if (!err) err = name_streams(e, msg);
   if (!err) err = md_segment_new(&e->topology.segment, e->lock_fd, e->clock, &e->segment, msg);
