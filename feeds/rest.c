@@ -222,7 +222,7 @@ send_next(md_rest_t *r) {
   j->state = JOB_FLYING;
   r->waiting_cnt--;
   j->host->flying_cnt++;
-  md_err_t err = md_http_lws.get(r->http, j->client->trust, j->url, TIMEOUT_NS, j);
+  md_err_t err = md_http_lws.get(r->http, j->client->trust, j->url, r->cfg.timeout_ns, j);
   if (err) { /* as many fly as can: a later turn sends it */
     j->host->flying_cnt--;
     make_wait(r, j, now);
@@ -254,9 +254,12 @@ md_rest_open(const md_rest_config_t *cfg, md_rest_t **out, md_msg_t *msg) {
     free(r);
     return md_fail(msg, MD_ERR_NOMEM, "no memory for the REST thread");
   }
-  r->cfg       = *cfg;
-  r->seed      = cfg->seed;
-  md_err_t err = md_http_lws.open(on_done, r, &r->http, msg);
+  r->cfg  = *cfg;
+  r->seed = cfg->seed;
+  if (r->cfg.timeout_ns == 0) r->cfg.timeout_ns = TIMEOUT_NS;
+  const md_http_config_t hc = {
+      .clock = cfg->clock, .seed = cfg->seed, .lookup = cfg->lookup, .lookup_ctx = cfg->lookup_ctx};
+  md_err_t err = md_http_lws.open(&hc, on_done, r, &r->http, msg);
   if (err) {
     md_rest_close(r);
     return err;

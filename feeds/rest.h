@@ -14,6 +14,7 @@
 #define FEEDS_REST_H
 
 #include "feeds/input.h"
+#include "feeds/resolve.h"
 #include "shm/atomics.h"
 #include "shm/clock.h"
 
@@ -26,6 +27,9 @@ typedef struct md_rest_client md_rest_client_t;
 typedef struct md_rest_config {
   const md_clock_t *clock;
   uint64_t          seed;
+  int64_t           timeout_ns; /* of an exchange; 0: 15 s */
+  md_lookup_t       lookup;     /* of host names; NULL: the system's */
+  void             *lookup_ctx;
 } md_rest_config_t;
 
 typedef struct md_rest_client_config {

@@ -10,6 +10,7 @@
 #ifndef FEEDS_TRANSPORT_H
 #define FEEDS_TRANSPORT_H
 
+#include "feeds/resolve.h"
 #include "shm/clock.h"
 #include "shm/err.h"
 #include "shm/limits.h"
@@ -25,10 +26,12 @@ typedef struct md_transport_config {
   const char *ca_file;        /* PEM; NULL: the system's */
   uint32_t message_bytes_max; /* above: closed with 1009 and counted; at most MD_FRAME_BYTES_MAX */
   uint32_t connection_cnt_max;
-  int64_t  connect_timeout_ns; /* until OPEN */
+  int64_t  connect_timeout_ns; /* until OPEN, for each address of the name */
   int64_t  ping_ns, pong_ns;   /* ping when nothing was answered for so long; lost after */
   const md_clock_t *clock;
-  uint64_t          seed; /* of the masking and the jitter where a backend has a choice */
+  uint64_t          seed;   /* of the masking and the jitter where a backend has a choice */
+  md_lookup_t       lookup; /* of host names; NULL: the system's */
+  void             *lookup_ctx;
 } md_transport_config_t;
 
 typedef enum md_transport_kind {

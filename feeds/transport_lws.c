@@ -1,5 +1,7 @@
 /* libwebsockets as a transport: one context for each feed thread. Messages of one poll are laid one
- * behind the other into an arena that the events point into. */
+ * behind the other into an arena that the events point into. Host names are looked up by the
+ * resolver and connected to by address: the library would block the thread for it. */
+#include "feeds/resolve.h"
 #include "feeds/transport.h"
 #include "feeds/url.h"
 
@@ -9,12 +11,13 @@
 
 #include "feeds/lws_tls.h"
 
-#define PIECE_BYTES   65536u /* most that lws hands over at a time */
-#define SEND_CNT_MAX  64u
-#define CLOSE_SECONDS 3 /* for the peer to answer a close frame */
-#define NS_PER_S      1000000000
-#define REASON_BYTES  128u
-#define CLOSE_BYTES   (REASON_BYTES + MD_FRAME_PAD_BYTES + 8) /* of the arena, for a CLOSE event */
+#define PIECE_BYTES     65536u /* most that lws hands over at a time */
+#define SEND_CNT_MAX    64u
+#define CLOSE_SECONDS   3 /* for the peer to answer a close frame */
+#define NS_PER_S        1000000000
+#define RESOLVE_POLL_NS 2000000 /* longest wait while a name is looked up */
+#define REASON_BYTES    128u
+#define CLOSE_BYTES     (REASON_BYTES + MD_FRAME_PAD_BYTES + 8) /* of the arena, for a CLOSE event */
 
 /* A growing buffer with the pad behind what is used. */
 typedef struct bytes {
@@ -22,14 +25,17 @@ typedef struct bytes {
   size_t   used, capacity;
 } bytes_t;
 
-typedef enum phase { PHASE_CONNECTING, PHASE_OPEN, PHASE_CLOSING } phase_t;
+typedef enum phase { PHASE_RESOLVING, PHASE_CONNECTING, PHASE_OPEN, PHASE_CLOSING } phase_t;
 
 typedef struct connection {
   md_transport_t *transport;
   uint32_t        number;
-  struct lws     *wsi;
+  struct lws     *wsi; /* NULL while no address is connected to */
   phase_t         phase;
-  bool            is_told; /* its CLOSE event was given */
+  char           *url;
+  uint32_t        try_cnt;    /* addresses so far */
+  bool            is_reached; /* the last of them accepted the connection */
+  bool            is_told;    /* its CLOSE event was given */
   bool            is_binary;
   uint16_t        code; /* for the close frame that we send, 0 none */
   uint16_t        peer_code;
@@ -46,6 +52,8 @@ typedef enum free_state { FREE_NO, FREE_TOLD, FREE_GIVEN } free_state_t;
 struct md_transport {
   md_transport_config_t  cfg;
   struct lws_context    *context;
+  md_resolver_t         *resolver;
+  uint32_t               resolving_cnt;
   lws_retry_bo_t         retry;
   lws_sorted_usec_list_t alarm;
   connection_t          *connection[MD_CONNECTION_CNT_MAX];
@@ -131,11 +139,19 @@ reserve_for_closes(md_transport_t *t) {
 }
 
 static void
+set_phase(connection_t *c, phase_t phase) {
+  md_transport_t *t = c->transport;
+  if (c->phase == PHASE_RESOLVING) t->resolving_cnt--;
+  if (phase == PHASE_RESOLVING) t->resolving_cnt++;
+  c->phase = phase;
+}
+
+static void
 tell_close(connection_t *c, const char *reason, size_t len) {
   md_transport_t *t = c->transport;
   if (c->is_told) return;
   c->is_told = true;
-  c->phase   = PHASE_CLOSING;
+  set_phase(c, PHASE_CLOSING);
   if (t->is_closing || !add_event(c, MD_TRANSPORT_CLOSE, reason, len)) return;
   t->event[t->event_cnt - 1].code = c->peer_code ? c->peer_code
                                     : c->code    ? c->code
@@ -149,6 +165,8 @@ free_connection(connection_t *c) {
   for (uint32_t n = 0; n < c->out_cnt; n++)
     free(c->out[(c->out_first + n) % SEND_CNT_MAX]);
   bytes_free(&c->message);
+  if (c->phase == PHASE_RESOLVING) t->resolving_cnt--;
+  free(c->url);
   if (t->connection[c->number] == c) t->connection[c->number] = NULL;
   free(c);
 }
@@ -158,8 +176,8 @@ free_connection(connection_t *c) {
 static void
 begin_close(connection_t *c, uint16_t code, const char *reason) {
   if (c->phase == PHASE_CLOSING) return;
-  c->phase = PHASE_CLOSING;
-  c->code  = code;
+  set_phase(c, PHASE_CLOSING);
+  c->code = code;
   if (!c->reason[0]) (void)snprintf(c->reason, sizeof c->reason, "%s", reason);
   if (c->wsi) lws_set_timeout(c->wsi, PENDING_TIMEOUT_CLOSE_SEND, CLOSE_SECONDS);
 }
@@ -233,6 +251,34 @@ on_certificate(connection_t *c, X509_STORE_CTX *store, bool is_good) {
   return 1;
 }
 
+/* ---- opening ---- */
+
+static void
+give_up(connection_t *c) {
+  tell_close(c, c->reason, strlen(c->reason));
+  free_connection(c);
+}
+
+/* The library has no more to do with c. Where nobody accepted the connection, the name's next
+ * address is tried. */
+static void
+on_unreached(connection_t *c) {
+  md_transport_t *t = c->transport;
+  md_url_t        u;
+  c->wsi = NULL;
+  if (c->phase != PHASE_CONNECTING || t->is_closing || md_url_parse(c->url, &u, NULL)) {
+    give_up(c);
+    return;
+  }
+  md_resolver_refused(t->resolver, u.host);
+  if (c->is_reached || ++c->try_cnt >= md_resolver_address_cnt(t->resolver, u.host)) {
+    give_up(c);
+    return;
+  }
+  c->reason[0] = 0;
+  set_phase(c, PHASE_RESOLVING);
+}
+
 static int
 callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len) {
   if (reason == LWS_CALLBACK_OPENSSL_PERFORM_SERVER_CERT_VERIFICATION)
@@ -245,7 +291,8 @@ callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
   switch (reason) {
   case LWS_CALLBACK_CLIENT_ESTABLISHED:
     if (c->phase == PHASE_CLOSING) return -1;
-    c->phase = PHASE_OPEN;
+    set_phase(c, PHASE_OPEN);
+    c->wsi = wsi;
     return add_event(c, MD_TRANSPORT_OPEN, NULL, 0) ? 0 : -1;
   case LWS_CALLBACK_CLIENT_RECEIVE:
     return on_receive(c, in, len);
@@ -260,15 +307,17 @@ callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
   case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
     if (in && !c->reason[0])
       (void)snprintf(c->reason, sizeof c->reason, "%.*s", (int)len, (const char *)in);
-    tell_close(c, c->reason, strlen(c->reason));
+    lws_set_wsi_user(wsi, NULL); /* what still comes is not about c */
+    on_unreached(c);
+    return 0;
+  case LWS_CALLBACK_WSI_CREATE:
+    c->is_reached = true;
     return 0;
   case LWS_CALLBACK_CLIENT_CLOSED:
     tell_close(c, c->reason, strlen(c->reason));
     return 0;
   case LWS_CALLBACK_WSI_DESTROY:
-    c->wsi = NULL;
-    tell_close(c, c->reason, strlen(c->reason));
-    free_connection(c);
+    on_unreached(c);
     return 0;
   default:
     return 0;
@@ -286,6 +335,9 @@ backend_close(md_transport_t *t) {
   if (!t) return;
   t->is_closing = true;
   if (t->context) lws_context_destroy(t->context);
+  for (uint32_t n = 0; n < t->cfg.connection_cnt_max; n++)
+    if (t->connection[n]) free_connection(t->connection[n]);
+  md_resolver_close(t->resolver);
   bytes_free(&t->arena);
   free(t->event);
   free(t->offset);
@@ -315,6 +367,13 @@ backend_open(const md_transport_config_t *cfg, md_transport_t **out, md_msg_t *m
                               .secs_since_valid_hangup = (uint16_t)(cfg->pong_ns / NS_PER_S)};
   for (uint32_t n = 0; n < cfg->connection_cnt_max; n++)
     t->is_free[n] = true;
+  const md_resolver_config_t rc = {
+      .clock = cfg->clock, .lookup = cfg->lookup, .lookup_ctx = cfg->lookup_ctx, .seed = cfg->seed};
+  err = md_resolver_open(&rc, &t->resolver, msg);
+  if (err) {
+    backend_close(t);
+    return err;
+  }
   info.retry_and_idle_policy = &t->retry;
   lws_set_log_level(0, NULL); /* what matters comes as the reason of a CLOSE */
   t->context = lws_create_context(&info);
@@ -332,7 +391,8 @@ take_connection(md_transport_t *t, connection_t **out) {
     if (!t->is_free[n] || t->connection[n]) continue;
     connection_t *c = calloc(1, sizeof *c);
     if (!c) return MD_ERR_NOMEM;
-    *c               = (connection_t){.transport = t, .number = n};
+    *c = (connection_t){.transport = t, .number = n, .phase = PHASE_RESOLVING};
+    t->resolving_cnt++;
     t->connection[n] = c;
     t->is_free[n]    = false;
     *out             = c;
@@ -341,11 +401,59 @@ take_connection(md_transport_t *t, connection_t **out) {
   return MD_ERR_FULL;
 }
 
+/* The name goes along: the certificate must hold for it, and the server is told it twice. */
+static void
+connect_to_address(connection_t *c, const md_url_t *u, const char *address) {
+  md_transport_t *t      = c->transport;
+  uint32_t        number = c->number;
+  struct lws     *wsi    = NULL;
+  char            host[MD_URL_HOST_BYTES_MAX];
+  md_url_host(u, host);
+  struct lws_client_connect_info info = {.context               = t->context,
+                                         .address               = address,
+                                         .port                  = u->port,
+                                         .ssl_connection        = u->is_tls ? LCCSCF_USE_SSL : 0,
+                                         .path                  = u->path,
+                                         .host                  = host,
+                                         .origin                = NULL,
+                                         .protocol              = NULL,
+                                         .local_protocol_name   = protocols[0].name,
+                                         .userdata              = c,
+                                         .alpn                  = "http/1.1",
+                                         .retry_and_idle_policy = &t->retry,
+                                         .pwsi                  = &wsi};
+  set_phase(c, PHASE_CONNECTING);
+  c->is_reached = false;
+  (void)lws_client_connect_via_info(&info);
+  /* A refusal inside the call has told of itself when the library had got as far as a wsi of ours,
+   * and c may be gone, or wait for another address. */
+  if (t->connection[number] != c || c->phase != PHASE_CONNECTING) return;
+  c->wsi = wsi;
+  if (wsi) return;
+  if (!c->reason[0]) (void)snprintf(c->reason, sizeof c->reason, "no connection could be begun");
+  on_unreached(c);
+}
+
+static void
+go_on_resolving(connection_t *c) {
+  md_url_t    u;
+  md_msg_t    msg = {0};
+  const char *address;
+  md_err_t    err = md_url_parse(c->url, &u, &msg);
+  if (!err) err = md_resolver_ask(c->transport->resolver, u.host, &address, &msg);
+  if (err == MD_ERR_BUSY) return;
+  if (!err) {
+    connect_to_address(c, &u, address);
+    return;
+  }
+  (void)snprintf(c->reason, sizeof c->reason, "%.*s", (int)sizeof c->reason - 1, msg.text);
+  give_up(c);
+}
+
 static md_err_t
 backend_connect(md_transport_t *t, const char *url, uint32_t *connection, md_msg_t *msg) {
   md_url_t      u;
   connection_t *c;
-  char          host[MD_HOST_BYTES_MAX + 16];
   md_err_t      err = md_url_parse(url, &u, msg);
   if (err) return err;
   if (!u.is_websocket)
@@ -353,34 +461,15 @@ backend_connect(md_transport_t *t, const char *url, uint32_t *connection, md_msg
   err = take_connection(t, &c);
   if (err)
     return md_fail(msg, err, "%u connections are open, no more fit", t->cfg.connection_cnt_max);
-  if (u.port == (u.is_tls ? 443 : 80))
-    (void)snprintf(host, sizeof host, "%s", u.host);
-  else
-    (void)snprintf(host, sizeof host, "%s:%u", u.host, u.port);
-  struct lws_client_connect_info info   = {.context               = t->context,
-                                           .address               = u.host,
-                                           .port                  = u.port,
-                                           .ssl_connection        = u.is_tls ? LCCSCF_USE_SSL : 0,
-                                           .path                  = u.path,
-                                           .host                  = host,
-                                           .origin                = NULL,
-                                           .protocol              = NULL,
-                                           .local_protocol_name   = protocols[0].name,
-                                           .userdata              = c,
-                                           .alpn                  = "http/1.1",
-                                           .retry_and_idle_policy = &t->retry,
-                                           .pwsi                  = &c->wsi};
-  uint32_t                       number = c->number;
-  *connection                           = number;
-  t->counts.connect_cnt++;
-  /* A refusal inside this call has told its CLOSE already when lws had got as far as a wsi of ours.
-   */
-  if (!lws_client_connect_via_info(&info) && t->connection[number]) {
-    c->wsi = NULL;
-    (void)snprintf(c->reason, sizeof c->reason, "the name is not found, or there is no network");
-    tell_close(c, c->reason, strlen(c->reason));
+  c->url = strdup(url);
+  if (!c->url) {
+    t->is_free[c->number] = true;
     free_connection(c);
+    return md_fail(msg, MD_ERR_NOMEM, "no memory for a connection");
   }
+  *connection = c->number;
+  t->counts.connect_cnt++;
+  go_on_resolving(c);
   return MD_OK;
 }
 
@@ -405,7 +494,10 @@ backend_disconnect(md_transport_t *t, uint32_t connection, uint16_t code) {
   if (!c || c->phase == PHASE_CLOSING) return;
   bool was_open = c->phase == PHASE_OPEN;
   begin_close(c, code, "closed by us");
-  if (!c->wsi) return;
+  if (!c->wsi) {
+    give_up(c);
+    return;
+  }
   if (was_open)
     lws_callback_on_writable(c->wsi);
   else
@@ -438,6 +530,10 @@ static uint32_t
 backend_poll(md_transport_t *t, int64_t max_ns, const md_transport_event_t **out) {
   forget_given(t);
   t->recv_ns = 0;
+  for (uint32_t n = 0; t->resolving_cnt > 0 && n < t->cfg.connection_cnt_max; n++)
+    if (t->connection[n] && t->connection[n]->phase == PHASE_RESOLVING)
+      go_on_resolving(t->connection[n]);
+  if (t->resolving_cnt > 0 && max_ns > RESOLVE_POLL_NS) max_ns = RESOLVE_POLL_NS;
   if (max_ns > 0 && t->event_cnt == 0) {
     /* Rounded up to a millisecond: less is no wait at all to poll(2). */
     int64_t us = (max_ns + 999999) / 1000000 * 1000;

@@ -1,5 +1,6 @@
 #include "feeds/url.h"
 
+#include <stdio.h>
 #include <string.h>
 
 typedef struct scheme {
@@ -73,4 +74,13 @@ md_url_parse(const char *text, md_url_t *out, md_msg_t *msg) {
   }
   return md_fail(msg, MD_ERR_SYNTAX,
                  "'%.80s' is no URL; begin it with wss://, ws://, https:// or http://", text);
+}
+
+void
+md_url_host(const md_url_t *u, char out[MD_URL_HOST_BYTES_MAX]) {
+  bool is_v6 = strchr(u->host, ':') != NULL;
+  int  len =
+      snprintf(out, MD_URL_HOST_BYTES_MAX, "%s%s%s", is_v6 ? "[" : "", u->host, is_v6 ? "]" : "");
+  if (u->port != (u->is_tls ? 443 : 80))
+    (void)snprintf(out + len, MD_URL_HOST_BYTES_MAX - (size_t)len, ":%u", u->port);
 }

@@ -6,9 +6,30 @@
 
 #include <criterion/criterion.h>
 #include <dirent.h>
+#include <semaphore.h>
 #include <sys/stat.h>
 
 #define NS_PER_MS 1000000
+
+static sem_t never;
+
+/* A name server: "stuck.test" is never answered, "three.test" has two addresses where nobody
+ * listens before the right one, "none.test" does not exist, all else is this machine. */
+static bool
+lookup(void *ctx, const char *name, md_addresses_t *out) {
+  (void)ctx;
+  if (strcmp(name, "stuck.test") == 0) (void)sem_wait(&never);
+  if (strcmp(name, "none.test") == 0) {
+    (void)snprintf(out->why, sizeof out->why, "no such name");
+    return false;
+  }
+  if (strcmp(name, "three.test") == 0) {
+    (void)snprintf(out->text[out->cnt++], MD_ADDRESS_BYTES, "::1");
+    (void)snprintf(out->text[out->cnt++], MD_ADDRESS_BYTES, "127.0.0.2");
+  }
+  (void)snprintf(out->text[out->cnt++], MD_ADDRESS_BYTES, "127.0.0.1");
+  return true;
+}
 
 static md_transport_t *
 open_transport(const char *ca_file, uint32_t message_bytes_max) {
@@ -18,9 +39,11 @@ open_transport(const char *ca_file, uint32_t message_bytes_max) {
                                .connect_timeout_ns = 5000000000,
                                .ping_ns            = 20000000000,
                                .pong_ns            = 30000000000,
-                               .clock              = md_clock_system()};
+                               .clock              = md_clock_system(),
+                               .lookup             = lookup};
   md_transport_t       *t;
   md_msg_t              msg = {0};
+  (void)sem_init(&never, 0, 0);
   cr_assert_eq(md_transport_lws.open(&cfg, &t, &msg), MD_OK, "%s", msg.text);
   return t;
 }
@@ -234,23 +257,25 @@ remove_certificates(void) {
   (void)!system(command);
 }
 
-/* Whether a connection with this server certificate and this authority opens; its reason when not.
- */
+/* Whether a connection to this URL with this server certificate and this authority opens; the
+ * reason when not, else what the server was told. */
 static bool
-opens(const char *name, const char *ca_file, char *reason, size_t reason_bytes) {
+opens_as(const char *base, const char *name, const char *ca_file, char *reason,
+         size_t reason_bytes) {
   char cert[128], key[128];
   (void)snprintf(cert, sizeof cert, "%s/%s.pem", pki, name);
   (void)snprintf(key, sizeof key, "%s/%s.key", pki, name);
   ws_server_t     s    = ws_server_start(cert, key);
   md_transport_t *t    = open_transport(ca_file, MD_FRAME_BYTES_MAX);
   bool            done = false, is_open = false;
-  (void)connect_to(t, "wss://localhost", s.port, "/echo");
-  for (int tries = 0; tries < 200 && !done; tries++) {
+  (void)connect_to(t, base, s.port, "/names");
+  for (int tries = 0; tries < 2000 && !done; tries++) {
     const md_transport_event_t *event;
     uint32_t                    cnt = md_transport_lws.poll(t, 50 * NS_PER_MS, &event);
     for (uint32_t n = 0; n < cnt && !done; n++) {
-      is_open = event[n].kind == MD_TRANSPORT_OPEN;
-      done    = true;
+      if (event[n].kind == MD_TRANSPORT_OPEN) is_open = true;
+      if (event[n].kind == MD_TRANSPORT_OPEN) continue;
+      done = true;
       (void)snprintf(reason, reason_bytes, "%.*s", (int)event[n].len,
                      (const char *)event[n].payload);
     }
@@ -259,6 +284,27 @@ opens(const char *name, const char *ca_file, char *reason, size_t reason_bytes) 
   md_transport_lws.close(t);
   ws_server_stop(&s);
   return is_open;
+}
+
+static bool
+opens(const char *name, const char *ca_file, char *reason, size_t reason_bytes) {
+  return opens_as("wss://localhost", name, ca_file, reason, reason_bytes);
+}
+
+/* Connected to is an address, meant is the name. */
+Test(transport, the_name_is_told_and_verified_though_an_address_is_connected_to) {
+  char ca[128], reason[256];
+  make_certificates();
+  (void)snprintf(ca, sizeof ca, "%s/ca.pem", pki);
+  cr_expect(opens_as("wss://other.example", "other", ca, reason, sizeof reason), "%s", reason);
+  cr_expect(strncmp(reason, "other.example:", 14) == 0, "Host: %s", reason);
+  cr_expect(strstr(reason, " other.example") != NULL, "SNI: %s", reason);
+  cr_expect_not(opens_as("wss://other.example", "good", ca, reason, sizeof reason),
+                "the certificate of localhost");
+  cr_expect(strstr(reason, "ost") != NULL, "the reason: %s", reason);
+  cr_expect_not(opens_as("wss://127.0.0.1", "good", ca, reason, sizeof reason),
+                "a certificate for the name, not for the address");
+  remove_certificates();
 }
 
 Test(transport, certificates_are_verified) {
@@ -289,4 +335,57 @@ Test(transport, an_unreadable_ca_file_is_refused_at_the_start) {
   md_msg_t              msg = {0};
   cr_assert_eq(md_transport_lws.open(&cfg, &t, &msg), MD_ERR_CONFIG);
   cr_assert_neq(strstr(msg.text, "/nonexistent/ca.pem"), NULL);
+}
+
+/* ---- names ---- */
+
+Test(transport, a_name_server_that_never_answers_stalls_no_other_connection) {
+  ws_server_t     s     = ws_server_start(NULL, NULL);
+  md_transport_t *t     = open_transport(NULL, MD_FRAME_BYTES_MAX);
+  uint32_t        stuck = connect_to(t, "ws://stuck.test", s.port, "/echo");
+  uint32_t        other = connect_to(t, "ws://other.test", s.port, "/echo");
+  cr_assert_eq(wait_for(t, MD_TRANSPORT_OPEN).connection, other);
+  for (int n = 0; n < 20; n++) {
+    cr_assert_eq(md_transport_lws.send(t, other, "hello", 5), MD_OK);
+    cr_assert_eq(wait_for(t, MD_TRANSPORT_TEXT).connection, other);
+  }
+  const md_transport_event_t *event;
+  uint32_t                    cnt = 0;
+  int64_t                     end = md_clock_mono_ns(md_clock_system()) + 30000000000;
+  while (cnt == 0 && md_clock_mono_ns(md_clock_system()) < end)
+    cnt = md_transport_lws.poll(t, 50 * NS_PER_MS, &event);
+  cr_assert_eq(cnt, 1);
+  cr_expect_eq(event[0].kind, MD_TRANSPORT_CLOSE);
+  cr_expect_eq(event[0].connection, stuck);
+  cr_expect(strstr((const char *)event[0].payload, "stuck.test cannot be looked up"), "%.*s",
+            (int)event[0].len, (const char *)event[0].payload);
+  md_transport_lws.close(t); /* waits for no name server */
+  ws_server_stop(&s);
+}
+
+Test(transport, the_addresses_of_a_name_are_tried_one_after_the_other) {
+  ws_server_t     s = ws_server_start(NULL, NULL);
+  md_transport_t *t = open_transport(NULL, MD_FRAME_BYTES_MAX);
+  uint32_t        c = connect_to(t, "ws://three.test", s.port, "/echo");
+  cr_assert_eq(wait_for(t, MD_TRANSPORT_OPEN).connection, c);
+  md_transport_lws.close(t);
+  ws_server_stop(&s);
+}
+
+Test(transport, a_name_that_is_not_known_closes_with_the_reason_and_a_disconnect_at_once) {
+  md_transport_t             *t = open_transport(NULL, MD_FRAME_BYTES_MAX);
+  const md_transport_event_t *event;
+  uint32_t                    cnt = 0, c = connect_to(t, "ws://none.test", 9, "/echo");
+  for (int tries = 0; tries < 2000 && cnt == 0; tries++)
+    cnt = md_transport_lws.poll(t, 50 * NS_PER_MS, &event);
+  cr_assert_eq(cnt, 1);
+  cr_expect_eq(event[0].kind, MD_TRANSPORT_CLOSE);
+  cr_expect_eq(event[0].connection, c);
+  cr_expect(strstr((const char *)event[0].payload, "no such name"));
+  c = connect_to(t, "ws://stuck.test", 9, "/echo");
+  md_transport_lws.disconnect(t, c, MD_CLOSE_NORMAL);
+  cr_assert_eq(md_transport_lws.poll(t, 0, &event), 1);
+  cr_expect_eq(event[0].kind, MD_TRANSPORT_CLOSE);
+  cr_assert_eq(md_transport_lws.poll(t, 0, &event), 0);
+  md_transport_lws.close(t);
 }

@@ -2,8 +2,10 @@
  * input.
  *
  * What it does is said by the path: /echo, /bytes (a text in fragments of one byte, with pings
- * between), /big/N (a text of N bytes), /close/CODE, /silent. HTTP: /answer, /limited (429 with
- * Retry-After: 2 the first time, then an answer), /broken (500), /never. */
+ * between), /big/N (a text of N bytes), /close/CODE, /silent, /names (the host of the request and
+ * the name that TLS was asked for). HTTP: /answer, /limited (429 with Retry-After: 2 the first
+ * time, then an answer), /broken (500), /mute (nothing the first time), /half (half of the answer
+ * the first time), /elsewhere (a redirection). */
 #ifndef TESTS_UNIT_WS_SERVER_H
 #define TESTS_UNIT_WS_SERVER_H
 
@@ -24,7 +26,7 @@ typedef struct ws_server {
 } ws_server_t;
 
 typedef struct ws_session {
-  char     path[64];
+  char     path[64], host[128];
   uint32_t at, len;
   bool     is_started;
   char    *echo;
@@ -61,6 +63,15 @@ ws_server_write_piece(struct lws *wsi, ws_session_t *s) {
     free(ws_server_big);
     if (rc < 0) return -1;
   }
+  if (strcmp(s->path, "/names") == 0 && s->at == 0) {
+    unsigned char names[LWS_PRE + 256];
+    SSL          *tls = lws_get_ssl(wsi);
+    const char   *sni = tls ? SSL_get_servername(tls, TLSEXT_NAMETYPE_host_name) : NULL;
+    s->at             = 1;
+    (void)snprintf((char *)names + LWS_PRE, 256, "%s %s", s->host, sni ? sni : "-");
+    if (lws_write(wsi, names + LWS_PRE, strlen((char *)names + LWS_PRE), LWS_WRITE_TEXT) < 0)
+      return -1;
+  }
   if (s->echo) {
     int rc = lws_write(wsi, (unsigned char *)s->echo + LWS_PRE, s->echo_len, LWS_WRITE_TEXT);
     free(s->echo);
@@ -72,21 +83,28 @@ ws_server_write_piece(struct lws *wsi, ws_session_t *s) {
 
 static int
 ws_server_answer(struct lws *wsi, const char *path) {
-  static int    limited_cnt;
+  static int    limited_cnt, mute_cnt, half_cnt;
   unsigned char buffer[LWS_PRE + 2048], *start = buffer + LWS_PRE, *p = start,
                                         *end = buffer + sizeof buffer - 1;
   const char *body                           = "{\"path\":true}";
   unsigned    code                           = 200;
-  if (strcmp(path, "/never") == 0) return 0;
+  if (strcmp(path, "/mute") == 0 && mute_cnt++ == 0) return 0;
+  bool is_half = strcmp(path, "/half") == 0 && half_cnt++ == 0;
+  if (strcmp(path, "/elsewhere") == 0) code = 302;
   if (strcmp(path, "/broken") == 0) code = 500;
   if (strcmp(path, "/limited") == 0 && limited_cnt++ == 0) code = 429;
   if (lws_add_http_common_headers(wsi, code, "application/json", strlen(body), &p, end)) return 1;
   if (code == 429 && lws_add_http_header_by_token(wsi, WSI_TOKEN_HTTP_RETRY_AFTER,
                                                   (const unsigned char *)"2", 1, &p, end))
     return 1;
+  if (code == 302 && lws_add_http_header_by_token(
+                         wsi, WSI_TOKEN_HTTP_LOCATION,
+                         (const unsigned char *)"http://no.such.name.invalid/answer", 34, &p, end))
+    return 1;
   if (lws_finalize_write_http_header(wsi, start, &p, end)) return 1;
   p = start;
   memcpy(p, body, strlen(body));
+  if (is_half) return lws_write(wsi, p, strlen(body) / 2, LWS_WRITE_HTTP) < 0;
   if (lws_write(wsi, p, strlen(body), LWS_WRITE_HTTP_FINAL) < 0) return 1;
   return lws_http_transaction_completed(wsi) ? -1 : 0;
 }
@@ -104,6 +122,7 @@ ws_server_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user
   case LWS_CALLBACK_ESTABLISHED:
     memset(s, 0, sizeof *s);
     (void)lws_hdr_copy(wsi, s->path, sizeof s->path, WSI_TOKEN_GET_URI);
+    (void)lws_hdr_copy(wsi, s->host, sizeof s->host, WSI_TOKEN_HOST);
     if (strncmp(s->path, "/close/", 7) == 0) {
       lws_close_reason(wsi, (enum lws_close_status)strtol(s->path + 7, NULL, 10), because, 7);
       return -1;
