@@ -96,6 +96,17 @@
     "below so much free space the journal is degraded and allocates no more; books stay live")     \
   X(reserve, BYTES, "8MiB", 0, 1073741824, "",                                                     \
     "kept in a file for the journal's own last lines when the disk is full; 0MiB keeps none")      \
+  X(compress, CHOICE, "none", 0, 0, "none|zstd",                                                   \
+    "zstd: full segments are compressed in the background")                                        \
+  X(compress_after, DURATION, "10m", 0, 31536000000000000, "",                                     \
+    "how long after a segment was full")                                                           \
+  X(keep_age, DURATION, "0s", 0, 315360000000000000, "",                                           \
+    "segments that were full so long ago are deleted, once PostgreSQL has them; 0s never")         \
+  X(keep_bytes, BYTES, "0B", 0, 1152921504606846976, "",                                           \
+    "above so much the oldest segments are deleted, once PostgreSQL has them; 0B never")           \
+  X(spares, NUMBER, "2", 0, 64, "", "files of deleted segments that are kept for new ones")        \
+  X(background_rate, BYTES, "32MiB", 0, 1099511627776, "",                                         \
+    "bytes a second that compressing and indexing may read and write; 0B as fast as it goes")      \
   X(core, NUMBER, "-1", -1, 1023, "", "CPU core to pin the thread to, -1 none")                    \
   X(idle, DURATION, "1ms", 0, 1000000000, "", "longest sleep without work; 0ns spins")
 

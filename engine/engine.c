@@ -270,6 +270,7 @@ start_all(md_engine_t *e, const char *only, md_msg_t *msg) {
   if (!err) set_postgres_config(e);
   for (uint32_t s = 0; !err && s < e->topology.sink_cnt; s++)
     err = start_sink(e, s, msg);
+  if (!err) err = md_engine_tend(e, msg);
   if (!err) err = md_network_start(e, msg);
   if (!err) md_segment_ready(&e->segment);
   for (uint32_t f = 0; !err && f < e->topology.feed_cnt; f++)
@@ -318,6 +319,7 @@ md_engine_stop(md_engine_t *e) {
   int      timeout_ms = (int)(e->cfg->engine.stop_timeout / 1000000);
   md_err_t err        = MD_OK;
   halt_watch(e);
+  md_journal_tend_stop(e->tend);
   stop_feeds(e);
   md_network_close(e);
   for (uint32_t s = 0; s < MD_SINK_CNT_MAX; s++) {

@@ -8,6 +8,7 @@
 #include "feeds/live.h"
 #include "monitoring/monitor.h"
 #include "writers/journal.h"
+#include "writers/journal_tend.h"
 #include "writers/postgres.h"
 #include "writers/writer.h"
 
@@ -43,8 +44,15 @@ struct md_engine {
   md_engine_feed_t     feed[MD_FEED_CNT_MAX];
   md_engine_sink_t     sink[MD_SINK_CNT_MAX];
   md_monitor_t        *monitor;
+  md_journal_tend_t     *tend; /* the pass over full segments */
+  md_journal_positions_t positions;
   md_atomic_u64        sink_failed;
   md_atomic_u64        feed_ended_cnt, feed_failed_cnt;
 };
+
+/* ---- tend.c ---- */
+
+/* md_engine_tend starts the pass that indexes, compresses and deletes full segments. */
+MD_MUST_USE md_err_t md_engine_tend(md_engine_t *e, md_msg_t *msg);
 
 #endif

@@ -52,7 +52,12 @@
   X(ALL_VALID,         gauge,   "mdengine_feed_all_books_valid_seconds", "from the start until every wanted book was valid, 0: not yet") \
   X(SINK_IO_FALLBACK,  gauge,   "mdengine_sink_io_fallback", "1: the sink's I/O is made by pwrite, fdatasync and poll, 0: by io_uring") \
   X(SINK_DEFAULT_ROWS, gauge,   "mdengine_sink_default_rows", "rows in DEFAULT partitions, which should be empty; 1000 a table at most are counted") \
-  X(JOURNAL_STATE,     gauge,   "mdengine_journal_state", "0: writing, 1: below journal.min_free, it uses up the space it has, 2: waiting for space")
+  X(JOURNAL_STATE,     gauge,   "mdengine_journal_state", "0: writing, 1: below journal.min_free, it uses up the space it has, 2: waiting for space") \
+  X(JOURNAL_KEPT,      gauge,   "mdengine_journal_kept_segments", "segments in the journal's directory") \
+  X(JOURNAL_KEPT_BYTES, gauge,  "mdengine_journal_kept_bytes", "bytes of these segments")          \
+  X(JOURNAL_HELD,      gauge,   "mdengine_journal_held_segments", "segments over keep_age or keep_bytes that PostgreSQL still needs") \
+  X(JOURNAL_PACKED,    counter, "mdengine_journal_packed_segments_total", "sealed segments compressed") \
+  X(JOURNAL_RETIRED,   counter, "mdengine_journal_retired_segments_total", "segments deleted by retention")
 
 #define MD_STAGE_TABLE(X)                                                                          \
   X(EXCHANGE,  "mdengine_stage_exchange_to_receive_seconds", "exchange's event time to our receive time; clocks differ") \

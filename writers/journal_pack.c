@@ -9,6 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A sync now and then, so that none of them has much to write: the journal's own syncs may have to
+ * wait for it. */
+#define SYNC_BYTES (4u << 20)
+
 /* Blocks of the plain segment on their way into one packed block. */
 typedef struct joint {
   uint8_t         *raw; /* their records */
@@ -24,7 +28,8 @@ typedef struct packer {
   md_journal_packed_t            *out;
   uint64_t                        segment;
   int                             fd;
-  uint64_t                        off;  /* of the next packed block */
+  uint64_t                        off; /* of the next packed block */
+  uint64_t                        synced_off;
   uint8_t                        *page; /* one packed block */
   uint64_t                        page_cap;
   md_zstd_pack_t                 *zstd;
@@ -157,6 +162,11 @@ flush(packer_t *p) {
     p->disk_error = md_disk_pwrite_all(p->cfg->disk, p->fd, p->page, block_bytes, p->off);
     if (p->disk_error) return MD_ERR_IO;
     p->off += block_bytes;
+    if (p->off - p->synced_off >= SYNC_BYTES) {
+      p->disk_error = md_disk_fdatasync(p->cfg->disk, p->fd);
+      p->synced_off = p->off;
+      if (p->disk_error) return MD_ERR_IO;
+    }
     p->out->block_cnt++;
     p->out->record_cnt += j->record_cnt;
     err = pace(p, j->plain_bytes + block_bytes);
