@@ -108,12 +108,12 @@ print_positions(const md_status_view_t *v) {
     const md_status_sink_t *s = &v->sink[i];
     has_database              = has_database || !is_journal(s);
     if (is_journal(s))
-      (void)printf("journal  %12" PRIu64 " records %8.1f MiB (%.2f/s) %8" PRIu64 " commits %" PRIu64
-                   " errors\n",
+      (void)printf("journal  %11" PRIu64 " records %8.1f MiB (%.2f MiB/s) %7" PRIu64
+                   " commits %" PRIu64 " errors\n",
                    s->records, (double)s->bytes / 1048576.0, s->bytes_per_s / 1048576.0, s->batches,
                    s->errors);
     else
-      (void)printf("postgres %12" PRIu64 " rows (%.0f/s) %8" PRIu64 " commits %" PRIu64
+      (void)printf("postgres %11" PRIu64 " rows (%.0f/s) %7" PRIu64 " commits %" PRIu64
                    " errors%s\n",
                    s->rows, s->rows_per_s, s->batches, s->errors,
                    s->catchup ? ", catching up from the journal" : "");
