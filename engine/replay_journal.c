@@ -198,6 +198,15 @@ begin_epoch(player_t *p, const md_record_t *rec) {
   }
 }
 
+/* What was lost may have changed any book: none is right until a snapshot or a checkpoint says so. */
+static void
+on_loss(player_t *p, const md_record_t *rec) {
+  p->r->loss_cnt += ((const md_loss_t *)md_record_body_const(rec))->record_cnt;
+  for (uint32_t i = 0; i < p->r->cnt; i++) {
+    if (p->r->instruments[i].stream == rec->stream) p->r->instruments[i].state = MD_BOOK_STALE;
+  }
+}
+
 static md_err_t
 apply(player_t *p, const md_record_t *rec) {
   if (rec->type == MD_RECORD_RAW) {
@@ -206,7 +215,7 @@ apply(player_t *p, const md_record_t *rec) {
   }
   if (p->stream != UINT16_MAX && rec->stream != p->stream) return MD_OK;
   if (rec->type == MD_RECORD_LOSS) {
-    p->r->loss_cnt += ((const md_loss_t *)md_record_body_const(rec))->record_cnt;
+    on_loss(p, rec);
     return MD_OK;
   }
   if (p->epoch[rec->stream & UINT8_MAX] != rec->epoch) begin_epoch(p, rec);
