@@ -2,6 +2,7 @@
 #include "engine/engine_private.h"
 
 #include "engine/network.h"
+#include "engine/resume.h"
 #include "feeds/repeat.h"
 #include "feeds/venue.h"
 
@@ -155,6 +156,9 @@ make_feed(md_engine_t *e, uint32_t feed, md_msg_t *msg) {
     err                 = md_network_open(e, feed, msg);
     fc.request_snapshot = md_feed_live_request_snapshot;
     fc.request_ctx      = e->feed[feed].live;
+    if (!err)
+      err = md_resume_tell(e->cfg->journal.dir, e->manifest, cfg->name, fc.stream,
+                           e->feed[feed].live, msg);
   }
   if (!err) err = md_feed_new(&fc, &e->feed[feed].feed, msg);
   free(known);

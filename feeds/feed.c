@@ -269,14 +269,20 @@ decode(md_feed_t *f, const md_input_t *in) {
   if (MD_UNLIKELY(err)) md_feed_bad_message(f, NULL, err);
 }
 
-/* "silent SYMBOL": the stream of a book gave nothing for longer than it should. */
+/* "silent SYMBOL": the stream of a book gave nothing for longer than it should. "delisted SYMBOL",
+ * "listed SYMBOL": what the venue's list of symbols said. */
 static void
 on_timer(md_feed_t *f, const md_input_t *in) {
-  static const char silent[] = "silent ";
-  const uint32_t    n        = sizeof silent - 1;
-  if (in->len <= n || memcmp(in->payload, silent, n) != 0) return;
-  md_feed_instrument_t *i = md_feed_lookup(f, (const char *)in->payload + n, in->len - n);
-  if (i) md_feed_book_break(f, i, MD_REASON_SILENT, MD_NULL_U64);
+  static const char *const words[] = {"silent ", "delisted ", "listed "};
+  for (uint32_t w = 0; w < MD_CNT(words); w++) {
+    uint32_t n = (uint32_t)strlen(words[w]);
+    if (in->len <= n || memcmp(in->payload, words[w], n) != 0) continue;
+    md_feed_instrument_t *i = md_feed_lookup(f, (const char *)in->payload + n, in->len - n);
+    if (i && w == 0) md_feed_book_break(f, i, MD_REASON_SILENT, MD_NULL_U64);
+    if (i && w == 1) md_feed_book_delist(f, i);
+    if (i && w == 2) md_feed_book_list(i);
+    return;
+  }
 }
 
 void
@@ -307,7 +313,7 @@ md_feed_input(md_feed_t *f, const md_input_t *in) {
     on_timer(f, in);
     break;
   case MD_RAW_COMMAND:
-    md_feed_ladder_command(f, in);
+    if (!md_feed_resume_command(f, in)) md_feed_ladder_command(f, in);
     break;
   case MD_RAW_TEXT_OUT:
     break;

@@ -66,6 +66,11 @@ typedef struct md_feed_canary {
   md_bbo_t bbo;
 } md_feed_canary_t;
 
+/* What the journal has of a symbol from earlier epochs: its last ids, absent where there is none. */
+typedef struct md_feed_resume {
+  uint64_t book, trade, agg;
+} md_feed_resume_t;
+
 /* One instrument of a feed. Read by tools at a sequence point; changed only by feed*.c. */
 typedef struct md_feed_instrument {
   char            symbol[MD_SYMBOL_BYTES];
@@ -75,6 +80,7 @@ typedef struct md_feed_instrument {
   uint8_t         reason; /* md_reason_t of STALE */
   bool            has_snapshot; /* the book holds a snapshot that waits for its first update */
   bool            resync; /* the next record of this instrument carries RESYNC */
+  bool            is_delisted; /* book updates are ignored until it is listed again */
   uint32_t        gen, gap_cnt;
   uint64_t        exch_seq, last_seq;
   int64_t         ts_exch_ns, ts_recv_ns;
@@ -83,6 +89,7 @@ typedef struct md_feed_instrument {
   uint64_t        ladder_seq;      /* last_seq when its last LADDER was made */
   uint32_t        canary_miss_cnt; /* in a row */
   md_definition_t definition;
+  md_feed_resume_t before; /* what earlier epochs have, absent: nothing, or declared already */
   md_orderbook_t  book;
   md_sync_queue_t queue;
   md_book_t      *shm; /* NULL: no live book */
@@ -164,9 +171,10 @@ void *md_feed_stage(md_feed_t *f, md_feed_instrument_t *i, md_record_type_t type
                     const md_feed_event_t *event);
 
 /* md_feed_trade_is_new and _agg_trade_is_new say whether an id is above the last one of i; one that is
- * not was sent again, is counted as a duplicate, and must not be staged. Before md_feed_stage. */
-bool md_feed_trade_is_new(md_feed_t *f, const md_feed_instrument_t *i, uint64_t id);
-bool md_feed_agg_trade_is_new(md_feed_t *f, const md_feed_instrument_t *i, uint64_t id);
+ * not was sent again, is counted as a duplicate, and must not be staged. A hole before the id is
+ * declared by a GAP where the venue numbers its trades one by one. Before md_feed_stage. */
+bool md_feed_trade_is_new(md_feed_t *f, md_feed_instrument_t *i, uint64_t id);
+bool md_feed_agg_trade_is_new(md_feed_t *f, md_feed_instrument_t *i, uint64_t id);
 
 /* md_feed_kline_is_new keeps the last final bar of each interval: false for a bar that was final
  * already and says nothing new (counted as a duplicate); a final bar that differs is a correction: true

@@ -25,8 +25,13 @@ set_state(md_feed_t *f, md_feed_instrument_t *i, md_book_state_t after, md_reaso
 /* A book that nothing is known of, or whose connection was lost, begins again. */
 static void
 begin_syncing(md_feed_t *f, md_feed_instrument_t *i) {
-  bool lost = i->state == MD_BOOK_STALE && i->reason == MD_REASON_DISCONNECT;
+  bool lost = i->state == MD_BOOK_STALE &&
+              (i->reason == MD_REASON_DISCONNECT || i->reason == MD_REASON_DELISTED);
   if (i->state != MD_BOOK_EMPTY && !lost) return;
+  if (i->before.book != MD_NULL_U64) {
+    md_feed_out_gap_of(f, i, MD_RECORD_BOOK_DELTA, i->before.book, MD_NULL_U64, MD_REASON_RESTART);
+    i->before.book = MD_NULL_U64;
+  }
   set_state(f, i, MD_BOOK_SYNCING, MD_REASON_NONE);
   if (!i->has_snapshot) request_snapshot(f, i);
 }
@@ -301,6 +306,7 @@ md_feed_on_update(md_feed_t *f, md_feed_instrument_t *i, const md_feed_event_t *
                            .raw_lo     = f->raw_lo,
                            .flags      = event->flags,
                            .leg        = f->leg};
+  if (MD_UNLIKELY(i->is_delisted)) return; /* the last ones, sent before we unsubscribed */
   if (f->ts_exch_ns == MD_NULL_I64) f->ts_exch_ns = event->ts_exch_ns;
   i->leg = f->leg;
   if (MD_LIKELY(i->state == MD_BOOK_VALID))
@@ -312,7 +318,7 @@ md_feed_on_update(md_feed_t *f, md_feed_instrument_t *i, const md_feed_event_t *
 void
 md_feed_on_snapshot(md_feed_t *f, md_feed_instrument_t *i, const md_feed_event_t *event,
                     uint32_t limit, const md_feed_levels_t *levels) {
-  if (i->state == MD_BOOK_VALID) return; /* the updates know better */
+  if (i->state == MD_BOOK_VALID || i->is_delisted) return; /* the updates know better */
   if (i->has_snapshot && event->exch_seq <= i->snapshot_id) return;
   if (!levels_are_sane(levels)) {
     md_feed_bad_message(f, NULL, MD_ERR_SYNTAX);
@@ -340,7 +346,7 @@ md_feed_on_snapshot(md_feed_t *f, md_feed_instrument_t *i, const md_feed_event_t
 
 static void
 close_book(md_feed_t *f, md_feed_instrument_t *i) {
-  if (i->state == MD_BOOK_EMPTY) return;
+  if (i->state == MD_BOOK_EMPTY || i->is_delisted) return;
   if (i->state != MD_BOOK_STALE)
     md_feed_out_gap(f, i, MD_NULL_U64, i->queue.cnt + i->missed_cnt, MD_REASON_DISCONNECT);
   md_sync_queue_clear(&i->queue);
@@ -348,6 +354,24 @@ close_book(md_feed_t *f, md_feed_instrument_t *i) {
   i->missed_declared = false;
   i->leg             = MD_LEG_NONE;
   become_stale(f, i, MD_REASON_DISCONNECT);
+}
+
+/* Nothing is missing: there is nothing more. What waited is of no use any more. */
+void
+md_feed_book_delist(md_feed_t *f, md_feed_instrument_t *i) {
+  i->is_delisted = true;
+  if (i->state == MD_BOOK_EMPTY) return;
+  md_sync_queue_clear(&i->queue);
+  i->missed_cnt      = 0;
+  i->missed_declared = false;
+  i->leg             = MD_LEG_NONE;
+  become_stale(f, i, MD_REASON_DELISTED);
+}
+
+/* Its book begins again with the next update. */
+void
+md_feed_book_list(md_feed_instrument_t *i) {
+  i->is_delisted = false;
 }
 
 void

@@ -132,18 +132,32 @@ md_feed_out_status(md_feed_t *f, md_feed_instrument_t *i, unsigned before, unsig
   s->gen         = i->gen;
 }
 
+static md_gap_t *
+stage_gap(md_feed_t *f, md_feed_instrument_t *i, md_record_type_t type, md_reason_t reason) {
+  md_feed_define(f, i);
+  md_gap_t *g    = md_record_body(md_feed_record(f, i, MD_RECORD_GAP, sizeof *g));
+  g->reason      = (uint8_t)reason;
+  g->record_type = (uint8_t)type;
+  i->gap_cnt++;
+  md_count(f->metrics, MD_COUNTER_GAPS, 1);
+  return g;
+}
+
+void
+md_feed_out_gap_of(md_feed_t *f, md_feed_instrument_t *i, md_record_type_t type, uint64_t last,
+                   uint64_t seen, md_reason_t reason) {
+  md_gap_t *g      = stage_gap(f, i, type, reason);
+  g->exch_seq_last = last;
+  g->exch_seq_seen = seen;
+}
+
 void
 md_feed_out_gap(md_feed_t *f, md_feed_instrument_t *i, uint64_t seen, uint64_t missed_cnt,
                 md_reason_t reason) {
-  md_feed_define(f, i);
-  md_gap_t *g      = md_record_body(md_feed_record(f, i, MD_RECORD_GAP, sizeof *g));
+  md_gap_t *g      = stage_gap(f, i, MD_RECORD_BOOK_DELTA, reason);
   g->exch_seq_last = i->exch_seq ? i->exch_seq : MD_NULL_U64;
   g->exch_seq_seen = seen;
   g->missed_cnt    = missed_cnt;
-  g->reason        = (uint8_t)reason;
-  g->record_type   = MD_RECORD_BOOK_DELTA;
-  i->gap_cnt++;
-  md_count(f->metrics, MD_COUNTER_GAPS, 1);
 }
 
 /* ---- shared memory ---- */

@@ -3,21 +3,31 @@
 
 #include <string.h>
 
-static bool
-id_is_new(md_feed_t *f, const md_trade_totals_t *totals, uint64_t id) {
-  if (totals->cnt == 0 || id > totals->id_last) return true;
-  md_count(f->metrics, MD_COUNTER_DUPLICATES, 1);
-  return false;
+/* An id that does not follow the last one: sent again, or trades between them are missing. */
+static MD_COLD bool
+id_is_other(md_feed_t *f, md_feed_instrument_t *i, const md_trade_totals_t *totals, uint64_t id,
+            uint64_t before, md_record_type_t type) {
+  const bool     is_first = totals->cnt == 0;
+  const uint64_t last     = is_first ? before : totals->id_last;
+  if (!is_first && id <= last) {
+    md_count(f->metrics, MD_COUNTER_DUPLICATES, 1);
+    return false;
+  }
+  if (f->cfg.venue->dense_trade_ids && last != MD_NULL_U64 && id > last + 1)
+    md_feed_out_gap_of(f, i, type, last, id, is_first ? MD_REASON_RESTART : MD_REASON_SEQUENCE);
+  return true;
 }
 
 bool
-md_feed_trade_is_new(md_feed_t *f, const md_feed_instrument_t *i, uint64_t id) {
-  return id_is_new(f, &i->trades, id);
+md_feed_trade_is_new(md_feed_t *f, md_feed_instrument_t *i, uint64_t id) {
+  if (MD_LIKELY(i->trades.cnt && id == i->trades.id_last + 1)) return true;
+  return id_is_other(f, i, &i->trades, id, i->before.trade, MD_RECORD_TRADE);
 }
 
 bool
-md_feed_agg_trade_is_new(md_feed_t *f, const md_feed_instrument_t *i, uint64_t id) {
-  return id_is_new(f, &i->agg_trades, id);
+md_feed_agg_trade_is_new(md_feed_t *f, md_feed_instrument_t *i, uint64_t id) {
+  if (MD_LIKELY(i->agg_trades.cnt && id == i->agg_trades.id_last + 1)) return true;
+  return id_is_other(f, i, &i->agg_trades, id, i->before.agg, MD_RECORD_AGG_TRADE);
 }
 
 static void

@@ -131,6 +131,10 @@ void md_feed_out_status(md_feed_t *f, md_feed_instrument_t *i, unsigned before, 
 void md_feed_out_gap(md_feed_t *f, md_feed_instrument_t *i, uint64_t seen, uint64_t missed_cnt,
                      md_reason_t reason);
 
+/* md_feed_out_gap_of publishes a GAP of the records of a type: what was had last, what came instead. */
+void md_feed_out_gap_of(md_feed_t *f, md_feed_instrument_t *i, md_record_type_t type, uint64_t last,
+                        uint64_t seen, md_reason_t reason);
+
 /* Shared memory, all behind a commit: everything, what f->changes says, or only the state. */
 void md_feed_shm_all(md_feed_t *f, md_feed_instrument_t *i);
 void md_feed_shm_changes(md_feed_t *f, md_feed_instrument_t *i);
@@ -147,12 +151,22 @@ void md_feed_ladder_command(md_feed_t *f, const md_input_t *in);
 /* md_feed_ladders publishes the LADDER records that are due before an input of recv_ns. */
 void md_feed_ladders(md_feed_t *f, int64_t recv_ns);
 
+/* ---- feed_resume.c ---- */
+
+/* md_feed_resume_command takes "resume", then lines "SYMBOL BOOK TRADE AGGREGATE" of the last ids that
+ * the journal has, "-" for none; false for another command or a line that is none. */
+bool md_feed_resume_command(md_feed_t *f, const md_input_t *in);
+
 /* ---- feed_book.c ---- */
 
 /* md_feed_book_break: a VALID book cannot be used any more: GAP, STALE with the reason, a new
  * snapshot asked for. seen is the id that came instead, MD_NULL_U64: none. A book that is not VALID
  * waits for a snapshot anyhow, and the ids of its updates tell what is missing: nothing happens. */
 void md_feed_book_break(md_feed_t *f, md_feed_instrument_t *i, md_reason_t reason, uint64_t seen);
+
+/* md_feed_book_delist: the venue lists the symbol no more; md_feed_book_list: it does again. */
+void md_feed_book_delist(md_feed_t *f, md_feed_instrument_t *i);
+void md_feed_book_list(md_feed_instrument_t *i);
 
 /* md_feed_books_close: the connection of a leg went away (MD_LEG_NONE: all of them). */
 void md_feed_books_close(md_feed_t *f, uint8_t leg);

@@ -7,7 +7,7 @@
 #ifndef FEEDS_FEED_SYMBOL_H
 #define FEEDS_FEED_SYMBOL_H
 
-#include "shm/record.h"
+#include "feeds/feed.h"
 
 typedef struct md_feed_symbol {
   char            symbol[MD_SYMBOL_BYTES];
@@ -15,9 +15,11 @@ typedef struct md_feed_symbol {
   uint32_t        instrument; /* index in the feed, UINT32_MAX: not in use */
   uint32_t        id;         /* the journal's id, 0: none yet */
   int8_t          px_exp, qty_exp;
-  bool            has_definition;
-  uint8_t         len;
-  uint8_t         pad[4];
+  bool             has_definition;
+  bool             has_resume;
+  uint8_t          len;
+  uint8_t          pad[3];
+  md_feed_resume_t resume; /* when has_resume */
 } md_feed_symbol_t;
 
 typedef struct md_feed_symbols md_feed_symbols_t;

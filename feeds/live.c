@@ -53,6 +53,17 @@ md_feed_live_push(md_feed_live_t *l, md_raw_kind_t kind, uint8_t leg, const char
   return true;
 }
 
+bool
+md_feed_live_collects(const md_feed_live_t *l, md_channel_t channel) {
+  return l->channel[channel];
+}
+
+md_err_t
+md_feed_live_command(md_feed_live_t *l, const char *text, uint32_t len, md_msg_t *msg) {
+  if (md_feed_live_push(l, MD_RAW_COMMAND, MD_LEG_NONE, "", text, len)) return MD_OK;
+  return md_fail(msg, MD_ERR_FULL, "too many commands wait for feed %s, or no memory", l->cfg.name);
+}
+
 static void
 forget_given(md_feed_live_t *l) {
   if (!l->pending_given) return;

@@ -48,6 +48,14 @@ MD_MUST_USE md_err_t md_feed_live_open(const md_feed_live_config_t *cfg, md_feed
 md_source_t md_feed_live_source(md_feed_live_t *l);
 void        md_feed_live_close(md_feed_live_t *l);
 
+/* md_feed_live_collects says whether a channel is among those that are subscribed. */
+bool md_feed_live_collects(const md_feed_live_t *l, md_channel_t channel);
+
+/* md_feed_live_command gives the feed a COMMAND input in front of all that comes from the network. Before the
+ * feed's thread starts. MD_ERR_FULL, MD_ERR_NOMEM. */
+MD_MUST_USE md_err_t md_feed_live_command(md_feed_live_t *l, const char *text, uint32_t len,
+                                          md_msg_t *msg);
+
 /* md_feed_live_request_snapshot is md_feed_config_t.request_snapshot, ctx being the live source. */
 void md_feed_live_request_snapshot(void *ctx, uint32_t instrument_id, const char *symbol);
 

@@ -15,6 +15,7 @@ struct md_venue {
   const char *const    *hosts;       /* NULL-terminated: substrings of URLs and connection names */
   const md_sync_rule_t *sync;
   size_t                state_bytes;
+  bool                  dense_trade_ids; /* trades are numbered one by one: a jump is a hole */
   /* decode handles one input: MD_OK, MD_ERR_UNKNOWN (counted as unroutable), MD_ERR_SYNTAX and
    * others (counted as parse errors). It calls md_feed_*. */
   md_err_t (*decode)(md_feed_t *f, const md_input_t *in);

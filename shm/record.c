@@ -134,6 +134,8 @@ md_reason_name(unsigned reason) {
       [MD_REASON_SINK_ERROR]  = "SINK_ERROR",
       [MD_REASON_CANARY]      = "CANARY",
       [MD_REASON_OPERATOR]    = "OPERATOR",
+      [MD_REASON_RESTART]     = "RESTART",
+      [MD_REASON_DELISTED]    = "DELISTED",
   };
   _Static_assert(MD_CNT(names) == MD_REASON_CNT, "a name for each reason");
   return reason < MD_CNT(names) ? names[reason] : "?";

@@ -66,7 +66,9 @@ typedef enum md_reason {
   MD_REASON_SINK_ERROR     = 11, /* LOSS: the sink's device failed */
   MD_REASON_CANARY         = 12, /* best bid and offer of the venue disagree */
   MD_REASON_OPERATOR       = 13, /* asked for */
-  MD_REASON_CNT            = 14
+  MD_REASON_RESTART        = 14, /* the engine was not there */
+  MD_REASON_DELISTED       = 15, /* the venue does not list the symbol any more */
+  MD_REASON_CNT            = 16
 } md_reason_t;
 
 typedef enum md_instrument_kind {

@@ -27,7 +27,8 @@ typedef enum md_sim_lag {
 
 typedef struct md_sim_totals {
   uint64_t cnt;
-  md_i128  qty_sum; /* exponent MD_SIM_EXP */
+  uint64_t id_first; /* of a market, where ids rise by one; 0: none yet, or a recording */
+  md_i128  qty_sum;  /* exponent MD_SIM_EXP */
 } md_sim_totals_t;
 
 typedef struct md_sim_symbol {

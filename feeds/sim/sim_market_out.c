@@ -96,7 +96,7 @@ md_sim_out_trade(md_sim_t *sim, md_sim_listing_t *l, int64_t px, int64_t qty, bo
   int64_t          id = ++l->trade_id;
   candle_add(&l->day, id, px, qty, buyer_makes);
   candle_add(&l->minute, id, px, qty, buyer_makes);
-  symbol->trades.cnt++;
+  if (symbol->trades.cnt++ == 0) symbol->trades.id_first = (uint64_t)id;
   symbol->trades.qty_sum += qty;
   symbol->agg_trades = symbol->trades; /* each trade is an aggregate of its own */
   if ((s = wanted(sim, l, MD_SIM_TRADE))) {

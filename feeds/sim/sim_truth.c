@@ -35,6 +35,7 @@ write_sum(FILE *out, const char *name, const md_sim_totals_t *t) {
   char sum[192];
   (void)md_decimal_format(t->qty_sum, MD_SIM_EXP, sum, sizeof sum);
   (void)fprintf(out, ",\"%ss\":%" PRIu64 ",\"%s_qty_sum\":\"%s\"", name, t->cnt, name, sum);
+  if (t->id_first) (void)fprintf(out, ",\"%s_id_first\":%" PRIu64, name, t->id_first);
 }
 
 static void

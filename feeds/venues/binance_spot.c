@@ -512,20 +512,22 @@ static const char *const spot_hosts[] = {"stream.binance.com", "data-stream.bina
 static const char *const us_hosts[]   = {"stream.binance.us", "api.binance.us", "BINANCE_US-",
                                          "BINANCE_US.", NULL};
 
-const md_venue_t md_venue_binance_spot = {.name        = "binance_spot",
-                                          .exchange    = "binance",
-                                          .market_type = "spot",
-                                          .hosts       = spot_hosts,
-                                          .sync        = &md_sync_binance_spot,
-                                          .decode      = decode,
-                                          .define      = md_bn_define,
-                                          .net         = &md_bn_net};
+const md_venue_t md_venue_binance_spot = {.name            = "binance_spot",
+                                          .exchange        = "binance",
+                                          .market_type     = "spot",
+                                          .hosts           = spot_hosts,
+                                          .sync            = &md_sync_binance_spot,
+                                          .decode          = decode,
+                                          .define          = md_bn_define,
+                                          .net             = &md_bn_net,
+                                          .dense_trade_ids = true};
 
-const md_venue_t md_venue_binance_us = {.name        = "binance_us",
-                                        .exchange    = "binance_us",
-                                        .market_type = "spot",
-                                        .hosts       = us_hosts,
-                                        .sync        = &md_sync_binance_spot,
-                                        .decode      = decode,
-                                        .define      = md_bn_define,
-                                        .net         = &md_bn_us_net};
+const md_venue_t md_venue_binance_us = {.name            = "binance_us",
+                                        .exchange        = "binance_us",
+                                        .market_type     = "spot",
+                                        .hosts           = us_hosts,
+                                        .sync            = &md_sync_binance_spot,
+                                        .decode          = decode,
+                                        .define          = md_bn_define,
+                                        .net             = &md_bn_us_net,
+                                        .dense_trade_ids = true};

@@ -4,7 +4,8 @@ set -eu
 
 : "${MDENGINE:?the program under test}"
 HERE=$(cd "$(dirname "$0")" && pwd)
-FIXTURES=$HERE/../fixtures/binance_spot
+E2E=$(cd "$HERE/../e2e" && pwd) # scripts beside this folder use it too
+FIXTURES=$E2E/../fixtures/binance_spot
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/mdengine-test.XXXXXX")
 SHM=$(mktemp -d /dev/shm/mdengine-test.XXXXXX)
 NAME=test
@@ -14,7 +15,7 @@ chmod 755 "$WORK" "$SHM"
 
 cleanup() {
   [ -z "$ENGINE" ] || kill -9 "$ENGINE" 2>/dev/null || true
-  [ -z "$CLUSTER" ] || "$HERE/pg_cluster.sh" stop "$CLUSTER" >/dev/null 2>&1 || true
+  [ -z "$CLUSTER" ] || "$E2E/pg_cluster.sh" stop "$CLUSTER" >/dev/null 2>&1 || true
   [ -z "${TINY:-}" ] || umount "$TINY" 2>/dev/null || true # a test's own tmpfs
   rm -rf "$WORK" "$SHM"
 }
@@ -101,7 +102,7 @@ played() { status_json | grep -q '"input":"ended"'; }
 # cluster starts a private PostgreSQL and sets CONNINFO.
 cluster() {
   CLUSTER=$WORK/pg
-  CONNINFO=$("$HERE/pg_cluster.sh" start "$CLUSTER") || fail "the private PostgreSQL did not start"
+  CONNINFO=$("$E2E/pg_cluster.sh" start "$CLUSTER") || fail "the private PostgreSQL did not start"
 }
 
 sql() { psql -X -q -A -t -v ON_ERROR_STOP=1 -d "$CONNINFO" -c "$1"; }
