@@ -53,7 +53,7 @@
     "the same for trades and bars, which may rest for hours")                                      \
   X(silence_connection, DURATION, "15s", 0, 86400000000000, "",                                    \
     "a connection without any data for so long, and for 20 of its usual pauses, is replaced; 0s never") \
-  X(reconnect_min, DURATION, "500ms", 10000000, 60000000000, "",                                   \
+  X(reconnect_min, DURATION, "100ms", 10000000, 60000000000, "",                                   \
     "pause before the first try to connect again, doubled with each that fails")                   \
   X(reconnect_max, DURATION, "30s", 10000000, 3600000000000, "", "the longest such pause")         \
   X(speed, SPEED, "1", 0, 1000000, "", "pace of the recording: 1 as recorded, 10 ten times, max")  \

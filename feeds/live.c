@@ -16,7 +16,7 @@
 #define PONG_NS    (35 * NS_PER_S)
 #define LOG_BYTES  256u
 
-#define RECONNECT_MIN_NS (500 * NS_PER_MS)
+#define RECONNECT_MIN_NS (100 * NS_PER_MS)
 #define RECONNECT_MAX_NS (30 * NS_PER_S)
 
 void

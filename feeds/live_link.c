@@ -7,7 +7,7 @@
 
 #define CONNECT_PACE_NS  (50 * NS_PER_MS)
 #define WINDOW_NS        (300 * NS_PER_S)
-#define CALM_NS          (20 * NS_PER_S) /* open so long, and the backoff begins anew */
+#define CALM_NS          (3 * NS_PER_S) /* data so long after it opened: backoff anew */
 #define END_MARGIN_NS    (600 * NS_PER_S)
 #define OVERLAP_NS       (15 * NS_PER_S) /* a replacement that gives some streams is good after this */
 #define REPLACE_RETRY_NS (20 * NS_PER_S)
@@ -166,7 +166,7 @@ md_feed_live_links_tick(md_feed_live_t *l) {
     md_feed_live_half_t *h = &k->half[k->active];
     if (h->state == MD_LIVE_DOWN && k->stream_cnt > 0 && l->now_ns >= k->not_before_ns)
       connect_half(l, k, k->active);
-    if (h->state == MD_LIVE_OPEN && l->now_ns - h->open_ns >= CALM_NS) k->attempt = 0;
+    if (h->state == MD_LIVE_OPEN && k->last_ns - h->open_ns >= CALM_NS) k->attempt = 0;
     tick_replacement(l, k);
     for (uint32_t half = 0; half < 2; half++)
       if (k->half[half].state == MD_LIVE_OPEN) md_feed_live_speak(l, k, &k->half[half]);

@@ -57,6 +57,7 @@ md_feed_live_seen(md_feed_live_t *l, md_feed_live_link_t *k, md_feed_live_half_t
   note_time(l->now_ns, &k->last_ns, &k->mean_ns);
   if (s->is_silent) s->last_ns = 0; /* the pause is no measure of its pace */
   note_time(l->now_ns, &s->last_ns, &s->mean_ns);
+  if (s->todo == MD_LIVE_UNSUBSCRIBE) s->todo = MD_LIVE_DONE; /* it speaks: leave it alone */
   s->is_live   = true;
   s->is_silent = false;
   s->retry_cnt = 0;

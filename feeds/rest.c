@@ -28,7 +28,7 @@
 #define RETRY_MAX_NS      (60 * NS_PER_S)
 #define LIMITED_NS        (30 * NS_PER_S)  /* 429 without Retry-After */
 #define BANNED_NS         (120 * NS_PER_S) /* 418 without Retry-After */
-#define CALM_NS           (30 * NS_PER_S)  /* an answer this old is forgotten */
+#define CALM_NS           (3 * NS_PER_S)   /* an answer this old was of use: it is forgotten */
 
 typedef struct host {
   char             name[MD_HOST_BYTES_MAX + 8];

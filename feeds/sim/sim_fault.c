@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define SECOND_NS 1000000000ll
+#define AGAIN_NS  (2 * SECOND_NS) /* between two of times= when every= does not say */
 
 typedef enum kind {
   GAP,
@@ -130,6 +131,11 @@ read_fault(md_sim_fault_t *f, char *text, md_msg_t *msg) {
                      "symbol=NAME, retry=SECONDS or code=N",
                      names[f->kind], key);
   }
+  if (f->times > 1 && f->every_ns == 0) f->every_ns = AGAIN_NS;
+  bool has_parts = f->kind == GAP || f->kind == DUPLICATE || f->kind >= SLOW;
+  if (!has_parts && f->cnt != defaults[f->kind].cnt)
+    return md_fail(msg, MD_ERR_USAGE, "fault %s: cnt= counts frames or answers; say times=%u",
+                   names[f->kind], f->cnt);
   return MD_OK;
 }
 
@@ -199,13 +205,28 @@ choose_conn(md_sim_t *sim) {
 
 /* ---- begin and end ---- */
 
+/* Members "SYMBOL":u for the books that the connection carries: what it was sent last. */
+static void
+list_symbols(md_sim_t *sim, const md_sim_conn_t *c, md_sim_text_t *out) {
+  md_sim_text_str(out, "");
+  for (uint32_t i = 0; i < c->sub_cnt; i++) {
+    if (c->subs[i]->kind != MD_SIM_DEPTH_100) continue;
+    const md_sim_symbol_t *s = md_sim_symbol_of_stream(sim, c->subs[i]);
+    if (s) md_sim_text_format(out, "%s\"%s\":%" PRIu64, out->len ? "," : "", s->name, s->sent_id);
+  }
+}
+
 static bool
 hit_conn(md_sim_t *sim, md_sim_fault_t *f) {
   md_sim_conn_t *c = choose_conn(sim);
   if (!c) return false;
-  md_sim_truth_fault(sim->truth, sim, names[f->kind],
-                     ",\"connection\":%" PRIu64 ",\"subscriptions\":%u,\"code\":%d", c->id,
-                     c->sub_cnt, f->kind == HALF_OPEN ? 0 : f->code);
+  md_sim_text_t symbols = {0};
+  list_symbols(sim, c, &symbols);
+  md_sim_truth_fault(
+      sim->truth, sim, names[f->kind],
+      ",\"connection\":%" PRIu64 ",\"subscriptions\":%u,\"code\":%d,\"symbols\":{%.*s}", c->id,
+      c->sub_cnt, f->kind == HALF_OPEN ? 0 : f->code, (int)symbols.len, symbols.p);
+  md_sim_text_free(&symbols);
   if (f->kind == HALF_OPEN)
     md_sim_conn_freeze(&sim->hub, c);
   else
@@ -270,6 +291,12 @@ md_sim_fault_turn(md_sim_t *sim) {
     if (f->times > 1) f->times--;
     f->next_ns = again ? sim->played_ns + about(sim, f->every_ns) : INT64_MAX;
   }
+}
+
+void
+md_sim_fault_end(md_sim_t *sim) {
+  for (md_sim_fault_t *f = sim->faults; f; f = f->next)
+    if (f->until_ns) end_stall(sim, f);
 }
 
 /* ---- what it does ---- */

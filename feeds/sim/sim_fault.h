@@ -3,8 +3,9 @@
  * A fault is NAME[:key=value,...]: gap, duplicate, stall, cut, half-open, shutdown, slow, 429, 418.
  * Keys: after=SECONDS of the source's time before the first (default 2), every=SECONDS between more
  * (default: only once; both are taken within a half of it by the seed), times=N how many in all
- * with every (default: without end), for=SECONDS how long it lasts, cnt=N frames or answers,
- * symbol=NAME (default: the seed chooses), retry=SECONDS of Retry-After, code=N of a close. */
+ * with every (default: without end; more than one without every: 2 seconds), for=SECONDS how long
+ * it lasts, cnt=N frames or answers, symbol=NAME (default: the seed chooses), retry=SECONDS of
+ * Retry-After, code=N of a close. */
 #ifndef FEEDS_SIM_SIM_FAULT_H
 #define FEEDS_SIM_SIM_FAULT_H
 
@@ -19,6 +20,9 @@ void                 md_sim_faults_free(md_sim_t *sim);
 
 /* md_sim_fault_turn begins and ends faults by the source's time and the clock. */
 void md_sim_fault_turn(md_sim_t *sim);
+
+/* md_sim_fault_end says in the truth what faults did that are on when the source ends. */
+void md_sim_fault_end(md_sim_t *sim);
 
 /* md_sim_fault_on_send judges a payload. */
 md_sim_verdict_t md_sim_fault_on_send(md_sim_t *sim, md_sim_symbol_t *symbol,

@@ -3,6 +3,7 @@
 #include "feeds/sim/sim_control.h"
 #include "feeds/sim/sim_fault.h"
 #include "feeds/sim/sim_record.h"
+#include "feeds/sim/sim_truth.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -188,10 +189,9 @@ md_sim_answer_is_due(const md_sim_answer_t *a, int64_t now_ns) {
   return now_ns >= a->due_ns || (a->symbol && a->symbol->event_first > a->behind_id + 1);
 }
 
-void
-md_sim_rest(md_sim_t *sim, const char *method, const char *path, const char *query,
-            md_sim_answer_t *out) {
-  *out       = (md_sim_answer_t){.status = 200, .due_ns = sim->now_ns};
+static void
+answer(md_sim_t *sim, const char *method, const char *path, const char *query,
+       md_sim_answer_t *out) {
   size_t len = strlen(path);
   if (strcmp(path, "/fapi/v1/exchangeInfo") == 0 || strcmp(path, "/dapi/v1/exchangeInfo") == 0) {
     /* Clients of several markets ask all of them before any stream: here nothing else is listed. */
@@ -220,4 +220,12 @@ md_sim_rest(md_sim_t *sim, const char *method, const char *path, const char *que
   } else {
     refuse(out, 404, -1, "This exchange does not have that endpoint");
   }
+}
+
+void
+md_sim_rest(md_sim_t *sim, const char *method, const char *path, const char *query,
+            md_sim_answer_t *out) {
+  *out = (md_sim_answer_t){.status = 200, .due_ns = sim->now_ns};
+  answer(sim, method, path, query, out);
+  md_sim_truth_request(sim->truth, sim, path, query, out->status, out->retry_after_s);
 }

@@ -96,6 +96,7 @@ static void
 end_source(run_t *r) {
   r->has_ended = true;
   r->end_ns    = r->sim.now_ns;
+  md_sim_fault_end(&r->sim);
   if (r->sim.truth) md_sim_truth_end(r->sim.truth, &r->sim);
 }
 

@@ -68,6 +68,22 @@ md_sim_truth_end(md_sim_truth_t *t, const md_sim_t *sim) {
 }
 
 void
+md_sim_truth_request(md_sim_truth_t *t, const md_sim_t *sim, const char *path, const char *query,
+                     unsigned status, uint32_t retry_after_s) {
+  if (!t) return;
+  md_sim_text_t text = {0};
+  md_sim_text_quote(&text, path, strlen(path));
+  md_sim_text_str(&text, ",\"query\":");
+  md_sim_text_quote(&text, query, strlen(query));
+  (void)fprintf(t->out,
+                "{\"at\":\"request\",\"mono_ns\":%" PRId64 ",\"path\":%.*s,\"status\":%u"
+                ",\"retry_after_s\":%u}\n",
+                sim->now_ns, (int)text.len, text.p, status, retry_after_s);
+  (void)fflush(t->out);
+  md_sim_text_free(&text);
+}
+
+void
 md_sim_truth_fault(md_sim_truth_t *t, const md_sim_t *sim, const char *name, const char *members,
                    ...) {
   if (!t) return;
