@@ -21,11 +21,13 @@ struct md_manifest {
   const md_disk_t *disk;
   int              fd, dir_fd; /* dir_fd holds the flock of a writer */
   bool             write;
-  bool             broken; /* a sync failed: what the file holds is no longer known */
+  bool             broken; /* what the file holds is no longer known: it is written anew */
   bool             dirty;  /* lines appended and not yet synced */
   char             path[PATH_BYTES];
 
   uint8_t  uuid[16];
+  char    *text; /* of a writer: all whole lines, as the file should hold them */
+  uint64_t text_cap;
   uint64_t bytes; /* end of the last whole line */
   uint32_t last_epoch;
   uint32_t next_instrument;
@@ -279,14 +281,21 @@ read_file(md_manifest_t *m, md_msg_t *msg) {
   if ((uint64_t)bytes > FILE_BYTES_MAX)
     return md_fail(msg, MD_ERR_CORRUPT, "%s is too large for a manifest", m->path);
   size_t size = (size_t)bytes;
-  char  *text = malloc(size + 1);
-  if (!text) return md_fail(msg, MD_ERR_NOMEM, "no memory to read %s", m->path);
+  char  *text = malloc(size + 1), *kept = m->write ? malloc(size + LINE_BYTES) : NULL;
+  if (!text || (m->write && !kept)) {
+    free(text);
+    free(kept);
+    return md_fail(msg, MD_ERR_NOMEM, "no memory to read %s", m->path);
+  }
+  m->text     = kept;
+  m->text_cap = size + LINE_BYTES;
   int64_t len = md_disk_pread_all(m->disk, m->fd, text, size, 0);
   if (len < 0) {
     free(text);
     return md_fail_errno(msg, (int)-len, "cannot read %s", m->path);
   }
-  text[len]    = 0;
+  text[len] = 0;
+  if (kept) memcpy(kept, text, (size_t)len); /* taking a line writes into it */
   md_err_t err = read_lines(m, text, (size_t)len, msg);
   free(text);
   if (err || !m->write || m->bytes == size) return err;
@@ -298,36 +307,88 @@ read_file(md_manifest_t *m, md_msg_t *msg) {
 
 /* ---- writing ---- */
 
-/* A failed write leaves the file as it was; a failed sync leaves it unknown, so nothing more is
- * written by this process. */
+/* After a failed sync nobody knows what the file holds, and asking again proves nothing. So all of
+ * it is written anew beside it and takes its name. */
+static md_err_t
+write_anew(md_manifest_t *m, md_msg_t *msg) {
+  char tmp[PATH_BYTES + 8];
+  (void)snprintf(tmp, sizeof tmp, "%s.tmp", m->path);
+  int fd = md_disk_open(m->disk, tmp, O_RDWR | O_CREAT | O_TRUNC, 0640);
+  int rc = fd;
+  if (rc >= 0) rc = md_disk_pwrite_all(m->disk, fd, m->text, m->bytes, 0);
+  if (rc >= 0) rc = md_disk_fsync(m->disk, fd);
+  if (rc >= 0) rc = md_disk_rename(m->disk, tmp, m->path);
+  if (rc >= 0) rc = md_disk_fsync(m->disk, m->dir_fd);
+  if (rc < 0) {
+    if (fd >= 0) (void)md_disk_close(m->disk, fd);
+    return md_fail_errno(msg, -rc, "cannot write %s anew after a failure", m->path);
+  }
+  if (m->fd >= 0) (void)md_disk_close(m->disk, m->fd);
+  m->fd     = fd;
+  m->broken = m->dirty = false;
+  return MD_OK;
+}
+
+static md_err_t
+text_room(md_manifest_t *m, uint64_t bytes, md_msg_t *msg) {
+  if (bytes <= m->text_cap) return MD_OK;
+  uint64_t cap   = 2 * m->text_cap > bytes ? 2 * m->text_cap : bytes;
+  char    *grown = realloc(m->text, cap);
+  if (!grown) return md_fail(msg, MD_ERR_NOMEM, "no memory for %s", m->path);
+  m->text     = grown;
+  m->text_cap = cap;
+  return MD_OK;
+}
+
+/* Adds a line, not yet durable. A failed write leaves the file as it was. */
 static md_err_t
 append(md_manifest_t *m, md_msg_t *msg, const char *line) {
   md_assert(m->write);
-  if (m->broken)
-    return md_fail(msg, MD_ERR_IO, "%s failed to sync before: restart the engine", m->path);
   char text[LINE_BYTES];
   int  len = snprintf(text, sizeof text, "%s crc=%08x\n", line, md_crc32c(0, line, strlen(line)));
   md_assert(len > 0 && (size_t)len < sizeof text);
+  md_err_t err = text_room(m, m->bytes + (uint64_t)len, msg);
+  if (!err && m->broken) err = write_anew(m, msg);
+  if (err) return err;
   int rc = md_disk_pwrite_all(m->disk, m->fd, text, (size_t)len, m->bytes);
   if (rc < 0) {
     if (md_disk_truncate(m->disk, m->fd, m->bytes) < 0) m->broken = true;
     return md_fail_errno(msg, -rc, "cannot write %s", m->path);
   }
+  memcpy(m->text + m->bytes, text, (size_t)len);
   m->bytes += (uint64_t)len;
   m->dirty = true;
   return MD_OK;
 }
 
+/* Forgets the lines from byte on: the caller could not keep what they say. */
+static void
+take_back(md_manifest_t *m, uint64_t byte) {
+  if (m->bytes == byte) return;
+  m->bytes  = byte;
+  m->broken = true; /* the file still has them */
+}
+
 md_err_t
 md_manifest_sync(md_manifest_t *m, md_msg_t *msg) {
+  if (m->broken) return write_anew(m, msg);
   if (!m->dirty) return MD_OK;
-  int rc = m->broken ? -EIO : md_disk_fdatasync(m->disk, m->fd);
+  int rc = md_disk_fdatasync(m->disk, m->fd);
   if (rc < 0) {
     m->broken = true;
-    return md_fail_errno(msg, -rc, "cannot sync %s: restart the engine", m->path);
+    return md_fail_errno(msg, -rc, "cannot sync %s", m->path);
   }
   m->dirty = false;
   return MD_OK;
+}
+
+static md_err_t
+append_durably(md_manifest_t *m, md_msg_t *msg, const char *line) {
+  const uint64_t before = m->bytes;
+  md_err_t       err    = append(m, msg, line);
+  if (!err) err = md_manifest_sync(m, msg);
+  if (err) take_back(m, before);
+  return err;
 }
 
 md_err_t
@@ -342,11 +403,14 @@ md_manifest_stream(md_manifest_t *m, const char *name, uint16_t *id, md_msg_t *m
   char escaped[3 * MD_NAME_BYTES + 1], line[LINE_BYTES / 2];
   escape(name, escaped, sizeof escaped);
   (void)snprintf(line, sizeof line, "stream %u %s", m->stream_cnt + 1, escaped);
-  md_err_t err = append(m, msg, line);
-  if (!err) err = md_manifest_sync(m, msg);
+  const uint64_t before = m->bytes;
+  md_err_t       err    = append_durably(m, msg, line);
   if (err) return err;
   err = add_stream(m, name);
-  if (err) return md_fail(msg, err, "too many streams, or no memory for them");
+  if (err) {
+    take_back(m, before);
+    return md_fail(msg, err, "too many streams, or no memory for them");
+  }
   *id = (uint16_t)m->stream_cnt;
   return MD_OK;
 }
@@ -355,8 +419,7 @@ md_err_t
 md_manifest_epoch(md_manifest_t *m, int64_t real_ns, uint32_t *epoch, md_msg_t *msg) {
   char line[LINE_BYTES / 2];
   (void)snprintf(line, sizeof line, "epoch %u %" PRId64, m->last_epoch + 1, real_ns);
-  md_err_t err = append(m, msg, line);
-  if (!err) err = md_manifest_sync(m, msg);
+  md_err_t err = append_durably(m, msg, line);
   if (err) return err;
   *epoch = ++m->last_epoch;
   return MD_OK;
@@ -378,10 +441,13 @@ md_manifest_instrument_add(md_manifest_t *m, uint32_t id, const char *feed, cons
   escape(feed, feed_text, sizeof feed_text);
   escape(symbol, symbol_text, sizeof symbol_text);
   (void)snprintf(line, sizeof line, "instrument %u %s %s", id, feed_text, symbol_text);
-  md_err_t err = append(m, msg, line);
+  const uint64_t before = m->bytes;
+  md_err_t       err    = append(m, msg, line);
   if (err) return err;
   err = add_instrument(m, id, feed, symbol);
-  return err ? md_fail(msg, err, "no memory for instrument %u", id) : MD_OK;
+  if (!err) return MD_OK;
+  take_back(m, before);
+  return md_fail(msg, err, "no memory for instrument %u", id);
 }
 
 md_err_t
@@ -396,8 +462,7 @@ md_manifest_segment(md_manifest_t *m, uint64_t segment, uint32_t epoch, int64_t 
                     md_msg_t *msg) {
   char line[LINE_BYTES / 2];
   (void)snprintf(line, sizeof line, "segment %" PRIu64 " %u %" PRId64, segment, epoch, real_ns);
-  md_err_t err = append(m, msg, line);
-  if (!err) err = md_manifest_sync(m, msg);
+  md_err_t err = append_durably(m, msg, line);
   if (err) return err;
   if (segment > m->last_segment) m->last_segment = segment;
   return MD_OK;
@@ -502,6 +567,7 @@ md_manifest_close(md_manifest_t *m) {
   if (!m) return;
   if (m->fd >= 0) (void)md_disk_close(m->disk, m->fd);
   if (m->dir_fd >= 0) (void)md_disk_close(m->disk, m->dir_fd);
+  free(m->text);
   free(m->stream);
   free(m->instrument);
   free(m->by_id);

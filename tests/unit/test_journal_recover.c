@@ -3,6 +3,7 @@
 #include "writers/journal_scan.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -370,5 +371,37 @@ Test(journal_recover, a_damaged_header_of_the_last_segment_is_reported) {
   help_tally_t t = help_read(h.dir);
   cr_assert_eq(t.record_cnt, 30);
   cr_assert_eq(t.damage.block_cnt, 1);
+  help_fini(&h);
+}
+
+static int64_t
+unreadable_behind_the_header(void *ctx, int fd, void *to, size_t bytes, uint64_t off) {
+  (void)ctx;
+  return off >= MD_JOURNAL_PAGE_BYTES ? -EIO : md_disk_pread(NULL, fd, to, bytes, off);
+}
+
+/* What nobody can read now is not a torn tail: to cut it would lose what is durable. */
+Test(journal_recover, a_read_error_cuts_nothing) {
+  help_t            h;
+  char              path[MD_JOURNAL_PATH_BYTES];
+  md_journal_scan_t scan;
+  md_recovery_t     out;
+  md_msg_t          msg  = {0};
+  md_disk_t         disk = *md_disk_system();
+  start(&h, MD_JOURNAL_BATCH);
+  help_trades(&h, 0, 10);
+  cr_assert(help_drain(&h, false));
+  die(&h);
+  md_journal_path(h.dir, 1, path);
+  const uint64_t before = file_bytes(path);
+  disk.pread            = unreadable_behind_the_header;
+  h.cfg.disk            = &disk;
+  cr_assert_eq(md_journal_recover(&h.cfg, NULL, 0, &h.clock, &out, &msg), MD_ERR_IO);
+  cr_assert(strstr(msg.text, "cannot read"), "%s", msg.text);
+  cr_assert_eq(file_bytes(path), before);
+  h.cfg.disk = NULL;
+  (void)recover(&h, NULL);
+  cr_assert_eq(md_journal_scan_segment(NULL, h.dir, 1, 0, &scan, NULL), MD_OK);
+  cr_assert_eq(scan.info.record_cnt, 10);
   help_fini(&h);
 }

@@ -1,6 +1,7 @@
 #include "tests/unit/journal_help.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -156,5 +157,49 @@ Test(manifest, another_file_of_that_name_is_refused) {
   change(dir, 0, "garbage", 7);
   md_msg_t msg;
   cr_assert_eq(md_manifest_open(dir, true, false, &m, &msg), MD_ERR_CORRUPT);
+  help_remove_dir(dir);
+}
+
+/* ---- on a disk that fails ---- */
+
+static int sync_failures_left;
+
+/* What was not synced before is gone, and the next sync says that all is well. */
+static int
+forgetful_fdatasync(void *ctx, int fd) {
+  (void)ctx;
+  if (sync_failures_left == 0) return 0;
+  sync_failures_left--;
+  md_assert(md_disk_truncate(NULL, fd, (uint64_t)md_disk_size(NULL, fd) - 20) == 0);
+  return -EIO;
+}
+
+Test(manifest, a_failed_sync_is_healed_by_writing_all_of_it_anew) {
+  char dir[64];
+  help_dir(dir);
+  md_disk_t      disk = *md_disk_system();
+  md_manifest_t *m    = NULL;
+  md_msg_t       msg  = {0};
+  uint16_t       id   = 0;
+  uint32_t       epoch;
+  disk.fdatasync = forgetful_fdatasync;
+  cr_assert_eq(md_manifest_open_on(&disk, dir, true, true, &m, &msg), MD_OK, "%s", msg.text);
+  cr_assert_eq(md_manifest_stream(m, "alpha", &id, &msg), MD_OK);
+  cr_assert_eq(md_manifest_instrument_add(m, 7, "alpha", "BTCUSDT", &msg), MD_OK);
+  sync_failures_left = 1;
+  cr_assert_eq(md_manifest_stream(m, "beta", &id, &msg), MD_ERR_IO);
+  cr_assert_eq(md_manifest_stream(m, "beta", &id, &msg), MD_OK, "%s", msg.text);
+  cr_assert_eq(id, 2);
+  sync_failures_left = 1;
+  cr_assert_eq(md_manifest_epoch(m, 5, &epoch, &msg), MD_ERR_IO);
+  cr_assert_eq(md_manifest_epoch(m, 6, &epoch, &msg), MD_OK, "%s", msg.text);
+  cr_assert_eq(epoch, 1);
+  md_manifest_close(m);
+  cr_assert_eq(md_manifest_open(dir, true, false, &m, &msg), MD_OK, "%s", msg.text);
+  cr_assert_str_eq(md_manifest_stream_name(m, 2), "beta");
+  cr_assert_null(md_manifest_stream_name(m, 3));
+  cr_assert_eq(md_manifest_last_epoch(m), 1);
+  cr_assert_str_eq(md_manifest_instrument_by_id(m, 7)->symbol, "BTCUSDT");
+  md_manifest_close(m);
   help_remove_dir(dir);
 }
