@@ -64,9 +64,12 @@ run_engine(const md_config_t *cfg, const char *feed) {
   md_log_init(&log, STDERR_FILENO, cfg->engine.log_format == 1,
               (md_log_level_t)cfg->engine.log_level, md_clock_system());
   block_signals();
-  md_err_t err = md_engine_start(cfg, feed, &log, &engine, &msg);
+  md_err_t err = cfg->engine.log_file[0] ? md_log_open(&log, cfg->engine.log_file, &msg) : MD_OK;
+  if (err) return md_cli_error(MD_ERR_CONFIG, msg.text);
+  err = md_engine_start(cfg, feed, &log, &engine, &msg);
   if (err) return md_cli_error(err, msg.text);
   int status = md_engine_run(engine);
+  if (status == MD_EXIT_RESTART) _exit(status); /* to stop would wait for the stuck thread */
   err        = md_engine_stop(engine);
   md_log(&log, MD_LOG_INFO, "engine", "stopped%s", err ? ", not everything was drained" : "");
   return err && status == MD_EXIT_OK ? MD_EXIT_FAILED : status;

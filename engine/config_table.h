@@ -28,7 +28,9 @@
     "how long a stop waits for the sinks to drain; the next start recovers the rest")              \
   X(io, CHOICE, "auto", 0, 0, "auto|io_uring|poll",                                                \
     "what runs the sinks' I/O: poll is pwrite, fdatasync and poll; auto takes it where io_uring is refused") \
-  X(log_format, CHOICE, "logfmt", 0, 0, "logfmt|json", "form of the log lines on stderr")          \
+  X(log_file, TEXT, "", 0, 255, "",                                                                \
+    "file that the log is appended to, opened again at SIGHUP; empty: stderr")                     \
+  X(log_format, CHOICE, "logfmt", 0, 0, "logfmt|json", "form of the log lines")                    \
   X(log_level, CHOICE, "info", 0, 0, "debug|info|warn|error", "the least that is logged")
 
 #define MD_CONFIG_FEED(X)                                                                          \

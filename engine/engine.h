@@ -21,8 +21,10 @@ typedef struct md_engine md_engine_t;
 MD_MUST_USE md_err_t md_engine_start(const md_config_t *cfg, const char *only, md_log_t *log,
                                      md_engine_t **out, md_msg_t *msg);
 
-/* md_engine_run watches until SIGTERM or SIGINT, the end of all recordings that say exit, or a sink that
- * failed for good; returns the exit status. */
+/* md_engine_run watches until SIGTERM or SIGINT, the end of all recordings that say exit, a sink that
+ * failed for good, or a thread that is stuck; returns the exit status. After MD_EXIT_RESTART the process
+ * must end at once, without md_engine_stop, which would wait for that thread: the rings stay for the
+ * recovery of the next start. SIGHUP is answered by md_reload. */
 int md_engine_run(md_engine_t *e);
 
 /* md_engine_stop drains and frees everything. MD_ERR_TIMEOUT: a sink was not drained in time; what is left

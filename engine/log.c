@@ -1,5 +1,7 @@
 #include "engine/log.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,9 +14,30 @@ void
 md_log_init(md_log_t *log, int fd, bool json, md_log_level_t level, const md_clock_t *clock) {
   memset(log, 0, sizeof *log);
   log->clock = clock;
-  log->fd    = fd;
-  log->json  = json;
-  log->level = level;
+  log->fd    = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1); /* a number of its own for good */
+  if (log->fd < 0) log->fd = fd;
+  md_log_form(log, json, level);
+}
+
+md_err_t
+md_log_open(md_log_t *log, const char *path, md_msg_t *msg) {
+  if (strlen(path) >= sizeof log->path)
+    return md_fail(msg, MD_ERR_RANGE, "the name of the log file is too long");
+  int fd = path[0] ? open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640)
+                   : fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  if (fd < 0)
+    return md_fail_errno(msg, errno, "the log file %s cannot be opened", path[0] ? path : "stderr");
+  int rc = dup3(fd, log->fd, O_CLOEXEC), cause = errno;
+  (void)close(fd);
+  if (rc < 0) return md_fail_errno(msg, cause, "the log file %s cannot be used", path);
+  if (path != log->path) (void)snprintf(log->path, sizeof log->path, "%s", path);
+  return MD_OK;
+}
+
+void
+md_log_form(md_log_t *log, bool json, md_log_level_t level) {
+  md_store_relaxed(&log->json, json);
+  md_store_relaxed(&log->level, level);
 }
 
 md_log_level_t
@@ -64,19 +87,20 @@ md_log(md_log_t *log, md_log_level_t level, const char *component, const char *f
   time_t    second = (time_t)(now_ns / 1000000000);
   struct tm t;
   va_list   args;
-  if (level < log->level || !within_limit(log, now_ns, level)) return;
+  if (level < md_load_relaxed(&log->level) || !within_limit(log, now_ns, level)) return;
   va_start(args, format);
   (void)vsnprintf(text, sizeof text, format, args);
   va_end(args);
   quote(text, quoted, sizeof quoted);
   (void)gmtime_r(&second, &t);
   (void)strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &t);
+  bool     json     = md_load_relaxed(&log->json) != 0;
   uint64_t left_out = md_load_relaxed(&log->left_out_cnt);
   md_store_relaxed(&log->left_out_cnt, 0); /* a line lost between the two is not worth a lock */
   const char *form =
-      log->json ? "{\"ts\":\"%s.%06dZ\",\"level\":\"%s\",\"at\":\"%s\",\"msg\":\"%s\"%s%.0llu%s}\n"
-                : "ts=%s.%06dZ level=%s at=%s msg=\"%s\"%s%.0llu%s\n";
-  const char *name = left_out ? (log->json ? ",\"left_out\":" : " left_out=") : "";
+      json ? "{\"ts\":\"%s.%06dZ\",\"level\":\"%s\",\"at\":\"%s\",\"msg\":\"%s\"%s%.0llu%s}\n"
+           : "ts=%s.%06dZ level=%s at=%s msg=\"%s\"%s%.0llu%s\n";
+  const char *name = left_out ? (json ? ",\"left_out\":" : " left_out=") : "";
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
   int len = snprintf(line, sizeof line, form, stamp, (int)(now_ns % 1000000000 / 1000),

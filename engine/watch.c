@@ -1,5 +1,8 @@
-/* watch.c - the main thread while the engine runs: signals, the end of recordings, failed sinks. */
+/* watch.c - the main thread while the engine runs: signals, the end of recordings, failed sinks,
+ * stuck threads. */
 #include "engine/engine_private.h"
+#include "engine/reload.h"
+#include "engine/stuck.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -22,10 +25,24 @@ beat(md_engine_t *e) {
   md_store_relaxed(&row->state, MD_THREAD_RUN);
 }
 
+static bool
+is_stuck(md_engine_t *e, md_stuck_t *watch) {
+  int64_t  limit_ns = e->cfg->monitoring.heartbeat_age;
+  uint32_t row      = md_stuck_look(watch, &e->segment, md_clock_mono_ns(e->clock), limit_ns);
+  if (row == MD_STUCK_NONE) return false;
+  md_log(e->log, MD_LOG_ERROR, "engine",
+         "thread %s is stuck: no heartbeat for %lld s; ending with status %d without it, the next "
+         "start recovers what it has not written",
+         e->segment.threads[row].name, (long long)(limit_ns / 1000000000), MD_EXIT_RESTART);
+  return true;
+}
+
 int
 md_engine_run(md_engine_t *e) {
   sigset_t        set;
   struct timespec wait = {0, WATCH_INTERVAL_NS};
+  md_stuck_t      stuck;
+  md_stuck_init(&stuck, md_clock_mono_ns(e->clock));
   (void)sigemptyset(&set);
   (void)sigaddset(&set, SIGINT);
   (void)sigaddset(&set, SIGTERM);
@@ -37,6 +54,8 @@ md_engine_run(md_engine_t *e) {
       md_log(e->log, MD_LOG_INFO, "engine", "asked to stop; draining");
       return MD_EXIT_OK;
     }
+    if (signal_no == SIGHUP) md_reload(e->log, e->cfg);
+    if (is_stuck(e, &stuck)) return MD_EXIT_RESTART;
     if (md_load_relaxed(&e->sink_failed)) return MD_EXIT_FAILED;
     if (all_ended(e)) return md_load_relaxed(&e->feed_failed_cnt) ? MD_EXIT_FAILED : MD_EXIT_OK;
     if (signal_no < 0 && errno != EAGAIN && errno != EINTR) return MD_EXIT_FAILED;

@@ -58,7 +58,7 @@ typedef struct md_health {
 
 typedef struct md_health_result {
   bool ok;
-  char detail[160]; /* what is wrong, "" when ok */
+  char detail[160]; /* what is wrong; when ok "" or a note */
 } md_health_result_t;
 
 /* md_health_init starts the observation; the segment is there but may still be STARTING. */
@@ -73,7 +73,8 @@ void md_health_check(const md_health_t *h, md_health_rule_t rule, md_health_resu
 /* md_health_status applies them all. */
 md_health_status_t md_health_status(const md_health_t *h);
 
-/* md_health_live: no thread is stuck. md_health_ready: the segment is READY and a feed is fresh. */
+/* md_health_live: no thread is stuck. md_health_ready: the segment is READY and a feed is fresh, or
+ * holds the books of a recording that has ended. */
 bool md_health_live(const md_health_t *h);
 bool md_health_ready(const md_health_t *h);
 

@@ -20,6 +20,18 @@ fail(md_health_result_t *out, const char *format, ...) {
   va_end(args);
 }
 
+static void note(md_health_result_t *out, const char *format, ...) MD_PRINTF(2, 3);
+
+/* The first thing worth a word that is no fault. */
+static void
+note(md_health_result_t *out, const char *format, ...) {
+  va_list args;
+  if (!out->ok || out->detail[0]) return;
+  va_start(args, format);
+  (void)vsnprintf(out->detail, sizeof out->detail, format, args);
+  va_end(args);
+}
+
 static bool
 in_grace(const md_health_t *h) {
   return h->now_ns - h->started_ns < h->cfg.grace_ns;
@@ -34,6 +46,13 @@ static bool
 is_fresh(const md_health_t *h, uint32_t feed) {
   int64_t age_ns = md_health_data_age_ns(h, feed);
   return age_ns >= 0 && age_ns <= h->cfg.data_age_ns;
+}
+
+/* A recording that was played to its end brings no more, and that is no fault: its books are held.
+ */
+static bool
+has_ended(const md_health_t *h, uint32_t feed) {
+  return md_load_relaxed(&h->cfg.segment->feeds[feed].input_state) == MD_INPUT_ENDED;
 }
 
 static void
@@ -67,8 +86,15 @@ check_threads_alive(const md_health_t *h, md_health_result_t *out) {
 static void
 check_any_feed_fresh(const md_health_t *h, md_health_result_t *out) {
   if (in_grace(h)) return;
-  for (uint32_t f = 0; f < h->cfg.segment->feed_cnt; f++)
+  uint32_t ended_cnt = 0;
+  for (uint32_t f = 0; f < h->cfg.segment->feed_cnt; f++) {
     if (is_fresh(h, f)) return;
+    ended_cnt += has_ended(h, f);
+  }
+  if (ended_cnt > 0 && ended_cnt == h->cfg.segment->feed_cnt) {
+    note(out, "every recording has ended; the books are held");
+    return;
+  }
   fail(out, "nothing is collected: no feed had data within %lld s",
        (long long)(h->cfg.data_age_ns / NS_PER_S));
 }
@@ -77,7 +103,9 @@ static void
 check_feeds_fresh(const md_health_t *h, md_health_result_t *out) {
   if (in_grace(h)) return;
   for (uint32_t f = 0; f < h->cfg.segment->feed_cnt; f++)
-    if (!is_fresh(h, f))
+    if (has_ended(h, f))
+      note(out, "the recording of feed %s has ended", h->cfg.segment->feeds[f].name);
+    else if (!is_fresh(h, f))
       fail(out, "feed %s had no data within %lld s", h->cfg.segment->feeds[f].name,
            (long long)(h->cfg.data_age_ns / NS_PER_S));
 }
@@ -213,6 +241,6 @@ bool
 md_health_ready(const md_health_t *h) {
   if (md_load_relaxed(&h->cfg.segment->header->state) != MD_SEGMENT_READY) return false;
   for (uint32_t f = 0; f < h->cfg.segment->feed_cnt; f++)
-    if (is_fresh(h, f)) return true;
+    if (is_fresh(h, f) || has_ended(h, f)) return true;
   return false;
 }

@@ -132,6 +132,29 @@ Test(health, no_feed_with_data_is_unhealthy_and_not_ready, .init = set_up, .fini
   cr_expect(md_health_ready(&health), "it comes back by itself");
 }
 
+Test(health, a_recording_that_has_ended_is_no_fault_and_is_noted, .init = set_up,
+     .fini = tear_down) {
+  md_health_result_t result;
+  run_well();
+  pass_time(3600 * SECOND);
+  beat();
+  publish(0);
+  md_store_relaxed(&segment.feeds[1].input_state, MD_INPUT_ENDED);
+  md_health_observe(&health);
+  cr_expect_eq(md_health_status(&health), MD_HEALTHY);
+  md_health_check(&health, MD_HEALTH_feeds_fresh, &result);
+  cr_expect(result.ok && strstr(result.detail, "has ended"), "%s", result.detail);
+  pass_time(3600 * SECOND);
+  beat();
+  md_health_observe(&health);
+  cr_expect_eq(md_health_status(&health), MD_UNHEALTHY, "the other feed collects nothing");
+  md_store_relaxed(&segment.feeds[0].input_state, MD_INPUT_ENDED);
+  cr_expect_eq(md_health_status(&health), MD_HEALTHY, "both have ended");
+  cr_expect(md_health_ready(&health), "the books are held");
+  md_store_relaxed(&segment.feeds[0].input_state, MD_INPUT_FAILED);
+  cr_expect_eq(md_health_status(&health), MD_UNHEALTHY, "one that failed is none that ended");
+}
+
 Test(health, a_stuck_thread_is_not_live, .init = set_up, .fini = tear_down) {
   run_well();
   pass_time(31 * SECOND);
