@@ -39,6 +39,7 @@ raise_marks(md_journal_sink_t *s) {
 static md_err_t
 open_file(md_journal_sink_t *s, md_journal_head_t *head, md_msg_t *msg) {
   if (s->ahead && md_journal_ahead_take(s->ahead, &s->file)) {
+    s->ahead_asked = false;
     if (md_journal_file_adopt(&s->file, s->cfg.dir, head, msg) == MD_OK) return MD_OK;
     md_journal_say(s, "warn", "journal: %s", msg->text);
   }
@@ -255,9 +256,13 @@ make_ahead(md_journal_sink_t *s, int64_t now_ns) {
   md_journal_ahead_turn(s->ahead);
   if (s->file.end_off < s->cfg.segment_bytes / 2 || now_ns < s->ahead_ns) return;
   if (md_journal_ahead_ready(s->ahead) || md_journal_ahead_busy(s->ahead)) return;
-  s->ahead_ns = now_ns + MD_JOURNAL_LOOK_NS;
-  if (s->space.state == MD_JOURNAL_WRITING && md_journal_space_allows(s, s->cfg.ahead_bytes))
+  bool allowed = !s->ahead_asked && s->space.state == MD_JOURNAL_WRITING &&
+                 md_journal_space_allows(s, s->cfg.ahead_bytes);
+  s->ahead_asked = allowed;
+  if (allowed)
     md_journal_ahead_want(s->ahead);
+  else /* no room, or it failed since it was asked for */
+    s->ahead_ns = now_ns + MD_JOURNAL_LOOK_NS;
 }
 
 /* A segment that was begun after a failed one has the rest of it, and no checkpoints: a next one is

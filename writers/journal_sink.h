@@ -118,6 +118,7 @@ struct md_journal_sink {
   bool                 stands_alone; /* false: the segment was begun after a failed one */
   int64_t              asked_ns;     /* monotonic: last request because of a LOSS */
   md_journal_ahead_t  *ahead;        /* NULL: segments are made when they are needed */
+  bool                 ahead_asked;  /* since the last one was taken */
   int64_t              ahead_ns;     /* monotonic: not asked for before */
   md_journal_space_t   space;
 
