@@ -40,6 +40,8 @@
   X(symbols, NAMES, "", 0, 4095, "",                                                               \
     "what to collect from the exchange: names, patterns such as \"*USDT\", or all")                \
   X(exclude, NAMES, "", 0, 4095, "", "names and patterns that symbols must not choose")            \
+  X(list_interval, DURATION, "10m", 0, 86400000000000, "",                                         \
+    "the venue's list of symbols is read again after so long, for patterns, or when a stream fell silent; 0s once") \
   X(channels, NAMES, "[depth, trade, bbo]", 0, 4095, "",                                           \
     "what to collect of each symbol: depth, trade, bbo, agg_trade, kline")                         \
   X(url, TEXT, "", 0, 255, "", "base of the WebSocket URLs; empty: the venue's own")               \

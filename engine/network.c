@@ -43,6 +43,7 @@ md_network_open(md_engine_t *e, uint32_t feed, md_msg_t *msg) {
                                          .silence_connection_ns = cfg->silence_connection,
                                          .reconnect_min_ns      = cfg->reconnect_min,
                                          .reconnect_max_ns      = cfg->reconnect_max,
+                                         .list_ns               = cfg->list_interval,
                                          .seed                  = seed_of(e, feed),
                                          .clock                 = e->clock,
                                          .transport             = &md_transport_lws,

@@ -10,7 +10,6 @@
 #define SCAN_NS    (250 * NS_PER_MS)
 #define STALL_NS   (2 * NS_PER_S) /* we slept ourselves: */
 #define GRACE_NS   (5 * NS_PER_S) /* then nobody is called silent for so long */
-#define LIST_NS    (600 * NS_PER_S)
 #define CONNECT_NS (10 * NS_PER_S)
 #define PING_NS    (20 * NS_PER_S)
 #define PONG_NS    (35 * NS_PER_S)
@@ -145,10 +144,16 @@ tick_metrics(md_feed_live_t *l) {
                    (long long)(took / NS_PER_MS));
 }
 
+/* A pattern may choose a new symbol at any time. Names alone are looked up again when one of their
+ * streams fell silent: a list is megabytes. */
 static void
 tick_list(md_feed_live_t *l) {
-  if (l->list_ns && (!l->has_patterns || l->now_ns - l->list_ns < LIST_NS)) return;
-  if (md_rest_ask(l->cfg.rest, l->list_url, l->net->list_weight) == MD_OK) l->list_ns = l->now_ns;
+  bool is_needed = l->has_patterns || l->wants_list;
+  if (l->list_ns && (!is_needed || l->cfg.list_ns == 0 || l->now_ns - l->list_ns < l->cfg.list_ns))
+    return;
+  if (md_rest_ask_paced(l->cfg.rest, l->list_url, l->net->list_weight)) return;
+  l->list_ns    = l->now_ns;
+  l->wants_list = false;
 }
 
 static void
@@ -157,6 +162,7 @@ tick(md_feed_live_t *l) {
   if (l->tick_ns && l->now_ns - l->tick_ns > STALL_NS) l->grace_ns = l->now_ns + GRACE_NS;
   l->tick_ns = l->now_ns;
   tick_list(l);
+  md_feed_live_tell(l);
   md_feed_live_ask_snapshots(l);
   md_feed_live_links_tick(l);
   if (l->now_ns - l->scan_ns < SCAN_NS) return;

@@ -29,6 +29,7 @@ typedef struct md_feed_live_config {
   int64_t           silence_ns[MD_CHANNEL_CNT]; /* of one stream; 0: not looked at */
   int64_t           silence_connection_ns;
   int64_t reconnect_min_ns, reconnect_max_ns; /* pauses; 0: a tenth of a second, 30 seconds */
+  int64_t           list_ns; /* between two readings of the venue's list of symbols; 0: only once */
   uint64_t          seed;
   const md_clock_t *clock;
   const md_transport_ops_t *transport;

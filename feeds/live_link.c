@@ -164,7 +164,7 @@ md_feed_live_links_tick(md_feed_live_t *l) {
   for (uint32_t n = 0; n < l->link_cnt; n++) {
     md_feed_live_link_t *k = &l->link[n];
     md_feed_live_half_t *h = &k->half[k->active];
-    if (h->state == MD_LIVE_DOWN && k->stream_cnt > 0 && l->now_ns >= k->not_before_ns)
+    if (h->state == MD_LIVE_DOWN && l->now_ns >= k->not_before_ns && md_feed_live_is_wanted(l, k))
       connect_half(l, k, k->active);
     if (h->state == MD_LIVE_OPEN && k->last_ns - h->open_ns >= CALM_NS) k->attempt = 0;
     tick_replacement(l, k);

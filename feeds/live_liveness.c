@@ -83,6 +83,7 @@ stream_is_silent(md_feed_live_t *l, md_feed_live_stream_t *s) {
     md_feed_live_log(l, "warn", "%s gives no data; subscribing again", s->name);
   }
   uint32_t shift = s->retry_cnt < RETRY_SHIFT_MAX ? s->retry_cnt : RETRY_SHIFT_MAX;
+  l->wants_list  = true;
   s->is_silent   = true;
   s->is_live     = false;
   s->todo        = MD_LIVE_UNSUBSCRIBE;
@@ -104,7 +105,8 @@ scan_stream(md_feed_live_t *l, md_feed_live_stream_t *s) {
 static void
 scan_link(md_feed_live_t *l, md_feed_live_link_t *k) {
   md_feed_live_half_t *h = &k->half[k->active];
-  if (h->state != MD_LIVE_OPEN || l->cfg.silence_connection_ns == 0 || k->stream_cnt == 0) return;
+  if (h->state != MD_LIVE_OPEN || l->cfg.silence_connection_ns == 0) return;
+  if (!md_feed_live_is_wanted(l, k)) return;
   int64_t since = k->last_ns > h->open_ns ? k->last_ns : h->open_ns;
   if (l->now_ns - since < limit_of(l->cfg.silence_connection_ns, k->mean_ns)) return;
   md_count(l->cfg.metrics, MD_COUNTER_SILENT_CONNECTIONS, 1);

@@ -41,8 +41,12 @@ typedef struct md_feed_live_stream {
 } md_feed_live_stream_t;
 
 typedef struct md_feed_live_symbol {
-  char name[MD_SYMBOL_BYTES];
-  bool wants_snapshot, is_listed, is_removed;
+  char     name[MD_SYMBOL_BYTES];
+  bool     wants_snapshot, is_removed;
+  bool     was_listed; /* by some list of the venue */
+  bool     is_told;    /* the feed knows that it is removed */
+  bool     is_missed;  /* logged: it stood in no list */
+  uint32_t list_cnt;   /* of the last list that had it as trading */
 } md_feed_live_symbol_t;
 
 typedef enum md_feed_live_state {
@@ -115,9 +119,11 @@ struct md_feed_live {
   uint32_t                    pending_first, pending_cnt;
   bool                        pending_given; /* the first one is with the feed */
 
-  int64_t now_ns; /* monotonic, of the last poll or tick */
-  int64_t tick_ns, scan_ns, grace_ns, begin_ns, list_ns;
-  bool    all_valid_told, wants_snapshots;
+  int64_t  now_ns; /* monotonic, of the last poll or tick */
+  int64_t  tick_ns, scan_ns, grace_ns, begin_ns, list_ns;
+  bool     all_valid_told, wants_snapshots;
+  bool     wants_list, has_news; /* a stream fell silent; the feed must be told of a symbol */
+  uint32_t list_cnt;
 };
 
 /* ---- live.c ---- */
@@ -152,6 +158,10 @@ md_feed_live_stream_t *md_feed_live_find_stream(md_feed_live_t *l, const char *n
 void     md_feed_live_speak(md_feed_live_t *l, md_feed_live_link_t *k, md_feed_live_half_t *h);
 void     md_feed_live_ask_snapshots(md_feed_live_t *l);
 uint32_t md_feed_live_symbols_in_use(const md_feed_live_t *l);
+/* md_feed_live_tell gives the feed inputs about symbols that ended or came back. */
+void md_feed_live_tell(md_feed_live_t *l);
+/* md_feed_live_is_wanted says whether a link still has a stream that is wanted. */
+bool md_feed_live_is_wanted(const md_feed_live_t *l, const md_feed_live_link_t *k);
 
 /* ---- live_liveness.c ---- */
 

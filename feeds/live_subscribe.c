@@ -138,21 +138,35 @@ find_symbol(md_feed_live_t *l, const char *name, uint32_t len) {
   return NULL;
 }
 
+/* A stream that is asked for now has its own time to give data, whatever its connection's age is.
+ */
+static void
+begin_stream(md_feed_live_t *l, md_feed_live_stream_t *s) {
+  s->is_removed = s->is_silent = s->is_live = false;
+  s->retry_cnt                              = 0;
+  s->last_ns = s->mean_ns = 0;
+  s->retry_ns             = l->now_ns + l->cfg.silence_ns[s->channel];
+}
+
+static void
+come_back(md_feed_live_t *l, md_feed_live_symbol_t *symbol) {
+  symbol->is_removed = false;
+  l->has_news        = true;
+  md_feed_live_log(l, "info", "%s is listed again", symbol->name);
+  for (uint32_t n = 0; n < l->stream_cnt; n++) {
+    if (&l->symbol[l->stream[n].symbol] != symbol) continue;
+    begin_stream(l, &l->stream[n]);
+    l->stream[n].todo = MD_LIVE_SUBSCRIBE;
+  }
+}
+
 /* A symbol comes (again): its streams stand on one connection. */
 static void
 add_symbol(md_feed_live_t *l, const char *name, uint32_t len) {
   md_feed_live_symbol_t *known = find_symbol(l, name, len);
   uint32_t               cnt   = 0;
-  if (known && !known->is_removed) return;
-  if (known) {
-    known->is_removed = false;
-    for (uint32_t n = 0; n < l->stream_cnt; n++) {
-      if (&l->symbol[l->stream[n].symbol] != known) continue;
-      l->stream[n].is_removed = false;
-      l->stream[n].todo       = MD_LIVE_SUBSCRIBE;
-    }
-    return;
-  }
+  if (known && known->is_removed) come_back(l, known);
+  if (known) return;
   for (uint32_t c = 0; c < MD_CHANNEL_CNT; c++)
     cnt += l->channel[c];
   md_feed_live_link_t *k = take_link(l, cnt);
@@ -163,20 +177,45 @@ add_symbol(md_feed_live_t *l, const char *name, uint32_t len) {
   md_feed_live_symbol_t *s = &l->symbol[l->symbol_cnt];
   memcpy(s->name, name, len);
   l->symbol_cnt++;
+  if (l->list_cnt > 1) md_feed_live_log(l, "info", "%s is listed now", s->name);
   for (uint32_t c = 0; c < MD_CHANNEL_CNT; c++)
-    if (l->channel[c]) (void)add_stream(l, k, l->symbol_cnt - 1, c);
+    if (l->channel[c] && add_stream(l, k, l->symbol_cnt - 1, c))
+      begin_stream(l, &l->stream[l->stream_cnt - 1]);
 }
 
 static void
 remove_symbol(md_feed_live_t *l, md_feed_live_symbol_t *symbol) {
   symbol->is_removed = true;
+  l->has_news        = true;
   md_feed_live_log(l, "info", "%s is no longer listed", symbol->name);
   for (uint32_t n = 0; n < l->stream_cnt; n++) {
     if (&l->symbol[l->stream[n].symbol] != symbol) continue;
     l->stream[n].is_removed = true;
     l->stream[n].is_live    = false;
     l->stream[n].todo       = MD_LIVE_REMOVE;
+    l->stream[n].retry_ns   = 0;
   }
+}
+
+void
+md_feed_live_tell(md_feed_live_t *l) {
+  char text[MD_SYMBOL_BYTES + 16];
+  if (!l->has_news) return;
+  for (uint32_t n = 0; n < l->symbol_cnt; n++) {
+    md_feed_live_symbol_t *s = &l->symbol[n];
+    if (s->is_told == s->is_removed) continue;
+    int len = snprintf(text, sizeof text, "%s %s", s->is_removed ? "delisted" : "listed", s->name);
+    if (!md_feed_live_push(l, MD_RAW_TIMER, MD_LEG_NONE, "", text, (uint32_t)len)) return;
+    s->is_told = s->is_removed;
+  }
+  l->has_news = false;
+}
+
+bool
+md_feed_live_is_wanted(const md_feed_live_t *l, const md_feed_live_link_t *k) {
+  for (uint32_t n = 0; n < k->stream_cnt; n++)
+    if (!l->stream[k->stream[n]].is_removed) return true;
+  return false;
 }
 
 uint32_t
@@ -225,38 +264,43 @@ md_feed_live_choose(md_feed_live_t *l, md_msg_t *msg) {
 
 static void
 on_listing(void *ctx, const char *symbol, uint32_t len, bool is_trading) {
-  md_feed_live_t        *l = ctx;
-  char                   name[MD_SYMBOL_BYTES];
-  md_feed_live_symbol_t *known = find_symbol(l, symbol, len);
-  if (known) known->is_listed = is_trading || !l->has_patterns;
+  md_feed_live_t *l = ctx;
+  char            name[MD_SYMBOL_BYTES];
   if (!is_trading || len >= sizeof name) return;
   memcpy(name, symbol, len);
   name[len] = 0;
   if (!list_has(l->cfg.symbols, name) || list_has(l->cfg.exclude, name)) return;
   add_symbol(l, name, len);
-  known = find_symbol(l, symbol, len);
-  if (known) known->is_listed = true;
+  md_feed_live_symbol_t *known = find_symbol(l, symbol, len);
+  if (!known) return;
+  known->was_listed = true;
+  known->list_cnt   = l->list_cnt;
 }
 
+/* Those that some list had and this one has not are over. A name that no list ever had is kept: the
+ * list may be of another market. */
 void
 md_feed_live_on_list(md_feed_live_t *l, const md_input_t *in) {
   if (in->name_len != strlen(l->list_url) || memcmp(in->name, l->list_url, in->name_len) != 0)
     return;
-  for (uint32_t n = 0; n < l->symbol_cnt; n++)
-    l->symbol[n].is_listed = false;
+  l->list_cnt++;
   if (l->net->list(in->payload, in->len, on_listing, l)) {
     md_feed_live_log(l, "error", "the list of symbols cannot be read");
     return;
   }
   for (uint32_t n = 0; n < l->symbol_cnt; n++) {
     md_feed_live_symbol_t *s = &l->symbol[n];
-    if (s->is_listed || s->is_removed) continue;
-    if (l->has_patterns)
+    if (s->list_cnt == l->list_cnt || s->is_removed) continue;
+    if (s->was_listed)
       remove_symbol(l, s);
-    else
+    else if (!s->is_missed)
       md_feed_live_log(l, "warn", "%s is not in the venue's list", s->name);
+    s->is_missed = true;
   }
-  md_feed_live_log(l, "info", "%u symbols are wanted", md_feed_live_symbols_in_use(l));
+  for (uint32_t n = 0; n < l->symbol_cnt; n++)
+    l->wants_list |= l->symbol[n].is_removed; /* it may come back */
+  if (l->list_cnt == 1 || l->has_news)
+    md_feed_live_log(l, "info", "%u symbols are wanted", md_feed_live_symbols_in_use(l));
 }
 
 /* ---- control messages ---- */

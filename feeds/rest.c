@@ -28,6 +28,7 @@
 #define RETRY_MAX_NS      (60 * NS_PER_S)
 #define LIMITED_NS        (30 * NS_PER_S)  /* 429 without Retry-After */
 #define BANNED_NS         (120 * NS_PER_S) /* 418 without Retry-After */
+#define PACED             (1ull << 32)     /* beside a weight in the ring */
 #define CALM_NS           (3 * NS_PER_S)   /* an answer this old was of use: it is forgotten */
 
 typedef struct host {
@@ -44,7 +45,8 @@ typedef struct job {
   host_t           *host;
   char             *url;
   job_state_t       state;
-  bool              again; /* asked for while it flew */
+  bool              again;    /* asked for while it flew */
+  bool              is_paced; /* by who asks */
   uint32_t          weight;
   uint32_t          fail_cnt, repeat_cnt;
   uint64_t          order; /* first come, first served */
@@ -128,7 +130,7 @@ make_wait(md_rest_t *r, job_t *j, int64_t not_before_ns) {
  */
 static void
 ask_again(md_rest_t *r, job_t *j, int64_t now) {
-  bool is_calm  = j->answered_ns == 0 || now - j->answered_ns > CALM_NS;
+  bool is_calm  = j->is_paced || j->answered_ns == 0 || now - j->answered_ns > CALM_NS;
   j->repeat_cnt = is_calm ? 0 : j->repeat_cnt + 1;
   int64_t pause =
       is_calm ? 0 : md_backoff_ns(RETRY_BASE_NS, RETRY_MAX_NS, j->repeat_cnt - 1, &r->seed);
@@ -145,7 +147,8 @@ take_requests(md_rest_t *r, md_rest_client_t *c) {
       md_bump(&c->error_cnt, 1);
       continue;
     }
-    j->weight = (uint32_t)weight;
+    j->weight   = (uint32_t)weight;
+    j->is_paced = (weight & PACED) != 0;
     if (j->state == JOB_FLYING) j->again = true;
     if (j->state == JOB_IDLE) ask_again(r, j, md_clock_mono_ns(r->cfg.clock));
   }
@@ -336,12 +339,22 @@ md_rest_close(md_rest_t *r) {
 
 /* ---- the feed's side ---- */
 
-md_err_t
-md_rest_ask(md_rest_client_t *c, const char *url, uint32_t weight) {
+static md_err_t
+ask(md_rest_client_t *c, const char *url, uint64_t weight) {
   size_t len = strlen(url);
   if (len >= MD_REST_URL_BYTES_MAX) return MD_ERR_RANGE;
   md_input_t in = {.kind = MD_RAW_HTTP, .leg = MD_LEG_NONE, .name = url, .name_len = (uint32_t)len};
   return md_rest_ring_put(&c->ask, &in, weight);
+}
+
+md_err_t
+md_rest_ask(md_rest_client_t *c, const char *url, uint32_t weight) {
+  return ask(c, url, weight);
+}
+
+md_err_t
+md_rest_ask_paced(md_rest_client_t *c, const char *url, uint32_t weight) {
+  return ask(c, url, weight | PACED);
 }
 
 md_err_t

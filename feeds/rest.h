@@ -60,6 +60,9 @@ void md_rest_close(md_rest_t *r);
  * MD_ERR_RANGE: the URL is too long. */
 MD_MUST_USE md_err_t md_rest_ask(md_rest_client_t *c, const char *url, uint32_t weight);
 
+/* md_rest_ask_paced is the same for who asks at times of his own: the pause does not grow. */
+MD_MUST_USE md_err_t md_rest_ask_paced(md_rest_client_t *c, const char *url, uint32_t weight);
+
 /* md_rest_take gives the next answer as an input, valid until it is called again; MD_ERR_EMPTY. */
 MD_MUST_USE md_err_t md_rest_take(md_rest_client_t *c, md_input_t *out);
 

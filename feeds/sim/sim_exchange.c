@@ -142,6 +142,7 @@ md_sim_depth_happened(md_sim_t *sim, md_sim_symbol_t *symbol, uint64_t first, ui
 void
 md_sim_send(md_sim_t *sim, md_sim_symbol_t *symbol, md_sim_stream_t *s, const char *data,
             size_t len) {
+  if (symbol && symbol->is_unlisted) return;
   md_sim_verdict_t verdict = sim->faults ? md_sim_fault_on_send(sim, symbol, s) : MD_SIM_PASS;
   if (verdict == MD_SIM_DROP) return;
   md_sim_hub_publish(&sim->hub, s, data, len);

@@ -43,6 +43,8 @@ typedef struct md_sim_symbol {
   uint64_t        needed_id;   /* a snapshot below this - 1 is useless to some client */
   uint64_t        depth_cnt;   /* depth events */
   uint32_t        answer_cnt;
+  bool            is_unlisted; /* nothing is sent and REST knows it not ... */
+  bool            is_over;     /* ... but as one that does not trade any more */
   md_sim_totals_t trades, agg_trades;
   const char     *recorded; /* body of the recording's first snapshot, NUL-terminated; NULL: none */
   size_t          recorded_len;
@@ -71,6 +73,7 @@ typedef struct md_sim {
   md_sim_market_t  *market;
   md_sim_fault_t   *faults;
   md_sim_truth_t   *truth;
+  bool              lists;         /* symbols come or go: a recorded exchangeInfo is not right */
   const char       *exchange_info; /* recorded, or NULL */
   size_t            exchange_info_len;
   int64_t           minute; /* of the request weights */

@@ -16,14 +16,17 @@ typedef enum kind {
   CUT,
   HALF_OPEN,
   SHUTDOWN,
+  LIST,
+  DELIST,
   SLOW,
   LIMIT_429,
   LIMIT_418,
   KIND_CNT
 } kind_t;
 
-static const char *const names[KIND_CNT] = {"gap",      "duplicate", "stall", "cut", "half-open",
-                                            "shutdown", "slow",      "429",   "418"};
+static const char *const names[KIND_CNT] = {"gap",       "duplicate", "stall", "cut",
+                                            "half-open", "shutdown",  "list",  "delist",
+                                            "slow",      "429",       "418"};
 
 struct md_sim_fault {
   md_sim_fault_t  *next;
@@ -111,8 +114,8 @@ read_fault(md_sim_fault_t *f, char *text, md_msg_t *msg) {
   if (f->kind == KIND_CNT)
     return md_fail(
         msg, MD_ERR_USAGE,
-        "no fault '%s': there are gap, duplicate, stall, cut, half-open, shutdown, slow, "
-        "429 and 418",
+        "no fault '%s': there are gap, duplicate, stall, cut, half-open, shutdown, list, delist, "
+        "slow, 429 and 418",
         text);
   f->for_ns  = defaults[f->kind].for_ns;
   f->cnt     = defaults[f->kind].cnt;
@@ -136,6 +139,8 @@ read_fault(md_sim_fault_t *f, char *text, md_msg_t *msg) {
   if (!has_parts && f->cnt != defaults[f->kind].cnt)
     return md_fail(msg, MD_ERR_USAGE, "fault %s: cnt= counts frames or answers; say times=%u",
                    names[f->kind], f->cnt);
+  if ((f->kind == LIST || f->kind == DELIST) && !f->symbol_name[0])
+    return md_fail(msg, MD_ERR_USAGE, "fault %s: which one? Add symbol=NAME", names[f->kind]);
   return MD_OK;
 }
 
@@ -149,7 +154,8 @@ md_sim_fault_add(md_sim_t *sim, const char *text, md_msg_t *msg) {
     free(f);
     return err;
   }
-  if (f->next_ns) f->next_ns = about(sim, f->next_ns);
+  /* Symbols come and go at a time that is announced. */
+  if (f->next_ns && f->kind != LIST && f->kind != DELIST) f->next_ns = about(sim, f->next_ns);
   f->next     = sim->faults;
   sim->faults = f;
   return MD_OK;
@@ -161,6 +167,20 @@ md_sim_faults_free(md_sim_t *sim) {
     md_sim_fault_t *next = sim->faults->next;
     free(sim->faults);
     sim->faults = next;
+  }
+}
+
+void
+md_sim_faults_begin(md_sim_t *sim) {
+  for (const md_sim_fault_t *f = sim->faults; f; f = f->next) {
+    sim->lists |= f->kind == LIST || f->kind == DELIST;
+    if (f->kind != LIST) continue;
+    md_sim_symbol_t *s       = md_sim_symbol(sim, f->symbol_name, strlen(f->symbol_name));
+    bool             returns = false; /* it ends first: it is there at the start */
+    for (const md_sim_fault_t *g = sim->faults; g; g = g->next)
+      returns |= g->kind == DELIST && strcmp(g->symbol_name, f->symbol_name) == 0 &&
+                 g->next_ns < f->next_ns;
+    if (s && !returns) s->is_unlisted = true;
   }
 }
 
@@ -246,6 +266,16 @@ hit_all(md_sim_t *sim, md_sim_fault_t *f) {
 }
 
 static bool
+hit_listing(md_sim_t *sim, const md_sim_fault_t *f) {
+  md_sim_symbol_t *s = md_sim_symbol(sim, f->symbol_name, strlen(f->symbol_name));
+  if (!s) return false;
+  s->is_unlisted = s->is_over = f->kind == DELIST;
+  md_sim_truth_fault(sim->truth, sim, names[f->kind], ",\"symbol\":\"%s\",\"u\":%" PRIu64, s->name,
+                     s->sent_id);
+  return true;
+}
+
+static bool
 begin(md_sim_t *sim, md_sim_fault_t *f) {
   switch (f->kind) {
   case GAP:
@@ -262,6 +292,9 @@ begin(md_sim_t *sim, md_sim_fault_t *f) {
     return hit_conn(sim, f);
   case SHUTDOWN:
     return hit_all(sim, f);
+  case LIST:
+  case DELIST:
+    return hit_listing(sim, f);
   case SLOW:
   case LIMIT_429:
   case LIMIT_418:

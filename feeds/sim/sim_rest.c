@@ -39,8 +39,9 @@ symbol_of(md_sim_t *sim, const char *query, md_sim_answer_t *out) {
     return NULL;
   }
   md_sim_symbol_t *s = md_sim_symbol(sim, name, len);
-  if (!s) refuse(out, 400, -1121, "Invalid symbol.");
-  return s;
+  if (s && !s->is_unlisted) return s;
+  refuse(out, 400, -1121, "Invalid symbol.");
+  return NULL;
 }
 
 /* limit=, or otherwise; false when it is not a number from 1. */
@@ -156,7 +157,7 @@ exchange_info(md_sim_t *sim, const char *query, md_sim_answer_t *out) {
     return;
   }
   if (!md_sim_query(query, "symbols", &text, &len)) {
-    if (sim->exchange_info)
+    if (sim->exchange_info && !sim->lists)
       md_sim_text_add(&out->body, sim->exchange_info, sim->exchange_info_len);
     else
       md_sim_rest_exchange_info(sim, sim->symbols, sim->symbol_cnt, &out->body);

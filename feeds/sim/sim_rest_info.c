@@ -27,10 +27,10 @@ write_symbol(const md_sim_symbol_t *s, md_sim_text_t *out) {
   md_sim_text_str(out, "{\"symbol\":");
   md_sim_text_quote(out, s->name, s->len);
   md_sim_text_format(out,
-                     ",\"status\":\"TRADING\",\"baseAsset\":\"%s\",\"baseAssetPrecision\":8,"
+                     ",\"status\":\"%s\",\"baseAsset\":\"%s\",\"baseAssetPrecision\":8,"
                      "\"quoteAsset\":\"%s\",\"quotePrecision\":8,\"quoteAssetPrecision\":8,"
                      "\"baseCommissionPrecision\":8,\"quoteCommissionPrecision\":8,",
-                     s->base, s->quote);
+                     s->is_over ? "BREAK" : "TRADING", s->base, s->quote);
   md_sim_text_str(out,
                   "\"orderTypes\":[\"LIMIT\",\"LIMIT_MAKER\",\"MARKET\"],\"icebergAllowed\":true,"
                   "\"ocoAllowed\":true,\"otoAllowed\":true,\"quoteOrderQtyMarketAllowed\":true,"
@@ -53,9 +53,12 @@ md_sim_rest_exchange_info(md_sim_t *sim, md_sim_symbol_t *const *symbols, uint32
                      "\"exchangeFilters\":[],\"symbols\":[",
                      md_clock_real_ns(sim->clock) / 1000000,
                      sim->weight_max ? sim->weight_max : 6000);
+  bool is_first = true;
   for (uint32_t i = 0; i < cnt; i++) {
-    if (i) md_sim_text_str(out, ",");
+    if (symbols[i]->is_unlisted && !symbols[i]->is_over) continue;
+    if (!is_first) md_sim_text_str(out, ",");
     write_symbol(symbols[i], out);
+    is_first = false;
   }
   md_sim_text_str(out, "]}");
 }

@@ -168,11 +168,13 @@ open_source(run_t *r, md_msg_t *msg) {
   for (uint32_t i = 0; i < cfg->fault_cnt && !err; i++)
     err = md_sim_fault_add(sim, cfg->faults[i], msg);
   if (err) return err;
-  if (cfg->recording)
-    return md_sim_record_open(sim, cfg->recording, cfg->speed_permille, &sim->record, msg);
   const md_sim_market_cfg_t market = {cfg->symbol_cnt, cfg->rate, cfg->end_ns};
-  sim->market                      = md_sim_market_open(sim, &market);
-  return MD_OK;
+  if (cfg->recording)
+    err = md_sim_record_open(sim, cfg->recording, cfg->speed_permille, &sim->record, msg);
+  else
+    sim->market = md_sim_market_open(sim, &market);
+  if (!err) md_sim_faults_begin(sim);
+  return err;
 }
 
 static md_err_t

@@ -135,6 +135,33 @@ Test(feed, a_snapshot_newer_than_all_updates_seen_waits) {
   cr_assert_eq(book_of(&x, A)->state, MD_BOOK_SYNCING, "101 is missing");
 }
 
+Test(feed, a_delisted_book_is_stale_and_ignores_updates_until_it_is_listed_again) {
+  char text[64];
+  make_valid(&x, A, 105);
+  make_valid(&x, B, 105);
+  (void)types(&x);
+  int n = snprintf(text, sizeof text, "delisted %s", A);
+  give(&x, MD_RAW_TIMER, "", text, (uint32_t)n);
+  cr_assert_str_eq(types(&x), "status ", "nothing is missing: no gap");
+  cr_assert_eq(book_of(&x, A)->state, MD_BOOK_STALE);
+  cr_assert_eq(book_of(&x, A)->reason, MD_REASON_DELISTED);
+  cr_assert_eq(book_of(&x, B)->state, MD_BOOK_VALID);
+  depth(&x, A, 106, 106, "[\"10\",\"5\"]", "");
+  snapshot(&x, A, 5, 106, "[\"10\",\"5\"]", "[\"11\",\"1\"]");
+  give(&x, MD_RAW_CLOSE, x.name, "gone", 4);
+  cr_assert_eq(book_of(&x, A)->reason, MD_REASON_DELISTED, "a close takes nothing more");
+  (void)types(&x);
+  n = snprintf(text, sizeof text, "listed %s", A);
+  give(&x, MD_RAW_TIMER, "", text, (uint32_t)n);
+  cr_assert_str_eq(types(&x), "");
+  depth(&x, A, 200, 201, "", "");
+  cr_assert_str_eq(types(&x), "status ");
+  cr_assert_eq(book_of(&x, A)->state, MD_BOOK_SYNCING);
+  snapshot(&x, A, 5, 201, "[\"9\",\"1\"]", "[\"11\",\"1\"]");
+  cr_assert_str_eq(types(&x), "book_snapshot status ");
+  cr_assert_eq(book_of(&x, A)->gen, 2);
+}
+
 Test(feed, a_snapshot_of_a_valid_book_is_ignored) {
   make_valid(&x, A, 105);
   (void)types(&x);
