@@ -56,7 +56,7 @@ round() {
   mkdir "$WORK" "$SHM"
   "$MDENGINE" sim --symbols 5 --rate 1000 --wait-clients 1 --weight-limit 0 \
     --tls-port 0 --ca-out "$WORK/ca.pem" --truth "$WORK/truth.json" --truth-every 1 \
-    --fault "cut:after=6,every=0.1,times=$TIMES" >"$WORK/sim.out" 2>"$WORK/sim.log" &
+    --fault "cut:after=6,every=0.05,times=$TIMES" >"$WORK/sim.out" 2>"$WORK/sim.log" &
   SIM=$!
   wait_for "the exchange" said
   MONITORING="http_port: 0

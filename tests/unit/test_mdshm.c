@@ -109,6 +109,13 @@ Test(mdshm, info_and_rows_are_copied) {
   cr_assert_eq(info.pid, (uint32_t)getpid());
   cr_assert_str_eq(info.name, "unit");
   cr_assert_eq(info.feed_cnt, 2);
+  cr_assert_eq(info.health_port, 0, "no monitor is up");
+  md_store_relaxed(&engine.header->monitor, 0x7f000001ull << 32 | 8087ull << 16 | 9092);
+  cr_assert_eq(mdshm_info(shm, &info), MDSHM_OK);
+  cr_assert_eq(info.monitor_ipv4, 0x7f000001);
+  cr_assert_eq(info.health_port, 8087);
+  cr_assert_eq(info.metrics_port, 9092);
+  md_store_relaxed(&engine.header->monitor, 0u);
   cr_assert_eq(mdshm_feed_find(shm, "binance_us"), 1);
   cr_assert_eq(mdshm_feed_find(shm, "nobody"), MDSHM_NONE);
   cr_assert_eq(mdshm_feed(shm, 0, &feed), MDSHM_OK);
