@@ -1,5 +1,7 @@
-/* cmd_journal.c - mdengine journal ls|stat|verify|cat DIR. */
+/* cmd_journal.c - mdengine journal ls|stat|verify|repair|compact|cat DIR. */
 #include "engine/cli.h"
+#include "engine/journal_care.h"
+#include "engine/time_option.h"
 #include "writers/journal.h"
 
 #include <inttypes.h>
@@ -12,6 +14,7 @@ typedef struct options {
   const char *verb, *dir;
   const char *type, *feed;
   uint64_t    segment, max;
+  int64_t     from_ns, to_ns; /* 0: no bound */
   bool        json;
 } options_t;
 
@@ -19,6 +22,8 @@ static const struct argp_option option_rows[] = {
     {"json", 'j', NULL, 0, "machine-readable output", 0},
     {"segment", 's', "N", 0, "cat: begin at segment N", 0},
     {"count", 'c', "N", 0, "cat: stop after N records", 0},
+    {"from", 'F', "T", 0, "cat: only records published at T or later: ISO 8601 in UTC, or ns", 0},
+    {"to", 'T', "T", 0, "cat: only records published before T", 0},
     {"type", 't', "TYPE", 0, "cat: only records of this type, for example trade", 0},
     {"feed", 'f', "STREAM", 0,
      "cat: only records of this stream, for example binance_spot or binance_spot.raw", 0},
@@ -45,6 +50,11 @@ parse_option(int key, char *arg, struct argp_state *state) {
   case 'c':
     o->max = number(arg, state, "--count");
     return 0;
+  case 'F':
+  case 'T':
+    if (!md_time_option(arg, key == 'F' ? &o->from_ns : &o->to_ns))
+      argp_error(state, "'%s' is no time: write 2026-11-21T14:05:00Z, or ns since 1970", arg);
+    return 0;
   case 't':
     o->type = arg;
     return 0;
@@ -57,26 +67,29 @@ parse_option(int key, char *arg, struct argp_state *state) {
     return 0;
   case ARGP_KEY_END:
     if (!o->dir)
-      argp_error(state, "name what to do (ls, stat, verify, cat) and the journal's directory");
+      argp_error(state,
+                 "name what to do (ls, stat, verify, repair, compact, cat) and the journal's "
+                 "directory");
     return 0;
   default:
     return ARGP_ERR_UNKNOWN;
   }
 }
 
-static const struct argp argp = {option_rows,
-                                 parse_option,
-                                 "ls|stat|verify|cat DIR",
-                                 "Look into a journal, live or not; nothing is changed. ls: its "
-                                 "segments; stat: what it holds, by stream and "
-                                 "type; verify: check every block and that each stream's sequence "
-                                 "has no hole that is not declared; cat: its "
-                                 "records as JSON lines."
-                                 "\vExamples:\n  mdengine journal verify journal\n  mdengine "
-                                 "journal cat journal --type trade -c 5\n",
-                                 NULL,
-                                 NULL,
-                                 NULL};
+static const struct argp argp = {
+    option_rows,
+    parse_option,
+    "ls|stat|verify|repair|compact|cat DIR",
+    "Look into a journal, live or not, and care for it. ls: its segments; stat: what it holds, by "
+    "stream "
+    "and type; verify: check every block, and name every sequence that is missing; repair (with "
+    "the engine stopped): declare what damage took as lost and keep the damaged files beside; "
+    "compact: compress and index all full segments now; cat: its records as JSON lines."
+    "\vExamples:\n  mdengine journal verify journal\n  mdengine journal cat journal --type trade "
+    "--from 2026-11-21T14:05:00Z -c 5\n",
+    NULL,
+    NULL,
+    NULL};
 
 static int
 list(const options_t *o, md_journal_reader_t *reader) {
@@ -102,30 +115,20 @@ list(const options_t *o, md_journal_reader_t *reader) {
   return err == MD_ERR_END ? MD_EXIT_OK : md_cli_error(err, msg.text);
 }
 
-/* What a walk over all records finds, for stat and verify. */
+/* What a walk over all records finds, for stat. */
 typedef struct tally {
   uint64_t type_cnt[MD_RECORD_TYPE_END];
-  uint64_t record_cnt, byte_cnt, lost_cnt, hole_cnt;
+  uint64_t record_cnt, byte_cnt, lost_cnt;
   struct {
     uint32_t epoch;
-    uint64_t last_seq, first_seq, cnt, lost_cnt;
+    uint64_t last_seq, cnt, lost_cnt;
   } stream[UINT8_MAX + 1];
-  char first_hole[160];
 } tally_t;
 
-/* Sequences run from 1 without holes in each (stream, epoch); a LOSS stands for what it names. */
 static void
-count_sequence(tally_t *t, const md_record_t *rec, uint64_t first, uint64_t last) {
-  size_t s = rec->stream & UINT8_MAX;
-  if (t->stream[s].epoch != rec->epoch) {
-    t->stream[s].epoch     = rec->epoch;
-    t->stream[s].last_seq  = 0;
-    t->stream[s].first_seq = first;
-  }
-  if (first != t->stream[s].last_seq + 1 && t->hole_cnt++ == 0)
-    (void)snprintf(t->first_hole, sizeof t->first_hole,
-                   "stream %u epoch %u: after seq %" PRIu64 " comes %" PRIu64 " without a LOSS",
-                   rec->stream, rec->epoch, t->stream[s].last_seq, first);
+count_sequence(tally_t *t, const md_record_t *rec, uint64_t last) {
+  size_t s              = rec->stream & UINT8_MAX;
+  t->stream[s].epoch    = rec->epoch;
   t->stream[s].last_seq = last;
 }
 
@@ -139,11 +142,11 @@ count_record(tally_t *t, const md_record_t *rec) {
     const md_loss_t *loss = md_record_body_const(rec);
     t->lost_cnt += loss->record_cnt;
     t->stream[rec->stream & UINT8_MAX].lost_cnt += loss->record_cnt;
-    count_sequence(t, rec, loss->seq_first, loss->seq_last);
+    count_sequence(t, rec, loss->seq_last);
     return;
   }
   t->stream[rec->stream & UINT8_MAX].cnt++;
-  count_sequence(t, rec, rec->seq, rec->seq);
+  count_sequence(t, rec, rec->seq);
 }
 
 static int
@@ -194,30 +197,18 @@ print_stat(const options_t *o, md_journal_reader_t *reader, const tally_t *t) {
 }
 
 static int
-stat_or_verify(const options_t *o, md_journal_reader_t *reader, bool verify) {
+print_stat_of(const options_t *o, md_journal_reader_t *reader) {
   tally_t            *t = calloc(1, sizeof *t);
   md_journal_damage_t damage;
   md_msg_t            msg;
   if (!t) return md_cli_error(MD_ERR_NOMEM, "no memory to count");
   int status = walk(reader, t);
   md_journal_reader_damage(reader, &damage);
-  if (!verify) {
-    print_stat(o, reader, t);
-  } else if (o->json) {
-    (void)printf("{\"records\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"holes\":%" PRIu64
-                 ",\"damaged_blocks\":%" PRIu64 ",\"damaged_bytes\":%" PRIu64 "}\n",
-                 t->record_cnt, t->lost_cnt, t->hole_cnt, damage.block_cnt, damage.byte_cnt);
-  } else {
-    (void)printf("%" PRIu64 " records whole, %" PRIu64 " declared lost, %" PRIu64
-                 " undeclared holes, %" PRIu64 " damaged blocks of %" PRIu64 " bytes\n",
-                 t->record_cnt, t->lost_cnt, t->hole_cnt, damage.block_cnt, damage.byte_cnt);
-  }
+  print_stat(o, reader, t);
   if (!status && damage.block_cnt) {
     (void)snprintf(msg.text, sizeof msg.text, "damage: %s; what is whole can be read and replayed",
                    damage.first);
     status = md_cli_error(MD_ERR_CORRUPT, msg.text);
-  } else if (!status && t->hole_cnt) {
-    status = md_cli_error(MD_ERR_CORRUPT, t->first_hole);
   }
   free(t);
   return status;
@@ -226,6 +217,7 @@ stat_or_verify(const options_t *o, md_journal_reader_t *reader, bool verify) {
 static bool
 wanted(const options_t *o, const md_manifest_t *m, const md_record_t *rec) {
   const char *stream = md_manifest_stream_name(m, rec->stream);
+  if (rec->ts_pub_ns < o->from_ns || (o->to_ns != 0 && rec->ts_pub_ns >= o->to_ns)) return false;
   if (o->type && strcmp(md_record_info(rec->type)->name, o->type) != 0) return false;
   return !o->feed || (stream && strcmp(stream, o->feed) == 0);
 }
@@ -240,9 +232,13 @@ cat(const options_t *o, md_journal_reader_t *reader) {
   md_msg_t             msg;
   md_err_t             err = MD_OK;
   if (!line) return md_cli_error(MD_ERR_NOMEM, "no memory for a line");
-  if (o->segment) err = md_journal_reader_seek_segment(reader, o->segment, &msg);
+  if (o->segment)
+    err = md_journal_reader_seek_segment(reader, o->segment, &msg);
+  else if (o->from_ns)
+    err = md_journal_reader_seek_time(reader, o->from_ns, &msg);
   while (!err && (o->max == 0 || shown < o->max) && !ferror(stdout)) {
     err = md_journal_reader_next(reader, &rec, &pos, &msg);
+    if (!err && o->to_ns != 0 && rec->ts_pub_ns > o->to_ns + MD_JOURNAL_TIME_SLACK_NS) break;
     if (err || !wanted(o, m, rec)) continue;
     const md_manifest_instrument_t *i = md_manifest_instrument_by_id(m, rec->instrument);
     if (md_record_json(rec, i ? i->symbol : NULL, line, CAT_LINE_BYTES)) (void)puts(line);
@@ -270,17 +266,21 @@ md_cmd_journal(int argc, char **argv) {
                    o.type);
     return md_cli_error(MD_ERR_USAGE, msg.text);
   }
+  if (strcmp(o.verb, "verify") == 0) return md_journal_cmd_verify(o.dir, o.json);
+  if (strcmp(o.verb, "repair") == 0) return md_journal_cmd_repair(o.dir, o.json);
+  if (strcmp(o.verb, "compact") == 0) return md_journal_cmd_compact(o.dir, o.json);
   md_err_t err = md_journal_reader_open(o.dir, &reader, &msg);
   if (err) return md_cli_error(err, msg.text);
   int status = MD_EXIT_OK;
   if (strcmp(o.verb, "ls") == 0)
     status = list(&o, reader);
-  else if (strcmp(o.verb, "stat") == 0 || strcmp(o.verb, "verify") == 0)
-    status = stat_or_verify(&o, reader, o.verb[0] == 'v');
+  else if (strcmp(o.verb, "stat") == 0)
+    status = print_stat_of(&o, reader);
   else if (strcmp(o.verb, "cat") == 0)
     status = cat(&o, reader);
   else
-    status = md_cli_error(MD_ERR_USAGE, "mdengine journal knows ls, stat, verify and cat");
+    status = md_cli_error(MD_ERR_USAGE,
+                          "mdengine journal knows ls, stat, verify, repair, compact and cat");
   md_journal_reader_close(reader);
   return status;
 }

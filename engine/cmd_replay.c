@@ -1,6 +1,7 @@
 /* cmd_replay.c - mdengine replay: a recording or a journal, and the books it ends in. */
 #include "engine/cli.h"
 #include "engine/replay.h"
+#include "engine/time_option.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -8,10 +9,10 @@
 #include <sys/stat.h>
 
 typedef struct options {
-  const char *path;
-  const char *feed;
-  uint64_t    segment, max;
-  bool        json, verify;
+  const char      *path;
+  const char      *feed;
+  md_replay_part_t part;
+  bool             json, verify;
 } options_t;
 
 static const struct argp_option option_rows[] = {
@@ -21,6 +22,9 @@ static const struct argp_option option_rows[] = {
     {"segment", 's', "N", 0, "begin a journal at segment N, as `mdengine journal ls` numbers them",
      0},
     {"count", 'c', "N", 0, "stop after N normalised records of a journal", 0},
+    {"from", 'F', "T", 0,
+     "count only what a journal got at T or later: ISO 8601 in UTC, or ns since 1970", 0},
+    {"to", 'T', "T", 0, "stop a journal before T", 0},
     {"verify", 'v', NULL, 0,
      "play a journal's RAW frames through the feed logic and compare every record that comes out",
      0},
@@ -42,8 +46,13 @@ parse_option(int key, char *arg, struct argp_state *state) {
     return 0;
   case 's':
   case 'c':
-    *(key == 's' ? &o->segment : &o->max) = strtoull(arg, &end, 10);
+    *(key == 's' ? &o->part.segment : &o->part.record_max) = strtoull(arg, &end, 10);
     if (*end || *arg == '0') argp_error(state, "-%c wants a number from 1, not '%s'", key, arg);
+    return 0;
+  case 'F':
+  case 'T':
+    if (!md_time_option(arg, key == 'F' ? &o->part.from_ns : &o->part.to_ns))
+      argp_error(state, "'%s' is no time: write 2026-11-21T14:05:00Z, or ns since 1970", arg);
     return 0;
   case ARGP_KEY_ARG:
     if (state->arg_num > 0) argp_error(state, "one recording or journal at a time");
@@ -64,7 +73,9 @@ static const struct argp argp = {
     "Play a recording (.wscap, .wscap.zst) through the feed logic, or a journal's records into "
     "books, and print "
     "what each instrument ends in."
-    "\vExamples:\n  mdengine replay capture.wscap.zst --json\n  mdengine replay journal --verify\n",
+    "\vExamples:\n  mdengine replay capture.wscap.zst --json\n  mdengine replay journal --verify\n "
+    " mdengine replay "
+    "journal --from 2026-11-21T14:00:00Z --to 2026-11-21T15:00:00Z\n",
     NULL,
     NULL,
     NULL};
@@ -144,7 +155,7 @@ static int
 replay(const options_t *o, bool is_journal) {
   md_replay_t r;
   md_msg_t    msg;
-  md_err_t    err = is_journal ? md_replay_journal(o->path, o->feed, o->segment, o->max, &r, &msg)
+  md_err_t    err = is_journal ? md_replay_journal(o->path, o->feed, &o->part, &r, &msg)
                                : md_replay_recording(o->path, o->feed, &r, &msg);
   /* What came before damage counts and is printed; the exit status still says that it was damaged.
    */
@@ -187,8 +198,10 @@ md_cmd_replay(int argc, char **argv) {
   options_t   o = {0};
   struct stat st;
   md_cli_parse(&argp, argc, argv, &o);
-  bool is_journal = stat(o.path, &st) == 0 && S_ISDIR(st.st_mode);
-  if ((o.verify || o.segment || o.max) && !is_journal)
-    return md_cli_error(MD_ERR_USAGE, "--verify, --segment and --count want a journal directory");
+  bool       is_journal = stat(o.path, &st) == 0 && S_ISDIR(st.st_mode);
+  const bool parted     = o.part.segment || o.part.record_max || o.part.from_ns || o.part.to_ns;
+  if ((o.verify || parted) && !is_journal)
+    return md_cli_error(MD_ERR_USAGE,
+                        "--verify, --segment, --count, --from and --to want a journal directory");
   return o.verify ? verify(&o) : replay(&o, is_journal);
 }

@@ -38,10 +38,18 @@ void md_replay_free(md_replay_t *r);
  * gives MD_ERR_CORRUPT with msg, and r holds what came before the damage. */
 MD_MUST_USE md_err_t md_replay_recording(const char *path, const char *venue, md_replay_t *r, md_msg_t *msg);
 
-/* md_replay_journal applies the normalised records of dir, from segment on (0: the first) and at most
- * record_max of them (0: all; checkpoints do not count); feed NULL: all. */
-MD_MUST_USE md_err_t md_replay_journal(const char *dir, const char *feed, uint64_t segment,
-                                       uint64_t record_max, md_replay_t *r, md_msg_t *msg);
+/* Which part of a journal is replayed; all zero: all of it. */
+typedef struct md_replay_part {
+  uint64_t segment;    /* begin here */
+  uint64_t record_max; /* stop after so many normalised records; checkpoints do not count */
+  int64_t  from_ns;    /* count only what was published then or later; books are built from the begin of
+                          the segment before it, which holds them whole */
+  int64_t  to_ns;      /* stop before what was published then */
+} md_replay_part_t;
+
+/* md_replay_journal applies the normalised records of a part of dir; feed NULL: all. */
+MD_MUST_USE md_err_t md_replay_journal(const char *dir, const char *feed, const md_replay_part_t *part,
+                                       md_replay_t *r, md_msg_t *msg);
 
 /* What a verification found. */
 typedef struct md_replay_verdict {

@@ -15,6 +15,8 @@ typedef struct player {
   uint32_t             epoch[UINT8_MAX + 1]; /* last seen of each stream */
   md_level_t          *bids, *asks;          /* of the group that is being put together */
   uint32_t             bid_cnt, ask_cnt;
+  md_replay_part_t     part;
+  bool                 counts;   /* the record is not before part.from_ns */
   uint32_t            *index_of; /* by instrument id: index + 1, 0 not seen yet */
   uint32_t             id_cap;
 } player_t;
@@ -168,13 +170,13 @@ on_instrument_record(player_t *p, const md_record_t *rec) {
   case MD_RECORD_BOOK_SNAPSHOT:
     return on_book(p, i, rec);
   case MD_RECORD_TRADE:
-    add_trade(&i->trades, ((const md_trade_t *)body)->qty, rec->exch_seq);
+    if (p->counts) add_trade(&i->trades, ((const md_trade_t *)body)->qty, rec->exch_seq);
     return MD_OK;
   case MD_RECORD_AGG_TRADE:
-    add_trade(&i->agg_trades, ((const md_agg_trade_t *)body)->qty, rec->exch_seq);
+    if (p->counts) add_trade(&i->agg_trades, ((const md_agg_trade_t *)body)->qty, rec->exch_seq);
     return MD_OK;
   case MD_RECORD_GAP:
-    i->gap_cnt++;
+    i->gap_cnt += p->counts;
     return MD_OK;
   case MD_RECORD_STATUS:
     if (((const md_status_t *)body)->subject == MD_SUBJECT_BOOK)
@@ -198,7 +200,8 @@ begin_epoch(player_t *p, const md_record_t *rec) {
   }
 }
 
-/* What was lost may have changed any book: none is right until a snapshot or a checkpoint says so. */
+/* What was lost may have changed any book: none is right until a snapshot or a checkpoint says so.
+ */
 static void
 on_loss(player_t *p, const md_record_t *rec) {
   p->r->loss_cnt += ((const md_loss_t *)md_record_body_const(rec))->record_cnt;
@@ -210,7 +213,7 @@ on_loss(player_t *p, const md_record_t *rec) {
 static md_err_t
 apply(player_t *p, const md_record_t *rec) {
   if (rec->type == MD_RECORD_RAW) {
-    p->r->frame_cnt += (rec->flags & MD_FLAG_LAST) != 0;
+    p->r->frame_cnt += p->counts && (rec->flags & MD_FLAG_LAST) != 0;
     return MD_OK;
   }
   if (p->stream != UINT16_MAX && rec->stream != p->stream) return MD_OK;
@@ -220,7 +223,7 @@ apply(player_t *p, const md_record_t *rec) {
   }
   if (p->epoch[rec->stream & UINT8_MAX] != rec->epoch) begin_epoch(p, rec);
   if (rec->type == MD_RECORD_CHECKPOINT) return on_checkpoint(p, rec);
-  p->r->record_cnt++;
+  p->r->record_cnt += p->counts;
   return rec->instrument ? on_instrument_record(p, rec) : MD_OK;
 }
 
@@ -238,14 +241,24 @@ find_stream(player_t *p, const char *feed, md_msg_t *msg) {
   return md_fail(msg, MD_ERR_ABSENT, "the journal has no feed '%s'", feed);
 }
 
+/* Behind the end: nothing published before to_ns stands so far back. */
+static bool
+is_over(const md_replay_part_t *part, const md_record_t *rec) {
+  return part->to_ns != 0 && rec->ts_pub_ns > part->to_ns + MD_JOURNAL_TIME_SLACK_NS;
+}
+
 static md_err_t
-play_all(player_t *p, md_journal_reader_t *reader, uint64_t record_max, md_msg_t *msg) {
-  const md_record_t *rec;
-  md_journal_pos_t   pos;
-  md_err_t           err = MD_OK;
-  while ((record_max == 0 || p->r->record_cnt < record_max) &&
+play_all(player_t *p, md_journal_reader_t *reader, md_msg_t *msg) {
+  const md_replay_part_t *part = &p->part;
+  const md_record_t      *rec;
+  md_journal_pos_t        pos;
+  md_err_t                err = MD_OK;
+  while ((part->record_max == 0 || p->r->record_cnt < part->record_max) &&
          (err = md_journal_reader_next(reader, &rec, &pos, msg)) == MD_OK) {
-    err = apply(p, rec);
+    if (is_over(part, rec)) break;
+    if (part->to_ns != 0 && rec->ts_pub_ns >= part->to_ns) continue;
+    p->counts = rec->ts_pub_ns >= part->from_ns;
+    err       = apply(p, rec);
     if (err)
       return md_fail(msg, err,
                      "segment %llu at %llu: the record with seq %llu cannot be applied: %s",
@@ -256,9 +269,22 @@ play_all(player_t *p, md_journal_reader_t *reader, uint64_t record_max, md_msg_t
   return err == MD_ERR_END ? MD_OK : err;
 }
 
+/* Segments begin with every book, so the one that holds the first record is where to begin. */
+static md_err_t
+begin(const md_replay_part_t *part, md_journal_reader_t *reader, md_msg_t *msg) {
+  const md_record_t *rec;
+  md_journal_pos_t   pos = {.segment = part->segment};
+  if (part->from_ns != 0 && part->segment == 0) {
+    md_err_t err = md_journal_reader_seek_time(reader, part->from_ns, msg);
+    if (!err) err = md_journal_reader_next(reader, &rec, &pos, msg);
+    if (err) return err == MD_ERR_END ? MD_OK : err;
+  }
+  return pos.segment ? md_journal_reader_seek_segment(reader, pos.segment, msg) : MD_OK;
+}
+
 md_err_t
-md_replay_journal(const char *dir, const char *feed, uint64_t segment, uint64_t record_max,
-                  md_replay_t *r, md_msg_t *msg) {
+md_replay_journal(const char *dir, const char *feed, const md_replay_part_t *part, md_replay_t *r,
+                  md_msg_t *msg) {
   md_journal_reader_t *reader;
   memset(r, 0, sizeof *r);
   md_err_t err = md_journal_reader_open(dir, &reader, msg);
@@ -267,6 +293,7 @@ md_replay_journal(const char *dir, const char *feed, uint64_t segment, uint64_t 
   r->pool     = md_level_pool_new(REPLAY_LEVEL_BYTES);
   if (p) {
     p->r        = r;
+    p->part     = *part;
     p->manifest = md_journal_reader_manifest(reader);
     p->bids     = malloc(MD_BOOK_LEVELS_MAX * sizeof *p->bids);
     p->asks     = malloc(MD_BOOK_LEVELS_MAX * sizeof *p->asks);
@@ -274,8 +301,8 @@ md_replay_journal(const char *dir, const char *feed, uint64_t segment, uint64_t 
   if (!p || !r->pool || !p->bids || !p->asks)
     err = md_fail(msg, MD_ERR_NOMEM, "no memory for a replay");
   if (!err) err = find_stream(p, feed, msg);
-  if (!err && segment) err = md_journal_reader_seek_segment(reader, segment, msg);
-  if (!err) err = play_all(p, reader, record_max, msg);
+  if (!err) err = begin(part, reader, msg);
+  if (!err) err = play_all(p, reader, msg);
   if (p) {
     free(p->bids);
     free(p->asks);

@@ -39,6 +39,7 @@ struct md_manifest {
   uint32_t                  instrument_cnt, instrument_cap;
   uint32_t                 *by_id; /* index + 1, 0 for none */
   uint32_t                  by_id_cnt;
+  uint32_t newer_version; /* of the first line, when it is above what is known; else 0 */
 };
 
 /* ---- what is known ---- */
@@ -201,9 +202,11 @@ static bool
 take_line(md_manifest_t *m, char *const *token, uint32_t cnt) {
   uint64_t number = 0, more = 0;
   char     name[MD_NAME_BYTES], symbol[MD_SYMBOL_BYTES];
-  if (strcmp(token[0], "journal") == 0)
-    return cnt == 3 && parse_number(token[1], MANIFEST_VERSION, &number) &&
-           parse_uuid(token[2], m->uuid);
+  if (strcmp(token[0], "journal") == 0) {
+    if (cnt < 2 || !parse_number(token[1], UINT32_MAX, &number)) return false;
+    if (number > MANIFEST_VERSION) m->newer_version = (uint32_t)number;
+    return number == MANIFEST_VERSION && cnt == 3 && parse_uuid(token[2], m->uuid);
+  }
   if (cnt < 2 || !parse_number(token[1], UINT64_MAX, &number)) return false;
   if (strcmp(token[0], "stream") == 0)
     return cnt == 3 && number == m->stream_cnt + 1u && unescape(token[2], name, sizeof name) &&
@@ -259,6 +262,11 @@ read_lines(md_manifest_t *m, char *text, size_t len, md_msg_t *msg) {
     char  *end  = memchr(text + off, '\n', len - off);
     size_t next = end ? (size_t)(end - text) + 1 : len;
     bool   ok   = end && read_line(m, text + off, next - 1 - off);
+    if (m->newer_version)
+      return md_fail(msg, MD_ERR_VERSION,
+                     "%s: a journal of format version %u; this mdengine reads up to %u: use the "
+                     "mdengine that wrote it, or a newer one",
+                     m->path, m->newer_version, MANIFEST_VERSION);
     if (!ok && next < len)
       return md_fail(msg, MD_ERR_CORRUPT, "%s:%u: damaged line: restore it from a backup", m->path,
                      line_no);
