@@ -16,15 +16,16 @@
 MD_COMMAND_TABLE(MD_COMMAND_DECLARE)
 #undef MD_COMMAND_DECLARE
 
-/* md_cli_error writes "mdengine: text" to stderr and returns the exit status that belongs to err: 2 for
- * wrong usage or configuration, else 1. */
+/* md_cli_error writes "mdengine: text" to stderr and returns the exit status that belongs to err: 2
+ * for wrong usage or configuration, else 1. */
 int md_cli_error(md_err_t err, const char *text);
 
-/* md_cli_parse runs argp with exit status 2 for wrong usage. Does not return on --help or errors. */
+/* md_cli_parse runs argp with exit status 2 for wrong usage. Does not return on --help or errors.
+ */
 void md_cli_parse(const struct argp *argp, int argc, char **argv, void *input);
 
-/* md_cli_report prints the problems of a configuration to stderr, each with its line and a caret. file must
- * outlive the report. */
+/* md_cli_report prints the problems of a configuration to stderr, each with its line and a caret.
+ * file must outlive the report. */
 md_config_report_t md_cli_report(const char *file);
 
 /* md_cli_json_string writes s as a JSON string, bytes that are not UTF-8 text as \u00XX. */

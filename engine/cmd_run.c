@@ -70,7 +70,7 @@ run_engine(const md_config_t *cfg, const char *feed) {
   if (err) return md_cli_error(err, msg.text);
   int status = md_engine_run(engine);
   if (status == MD_EXIT_RESTART) _exit(status); /* to stop would wait for the stuck thread */
-  err        = md_engine_stop(engine);
+  err = md_engine_stop(engine);
   md_log(&log, MD_LOG_INFO, "engine", "stopped%s", err ? ", not everything was drained" : "");
   return err && status == MD_EXIT_OK ? MD_EXIT_FAILED : status;
 }

@@ -77,14 +77,14 @@ open_storage(md_engine_t *e, md_msg_t *msg) {
   const md_config_t *cfg = e->cfg;
   md_err_t           err = md_segment_lock(cfg->engine.shm_dir, cfg->engine.name, &e->lock_fd, msg);
   if (!err) err = md_manifest_open(cfg->journal.dir, true, true, &e->manifest, msg);
-  e->journal_cfg = (md_journal_config_t){.dir           = cfg->journal.dir,
-                                         .policy        = (md_journal_policy_t)cfg->journal.policy,
-                                         .interval_ns   = cfg->journal.interval,
-                                         .segment_bytes = (uint64_t)cfg->journal.segment,
-                                         .block_bytes   = (uint32_t)cfg->journal.block,
+  e->journal_cfg = (md_journal_config_t){.dir            = cfg->journal.dir,
+                                         .policy         = (md_journal_policy_t)cfg->journal.policy,
+                                         .interval_ns    = cfg->journal.interval,
+                                         .segment_bytes  = (uint64_t)cfg->journal.segment,
+                                         .block_bytes    = (uint32_t)cfg->journal.block,
                                          .min_free_bytes = (uint64_t)cfg->journal.min_free,
                                          .reserve_bytes  = (uint64_t)cfg->journal.reserve,
-                                         .manifest      = e->manifest};
+                                         .manifest       = e->manifest};
   /* It may have to go on while feeds are asked for checkpoints: a little more than a segment. */
   if (cfg->journal.ahead)
     e->journal_cfg.ahead_bytes = e->journal_cfg.segment_bytes + e->journal_cfg.segment_bytes / 32 +

@@ -1,8 +1,8 @@
 /* engine.h - one running engine: what is started in which order, watched, and stopped again.
  *
- * Start: name lock, manifest, recovery (with the rings of a dead engine), epoch, segment, feeds, sinks,
- * feed threads. Stop: feed threads, journal, PostgreSQL, segment, manifest. All calls on the main
- * thread. */
+ * Start: name lock, manifest, recovery (with the rings of a dead engine), epoch, segment, feeds,
+ * sinks, feed threads. Stop: feed threads, journal, PostgreSQL, segment, manifest. All calls on the
+ * main thread. */
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H
 
@@ -16,19 +16,19 @@ typedef struct md_engine md_engine_t;
 #define MD_EXIT_USAGE   2
 #define MD_EXIT_RESTART 75
 
-/* md_engine_start starts everything or nothing; only: one feed, NULL for all. Signals that stop the engine
- * must be blocked in the calling thread, so that every thread inherits that. */
+/* md_engine_start starts everything or nothing; only: one feed, NULL for all. Signals that stop the
+ * engine must be blocked in the calling thread, so that every thread inherits that. */
 MD_MUST_USE md_err_t md_engine_start(const md_config_t *cfg, const char *only, md_log_t *log,
                                      md_engine_t **out, md_msg_t *msg);
 
-/* md_engine_run watches until SIGTERM or SIGINT, the end of all recordings that say exit, a sink that
- * failed for good, or a thread that is stuck; returns the exit status. After MD_EXIT_RESTART the process
- * must end at once, without md_engine_stop, which would wait for that thread: the rings stay for the
- * recovery of the next start. SIGHUP is answered by md_reload. */
+/* md_engine_run watches until SIGTERM or SIGINT, the end of all recordings that say exit, a sink
+ * that failed for good, or a thread that is stuck; returns the exit status. After MD_EXIT_RESTART
+ * the process must end at once, without md_engine_stop, which would wait for that thread: the rings
+ * stay for the recovery of the next start. SIGHUP is answered by md_reload. */
 int md_engine_run(md_engine_t *e);
 
-/* md_engine_stop drains and frees everything. MD_ERR_TIMEOUT: a sink was not drained in time; what is left
- * in the rings is kept for the next start. */
+/* md_engine_stop drains and frees everything. MD_ERR_TIMEOUT: a sink was not drained in time; what
+ * is left in the rings is kept for the next start. */
 md_err_t md_engine_stop(md_engine_t *e);
 
 #endif

@@ -30,24 +30,24 @@ typedef struct md_engine_sink {
 } md_engine_sink_t;
 
 struct md_engine {
-  const md_config_t   *cfg;
-  md_log_t            *log;
-  md_rest_t           *rest; /* NULL: no feed collects from the network */
-  const md_clock_t    *clock;
-  int                  lock_fd;
-  md_manifest_t       *manifest;
-  bool                 segment_made;
-  md_segment_t         segment;
-  md_topology_t        topology;
-  md_journal_config_t  journal_cfg;
-  md_postgres_config_t postgres_cfg;
-  md_engine_feed_t     feed[MD_FEED_CNT_MAX];
-  md_engine_sink_t     sink[MD_SINK_CNT_MAX];
-  md_monitor_t        *monitor;
+  const md_config_t     *cfg;
+  md_log_t              *log;
+  md_rest_t             *rest; /* NULL: no feed collects from the network */
+  const md_clock_t      *clock;
+  int                    lock_fd;
+  md_manifest_t         *manifest;
+  bool                   segment_made;
+  md_segment_t           segment;
+  md_topology_t          topology;
+  md_journal_config_t    journal_cfg;
+  md_postgres_config_t   postgres_cfg;
+  md_engine_feed_t       feed[MD_FEED_CNT_MAX];
+  md_engine_sink_t       sink[MD_SINK_CNT_MAX];
+  md_monitor_t          *monitor;
   md_journal_tend_t     *tend; /* the pass over full segments */
   md_journal_positions_t positions;
-  md_atomic_u64        sink_failed;
-  md_atomic_u64        feed_ended_cnt, feed_failed_cnt;
+  md_atomic_u64          sink_failed;
+  md_atomic_u64          feed_ended_cnt, feed_failed_cnt;
 };
 
 /* ---- tend.c ---- */

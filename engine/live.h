@@ -15,8 +15,9 @@ typedef struct md_live {
 } md_live_t;
 
 #define MD_LIVE_OPTIONS                                                                            \
-  {"name", 'n', "NAME", 0, "name of the engine (default " MD_DEFAULT_NAME ")", 9},                 \
-  {"shm-dir", 'S', "DIR", 0, "where its segment is (default " MD_DEFAULT_DIR ")", 9}
+  {"name", 'n', "NAME", 0, "name of the engine (default " MD_DEFAULT_NAME ")", 9}, {               \
+    "shm-dir", 'S', "DIR", 0, "where its segment is (default " MD_DEFAULT_DIR ")", 9               \
+  }
 
 /* md_live_option takes the two options above; ARGP_ERR_UNKNOWN for others. */
 error_t md_live_option(int key, char *arg, md_live_t *live);

@@ -14,16 +14,21 @@
 #define MD_LOG_LINES_PER_S 50u
 #define MD_LOG_PATH_BYTES  256u
 
-typedef enum md_log_level { MD_LOG_DEBUG = 0, MD_LOG_INFO = 1, MD_LOG_WARN = 2, MD_LOG_ERROR = 3 } md_log_level_t;
+typedef enum md_log_level {
+  MD_LOG_DEBUG = 0,
+  MD_LOG_INFO  = 1,
+  MD_LOG_WARN  = 2,
+  MD_LOG_ERROR = 3
+} md_log_level_t;
 
 typedef struct md_log {
   const md_clock_t *clock;
   int               fd;
   char              path[MD_LOG_PATH_BYTES]; /* "": stderr */
-  md_atomic_u64     json, level;  /* numbers by themselves */
-  md_atomic_u64     second;       /* the running second of the limit */
-  md_atomic_u64     line_cnt;     /* lines in it */
-  md_atomic_u64     left_out_cnt; /* since the last line that said so */
+  md_atomic_u64     json, level;             /* numbers by themselves */
+  md_atomic_u64     second;                  /* the running second of the limit */
+  md_atomic_u64     line_cnt;                /* lines in it */
+  md_atomic_u64     left_out_cnt;            /* since the last line that said so */
 } md_log_t;
 
 void md_log_init(md_log_t *log, int fd, bool json, md_log_level_t level, const md_clock_t *clock);

@@ -2,10 +2,11 @@
 
 #include "feeds/swar.h"
 
-#define EXPONENT_MIN  (-127)
-#define EXPONENT_STOP 1000000 /* an exponent this far out is far out of range: it is not added up  \
-                               */
-#define POW10_MAX 38          /* 10^38 is the largest that fits 127 bits */
+#define EXPONENT_MIN (-127)
+#define EXPONENT_STOP                                                                              \
+  1000000            /* an exponent this far out is far out of range: it is not added up           \
+                      */
+#define POW10_MAX 38 /* 10^38 is the largest that fits 127 bits */
 
 /* Multiplies by 10^n; false when it does not fit 127 bits. */
 static bool

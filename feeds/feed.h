@@ -2,8 +2,8 @@
  *
  * A feed is a function of its inputs: the thread that owns it calls md_feed_input in order and
  * md_feed_publish at the end of a batch. It does no I/O, reads no clock but the injected one (for
- * ts_pub_ns and stage latencies only), allocates nothing after md_feed_new but when an instrument is
- * seen for the first time. The same code runs live, in a test and in an offline replay.
+ * ts_pub_ns and stage latencies only), allocates nothing after md_feed_new but when an instrument
+ * is seen for the first time. The same code runs live, in a test and in an offline replay.
  *
  * A venue (venue.h) decodes an input and calls the md_feed_on_* functions below. */
 #ifndef FEEDS_FEED_H
@@ -31,15 +31,15 @@ typedef struct md_feed_config {
   uint16_t          stream, raw_stream;
   uint32_t          epoch;
   bool              keep_raw;
-  int64_t           ladder_every_ns; /* LADDER records so often, 0 never; a COMMAND input may set it too */
-  bool              microseconds; /* this connection's times are microseconds (timeUnit=MICROSECOND) */
-  uint32_t          instrument_max;
-  uint64_t          level_pool_bytes;  /* address space for all levels */
-  uint64_t          sync_pool_bytes;   /* memory for updates that wait for snapshots, all books */
-  uint64_t          sync_queue_bytes;  /* the same for one book */
-  md_segment_t     *segment; /* NULL: offline, no shared memory */
-  md_metrics_t     *metrics; /* NULL: offline */
-  const md_clock_t *clock;
+  int64_t  ladder_every_ns; /* LADDER records so often, 0 never; a COMMAND input may set it too */
+  bool     microseconds;    /* this connection's times are microseconds (timeUnit=MICROSECOND) */
+  uint32_t instrument_max;
+  uint64_t level_pool_bytes;            /* address space for all levels */
+  uint64_t sync_pool_bytes;             /* memory for updates that wait for snapshots, all books */
+  uint64_t sync_queue_bytes;            /* the same for one book */
+  md_segment_t                *segment; /* NULL: offline, no shared memory */
+  md_metrics_t                *metrics; /* NULL: offline */
+  const md_clock_t            *clock;
   const md_known_instrument_t *known;
   uint32_t                     known_cnt;
   uint32_t                     next_id; /* offline only: first id for unknown instruments */
@@ -66,39 +66,40 @@ typedef struct md_feed_canary {
   md_bbo_t bbo;
 } md_feed_canary_t;
 
-/* What the journal has of a symbol from earlier epochs: its last ids, absent where there is none. */
+/* What the journal has of a symbol from earlier epochs: its last ids, absent where there is none.
+ */
 typedef struct md_feed_resume {
   uint64_t book, trade, agg;
 } md_feed_resume_t;
 
 /* One instrument of a feed. Read by tools at a sequence point; changed only by feed*.c. */
 typedef struct md_feed_instrument {
-  char            symbol[MD_SYMBOL_BYTES];
-  uint32_t        id, row, index;
-  int8_t          px_exp, qty_exp;
-  uint8_t         state;  /* md_book_state_t */
-  uint8_t         reason; /* md_reason_t of STALE */
-  bool            has_snapshot; /* the book holds a snapshot that waits for its first update */
-  bool            resync; /* the next record of this instrument carries RESYNC */
-  bool            is_delisted; /* book updates are ignored until it is listed again */
-  uint32_t        gen, gap_cnt;
-  uint64_t        exch_seq, last_seq;
-  int64_t         ts_exch_ns, ts_recv_ns;
-  int64_t         trusted_bid, trusted_ask;
-  uint32_t        snapshot_limit;
-  uint64_t        ladder_seq;      /* last_seq when its last LADDER was made */
-  uint32_t        canary_miss_cnt; /* in a row */
-  md_definition_t definition;
-  md_feed_resume_t before; /* what earlier epochs have, absent: nothing, or declared already */
-  md_orderbook_t  book;
-  md_sync_queue_t queue;
-  md_book_t      *shm; /* NULL: no live book */
+  char              symbol[MD_SYMBOL_BYTES];
+  uint32_t          id, row, index;
+  int8_t            px_exp, qty_exp;
+  uint8_t           state;        /* md_book_state_t */
+  uint8_t           reason;       /* md_reason_t of STALE */
+  bool              has_snapshot; /* the book holds a snapshot that waits for its first update */
+  bool              resync;       /* the next record of this instrument carries RESYNC */
+  bool              is_delisted;  /* book updates are ignored until it is listed again */
+  uint32_t          gen, gap_cnt;
+  uint64_t          exch_seq, last_seq;
+  int64_t           ts_exch_ns, ts_recv_ns;
+  int64_t           trusted_bid, trusted_ask;
+  uint32_t          snapshot_limit;
+  uint64_t          ladder_seq;      /* last_seq when its last LADDER was made */
+  uint32_t          canary_miss_cnt; /* in a row */
+  md_definition_t   definition;
+  md_feed_resume_t  before; /* what earlier epochs have, absent: nothing, or declared already */
+  md_orderbook_t    book;
+  md_sync_queue_t   queue;
+  md_book_t        *shm; /* NULL: no live book */
   md_trade_totals_t trades, agg_trades;
 
   /* Private to feed*.c. */
-  bool     is_defined; /* its DEFINITION stands in this stream */
-  bool     is_listed;  /* it has a row in the segment's directory */
-  uint8_t  leg;        /* connection leg of its book's updates */
+  bool     is_defined;              /* its DEFINITION stands in this stream */
+  bool     is_listed;               /* it has a row in the segment's directory */
+  uint8_t  leg;                     /* connection leg of its book's updates */
   int8_t   shm_px_exp, shm_qty_exp; /* of the levels in shared memory */
   uint16_t book_flags;              /* MD_FLAG_CROSSED now */
   uint8_t  snapshot_leg;
@@ -108,7 +109,7 @@ typedef struct md_feed_instrument {
   int64_t  snapshot_ts_exch_ns, snapshot_recv_ns;
   uint64_t missed_cnt;      /* updates that found no room while the book waits, not in a GAP yet */
   bool     missed_declared; /* a GAP told of the first ones */
-  uint32_t         canary_next;
+  uint32_t canary_next;
   md_feed_canary_t canary[MD_FEED_CANARY_CNT];
   uint32_t         bar_cnt;
   md_kline_t       bar[MD_FEED_INTERVAL_CNT_MAX];
@@ -127,8 +128,9 @@ void md_feed_input(md_feed_t *f, const md_input_t *in);
 /* md_feed_publish: end of a batch. */
 void md_feed_publish(md_feed_t *f);
 
-/* md_feed_checkpoint writes CHECKPOINT records (BEGIN, every definition, every book, END) that answer
- * `request` into the journal's ring. MD_ERR_FULL: no room now, nothing written, try again. */
+/* md_feed_checkpoint writes CHECKPOINT records (BEGIN, every definition, every book, END) that
+ * answer `request` into the journal's ring. MD_ERR_FULL: no room now, nothing written, try again.
+ */
 MD_MUST_USE md_err_t md_feed_checkpoint(md_feed_t *f, uint64_t request);
 
 /* md_feed_end makes every VALID book STALE with reason (recording ended, stop). */
@@ -156,34 +158,34 @@ typedef struct md_feed_levels {
 /* md_feed_lookup returns the instrument of a symbol that is in use, NULL if there is none. */
 md_feed_instrument_t *md_feed_lookup(md_feed_t *f, const char *symbol, uint32_t len);
 
-/* md_feed_find returns the instrument of a raw symbol (upper case as the venue writes it), made on first
- * sight with the venue's definition; NULL when the table is full (counted). */
+/* md_feed_find returns the instrument of a raw symbol (upper case as the venue writes it), made on
+ * first sight with the venue's definition; NULL when the table is full (counted). */
 md_feed_instrument_t *md_feed_find(md_feed_t *f, const char *symbol, uint32_t len);
 
-/* md_feed_widen gives an instrument smaller exponents: a new DEFINITION, a rescale of its book. Larger
- * or equal ones change nothing. MD_ERR_OVERFLOW: something that is known would not fit; nothing
- * changed. */
+/* md_feed_widen gives an instrument smaller exponents: a new DEFINITION, a rescale of its book.
+ * Larger or equal ones change nothing. MD_ERR_OVERFLOW: something that is known would not fit;
+ * nothing changed. */
 MD_MUST_USE md_err_t md_feed_widen(md_feed_t *f, md_feed_instrument_t *i, int px_exp, int qty_exp);
 
-/* md_feed_stage adds a record for instrument i, its DEFINITION before the first one, and returns the
- * zeroed body for the venue to fill. Never NULL; only for types without a variable part. */
+/* md_feed_stage adds a record for instrument i, its DEFINITION before the first one, and returns
+ * the zeroed body for the venue to fill. Never NULL; only for types without a variable part. */
 void *md_feed_stage(md_feed_t *f, md_feed_instrument_t *i, md_record_type_t type,
                     const md_feed_event_t *event);
 
-/* md_feed_trade_is_new and _agg_trade_is_new say whether an id is above the last one of i; one that is
- * not was sent again, is counted as a duplicate, and must not be staged. A hole before the id is
+/* md_feed_trade_is_new and _agg_trade_is_new say whether an id is above the last one of i; one that
+ * is not was sent again, is counted as a duplicate, and must not be staged. A hole before the id is
  * declared by a GAP where the venue numbers its trades one by one. Before md_feed_stage. */
 bool md_feed_trade_is_new(md_feed_t *f, md_feed_instrument_t *i, uint64_t id);
 bool md_feed_agg_trade_is_new(md_feed_t *f, md_feed_instrument_t *i, uint64_t id);
 
 /* md_feed_kline_is_new keeps the last final bar of each interval: false for a bar that was final
- * already and says nothing new (counted as a duplicate); a final bar that differs is a correction: true
- * and *flags gets MD_FLAG_CORRECTION. Before md_feed_stage. */
+ * already and says nothing new (counted as a duplicate); a final bar that differs is a correction:
+ * true and *flags gets MD_FLAG_CORRECTION. Before md_feed_stage. */
 bool md_feed_kline_is_new(md_feed_t *f, md_feed_instrument_t *i, const md_kline_t *k,
                           uint16_t *flags);
 
-/* md_feed_on_trade, _agg_trade, _bbo: what the feed does beside recording (totals, canary); called after
- * md_feed_stage with the filled body. */
+/* md_feed_on_trade, _agg_trade, _bbo: what the feed does beside recording (totals, canary); called
+ * after md_feed_stage with the filled body. */
 void md_feed_on_trade(md_feed_t *f, md_feed_instrument_t *i, const md_trade_t *t);
 void md_feed_on_agg_trade(md_feed_t *f, md_feed_instrument_t *i, const md_agg_trade_t *t);
 void md_feed_on_bbo(md_feed_t *f, md_feed_instrument_t *i, const md_bbo_t *b, uint64_t exch_seq);
@@ -192,22 +194,22 @@ void md_feed_on_bbo(md_feed_t *f, md_feed_instrument_t *i, const md_bbo_t *b, ui
 void md_feed_on_update(md_feed_t *f, md_feed_instrument_t *i, const md_feed_event_t *event,
                        const md_update_ids_t *ids, const md_feed_levels_t *levels);
 
-/* md_feed_on_snapshot: a whole book with its id (event->exch_seq); limit levels a side were asked for
- * (0: all). */
+/* md_feed_on_snapshot: a whole book with its id (event->exch_seq); limit levels a side were asked
+ * for (0: all). */
 void md_feed_on_snapshot(md_feed_t *f, md_feed_instrument_t *i, const md_feed_event_t *event,
                          uint32_t limit, const md_feed_levels_t *levels);
 
 /* md_feed_definition_init makes a definition of a symbol in which everything else is absent. */
 void md_feed_definition_init(md_definition_t *d, const char *symbol, uint32_t len);
 
-/* md_feed_on_definition: what the venue says of an instrument (exchangeInfo). Kept for symbols that are
- * not in use; an instrument in use gets a DEFINITION record when something changed. */
+/* md_feed_on_definition: what the venue says of an instrument (exchangeInfo). Kept for symbols that
+ * are not in use; an instrument in use gets a DEFINITION record when something changed. */
 void md_feed_on_definition(md_feed_t *f, const char *symbol, uint32_t len, const md_definition_t *d,
                            int px_exp, int qty_exp);
 
 /* md_feed_bad_message counts a message that could not be decoded (MD_ERR_UNKNOWN as unroutable,
- * MD_ERR_RANGE, _OVERFLOW and _FULL as overflow, else as parse error); i not NULL: it was one of the
- * book, which is STALE now. What decode returns is counted the same way: not both. */
+ * MD_ERR_RANGE, _OVERFLOW and _FULL as overflow, else as parse error); i not NULL: it was one of
+ * the book, which is STALE now. What decode returns is counted the same way: not both. */
 void md_feed_bad_message(md_feed_t *f, md_feed_instrument_t *i, md_err_t err);
 
 /* Scratch of the thread for levels: MD_BOOK_LEVELS_MAX a side. */
@@ -217,8 +219,9 @@ md_level_t *md_feed_ask_scratch(md_feed_t *f);
 /* Private state of the venue (venue->state_bytes, zeroed at the start). */
 void *md_feed_venue_state(md_feed_t *f);
 
-/* md_feed_microseconds says whether the times of in's connection are microseconds: by its connect URL,
- * else by the configuration. md_feed_url gives the beginning of that URL, NULL when there was none. */
+/* md_feed_microseconds says whether the times of in's connection are microseconds: by its connect
+ * URL, else by the configuration. md_feed_url gives the beginning of that URL, NULL when there was
+ * none. */
 bool        md_feed_microseconds(md_feed_t *f, const md_input_t *in);
 const char *md_feed_url(md_feed_t *f, const md_input_t *in, uint32_t *len);
 

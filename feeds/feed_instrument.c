@@ -51,8 +51,8 @@ create(md_feed_t *f, const char *symbol, uint32_t len) {
   i->ts_exch_ns  = MD_NULL_I64;
   i->trusted_bid = MD_NULL_I64;
   i->trusted_ask = MD_NULL_I64;
-  i->before      = row->has_resume ? row->resume
-                                   : (md_feed_resume_t){MD_NULL_U64, MD_NULL_U64, MD_NULL_U64};
+  i->before =
+      row->has_resume ? row->resume : (md_feed_resume_t){MD_NULL_U64, MD_NULL_U64, MD_NULL_U64};
   if (row->has_definition) {
     i->definition = row->definition;
     i->px_exp     = row->px_exp;

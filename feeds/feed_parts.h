@@ -131,7 +131,8 @@ void md_feed_out_status(md_feed_t *f, md_feed_instrument_t *i, unsigned before, 
 void md_feed_out_gap(md_feed_t *f, md_feed_instrument_t *i, uint64_t seen, uint64_t missed_cnt,
                      md_reason_t reason);
 
-/* md_feed_out_gap_of publishes a GAP of the records of a type: what was had last, what came instead. */
+/* md_feed_out_gap_of publishes a GAP of the records of a type: what was had last, what came
+ * instead. */
 void md_feed_out_gap_of(md_feed_t *f, md_feed_instrument_t *i, md_record_type_t type, uint64_t last,
                         uint64_t seen, md_reason_t reason);
 
@@ -142,8 +143,8 @@ void md_feed_shm_state(md_feed_t *f, md_feed_instrument_t *i);
 
 /* ---- feed_ladder.c ---- */
 
-/* md_feed_ladder_begin puts the configured interval into the RAW stream in front of the first input,
- * as a COMMAND: a replay of the RAW records needs no configuration to make the same records.
+/* md_feed_ladder_begin puts the configured interval into the RAW stream in front of the first
+ * input, as a COMMAND: a replay of the RAW records needs no configuration to make the same records.
  * md_feed_ladder_command takes such a COMMAND. */
 void md_feed_ladder_begin(md_feed_t *f, int64_t recv_ns);
 void md_feed_ladder_command(md_feed_t *f, const md_input_t *in);
@@ -153,8 +154,8 @@ void md_feed_ladders(md_feed_t *f, int64_t recv_ns);
 
 /* ---- feed_resume.c ---- */
 
-/* md_feed_resume_command takes "resume", then lines "SYMBOL BOOK TRADE AGGREGATE" of the last ids that
- * the journal has, "-" for none; false for another command or a line that is none. */
+/* md_feed_resume_command takes "resume", then lines "SYMBOL BOOK TRADE AGGREGATE" of the last ids
+ * that the journal has, "-" for none; false for another command or a line that is none. */
 bool md_feed_resume_command(md_feed_t *f, const md_input_t *in);
 
 /* ---- feed_book.c ---- */

@@ -10,11 +10,11 @@
 #include "feeds/feed.h"
 
 typedef struct md_feed_symbol {
-  char            symbol[MD_SYMBOL_BYTES];
-  md_definition_t definition; /* the venue's, when has_definition */
-  uint32_t        instrument; /* index in the feed, UINT32_MAX: not in use */
-  uint32_t        id;         /* the journal's id, 0: none yet */
-  int8_t          px_exp, qty_exp;
+  char             symbol[MD_SYMBOL_BYTES];
+  md_definition_t  definition; /* the venue's, when has_definition */
+  uint32_t         instrument; /* index in the feed, UINT32_MAX: not in use */
+  uint32_t         id;         /* the journal's id, 0: none yet */
+  int8_t           px_exp, qty_exp;
   bool             has_definition;
   bool             has_resume;
   uint8_t          len;

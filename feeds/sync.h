@@ -1,9 +1,9 @@
-/* sync.h - when a book may be called VALID: EMPTY -> SYNCING -> VALID -> STALE, with the venue's rule
- * plugged in.
+/* sync.h - when a book may be called VALID: EMPTY -> SYNCING -> VALID -> STALE, with the venue's
+ * rule plugged in.
  *
  * Updates that come before a snapshot are buffered in bounded memory; a snapshot that aligns by the
- * venue's rule makes the book VALID with its first applied update; a hole makes it STALE with a GAP,
- * and the buffering begins again. A rule is pure functions over ids: no clock, no I/O. */
+ * venue's rule makes the book VALID with its first applied update; a hole makes it STALE with a
+ * GAP, and the buffering begins again. A rule is pure functions over ids: no clock, no I/O. */
 #ifndef FEEDS_SYNC_H
 #define FEEDS_SYNC_H
 
@@ -28,7 +28,8 @@ typedef struct md_sync_rule {
   md_sync_verdict_t (*next)(uint64_t last_id, const md_update_ids_t *update);
 } md_sync_rule_t;
 
-/* Binance spot (protocols: drop u <= L, first U <= L+1 <= u, then U == id+1; U <= id < u overlaps). */
+/* Binance spot (protocols: drop u <= L, first U <= L+1 <= u, then U == id+1; U <= id < u overlaps).
+ */
 extern const md_sync_rule_t md_sync_binance_spot;
 
 /* An update that waits for a snapshot. Levels follow: bid_cnt then ask_cnt. */
@@ -46,8 +47,8 @@ typedef struct md_sync_pending {
 
 /* Buffer memory shared by the books of a feed: chunks from a reserved range. */
 typedef struct md_sync_pool md_sync_pool_t;
-md_sync_pool_t *md_sync_pool_new(uint64_t bytes);
-void            md_sync_pool_delete(md_sync_pool_t *pool);
+md_sync_pool_t             *md_sync_pool_new(uint64_t bytes);
+void                        md_sync_pool_delete(md_sync_pool_t *pool);
 
 /* A bounded queue of pending updates of one book. */
 typedef struct md_sync_queue {
@@ -67,7 +68,8 @@ MD_MUST_USE md_err_t md_sync_queue_push(md_sync_queue_t *q, uint64_t max_bytes,
                                         const md_sync_pending_t *head, const md_level_t *bids,
                                         const md_level_t *asks);
 
-/* md_sync_queue_peek returns the oldest one (levels behind it) or NULL; md_sync_queue_pop drops it. */
+/* md_sync_queue_peek returns the oldest one (levels behind it) or NULL; md_sync_queue_pop drops it.
+ */
 const md_sync_pending_t *md_sync_queue_peek(const md_sync_queue_t *q);
 void                     md_sync_queue_pop(md_sync_queue_t *q);
 

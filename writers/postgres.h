@@ -9,13 +9,13 @@
 #include "shm/record.h"
 
 typedef struct md_postgres_config {
-  const char *conninfo;     /* libpq connection string or URI; a password belongs into a passfile */
-  const char *schema;       /* "md" */
-  const char *compat_schema; /* of the compatibility views; NULL or "": none */
-  bool        timescale;     /* hypertables where TimescaleDB is there */
-  uint64_t    record_types; /* bit (1 << type) for every type that goes to the database */
-  uint32_t    batch_rows;   /* a transaction closes at this many rows ... */
-  int64_t     batch_ns;     /* ... or at this age */
+  const char *conninfo; /* libpq connection string or URI; a password belongs into a passfile */
+  const char *schema;   /* "md" */
+  const char *compat_schema;  /* of the compatibility views; NULL or "": none */
+  bool        timescale;      /* hypertables where TimescaleDB is there */
+  uint64_t    record_types;   /* bit (1 << type) for every type that goes to the database */
+  uint32_t    batch_rows;     /* a transaction closes at this many rows ... */
+  int64_t     batch_ns;       /* ... or at this age */
   uint32_t    partition_days; /* daily partitions made ahead */
   int         connect_timeout_ms;
   bool     wait_at_start; /* false: no database at start is an error; true: keep trying, catch up */

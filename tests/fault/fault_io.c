@@ -189,8 +189,8 @@ run_in_child(const plan_t *p, const char *dir) {
  * are gone on with. */
 static bool
 may_be_silent(const plan_t *p) {
-  static const char *const calls[] = {"close ",      "unlink ",        "allocate ",
-                                      "pwrite seg-", "fdatasync seg-", "free_bytes ", "seek_data "};
+  static const char *const calls[] = {"close ",         "unlink ",     "allocate ", "pwrite seg-",
+                                      "fdatasync seg-", "free_bytes ", "seek_data "};
   if (p->kind == FAULT_EINTR || p->kind == FAULT_SHORT) return true;
   for (uint32_t i = 0; i < MD_CNT(calls); i++)
     if (strncmp(result->hit, calls[i], strlen(calls[i])) == 0) return true;

@@ -456,8 +456,8 @@ pg_open(const md_sink_env_t *env, void **state, md_msg_t *msg) {
                                                  .record_types = k->cfg.record_types,
                                                  .row_limit    = k->cfg.batch_rows};
   md_assert(k->cfg.batch_rows > 0);
-  md_io_config_t       io  = {.entry_cnt = IO_ENTRIES};
-  md_err_t             err = md_pg_schema_init(&k->schema, k->cfg.schema, msg);
+  md_io_config_t io  = {.entry_cnt = IO_ENTRIES};
+  md_err_t       err = md_pg_schema_init(&k->schema, k->cfg.schema, msg);
   md_pg_schema_extras(&k->schema, k->cfg.compat_schema, k->cfg.timescale);
   if (err == MD_OK) err = take_memory(k, msg);
   if (err == MD_OK) err = md_sink_open_io(env, &io, &k->io, msg);
