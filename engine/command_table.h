@@ -12,6 +12,7 @@
   X(status,  md_cmd_status,  "feeds, sinks, rates and latencies of a running engine")              \
   X(replay,  md_cmd_replay,  "play a recording or a journal and print the books it ends in")       \
   X(journal, md_cmd_journal, "list, describe, verify and print a journal")                         \
+  X(db,      md_cmd_db,      "make, migrate, verify and shorten the tables in PostgreSQL")         \
   X(sim,     md_cmd_sim,     "be an exchange: Binance spot over real WebSocket and REST")            \
   X(bench,   md_cmd_bench,   "measure the engine beside other implementations on this machine")    \
   X(version, md_cmd_version, "print version and formats")

@@ -25,11 +25,16 @@ ask(md_pg_setup_t *u, md_pg_t *pg, md_pg_setup_phase_t phase) {
   md_pg_query(pg, u->sql.text, false);
 }
 
+const char *
+md_pg_setup_session(void) {
+  return "SET standard_conforming_strings = on; SET client_min_messages = warning; "
+         "SET timezone = 'UTC'; SET datestyle = 'ISO'; SET search_path = pg_catalog";
+}
+
 void
 md_pg_setup_start(md_pg_setup_t *u, md_pg_t *pg) {
   md_sql_clear(&u->sql);
-  md_sql_add(&u->sql, "SET standard_conforming_strings = on; SET client_min_messages = warning; "
-                      "SET timezone = 'UTC'; SET datestyle = 'ISO'; SET search_path = pg_catalog");
+  md_sql_add(&u->sql, "%s", md_pg_setup_session());
   ask(u, pg, MD_PG_SETUP_SESSION);
 }
 

@@ -28,6 +28,9 @@ typedef struct md_pg_setup {
   uint32_t            complete_epoch; /* every record of epochs below it is stored */
 } md_pg_setup_t;
 
+/* md_pg_setup_session returns the settings that every session begins with. */
+const char *md_pg_setup_session(void);
+
 MD_MUST_USE md_err_t md_pg_setup_new(md_pg_setup_t *u, const uint8_t uuid[16]);
 void                 md_pg_setup_delete(md_pg_setup_t *u);
 

@@ -28,6 +28,7 @@ typedef struct world {
   uint16_t             stream[WORLD_FEEDS], raw_stream;
   md_journal_config_t  journal_cfg;
   md_postgres_config_t postgres_cfg;
+  const md_clock_t    *clock; /* of the PostgreSQL sink, NULL: the system's */
   void                *state[2];
   char                 log[4096]; /* of the sinks, the first lines */
 } world_t;
@@ -109,7 +110,7 @@ world_env(unsigned sink) {
                          .ring_cnt    = WORLD_FEEDS,
                          .metrics     = &world.segment.metrics[WORLD_FEEDS + sink],
                          .thread_row  = WORLD_FEEDS + sink,
-                         .clock       = md_clock_system(),
+                         .clock       = sink && world.clock ? world.clock : md_clock_system(),
                          .journal_dir = world.journal_dir,
                          .cfg         = sink ? (const void *)&world.postgres_cfg
                                              : (const void *)&world.journal_cfg,

@@ -231,3 +231,72 @@ Test(postgres_sink, tables_that_differ_are_refused_by_column) {
   expect_equal();
   world_end();
 }
+
+/* ---- days, with a clock of the test's ---- */
+
+#define DAY_NS INT64_C(86400000000000)
+
+static md_clock_manual_t manual;
+static md_clock_t        manual_clock;
+
+static void
+use_manual_clock(void) {
+  manual       = (md_clock_manual_t){.real_ns = DAY_2024_NS, .mono_ns = 1000000000};
+  manual_clock = md_clock_manual(&manual);
+  world.clock  = &manual_clock;
+}
+
+static const char *
+days_of_trades(void) {
+  return sql(
+      "SELECT string_agg(right(relname, 4), ' ' ORDER BY relname) FROM pg_class WHERE relname "
+      "~ '^trades_[0-9]+$'");
+}
+
+Test(postgres_sink, partitions_are_made_ahead_when_the_day_changes) {
+  BEGIN(11);
+  use_manual_clock();
+  cluster("start", "");
+  start();
+  produce(50);
+  drain(0);
+  drain(1);
+  cr_assert_str_eq(days_of_trades(), "0501 0502");
+  manual.real_ns += DAY_NS;
+  produce(50); /* still of the first day: the next one is made before anybody needs it */
+  drain(0);
+  drain(1);
+  cr_assert_str_eq(days_of_trades(), "0501 0502 0503");
+  expect_equal();
+  world_end();
+}
+
+Test(postgres_sink, rows_without_a_day_are_counted_and_said_once) {
+  BEGIN(12);
+  use_manual_clock();
+  cluster("start", "");
+  start();
+  produce(50);
+  drain(0);
+  drain(1);
+  const md_metrics_t *m = &world.segment.metrics[WORLD_FEEDS + 1];
+  cr_assert_eq(md_load_relaxed(&m->counter[MD_COUNTER_SINK_DEFAULT_ROWS]), 0);
+  any_record_t rec;
+  make_any(&rec, 0, MD_RECORD_TRADE);
+  rec.header.ts_recv_ns = -DAY_NS; /* a clock that was never set */
+  put(0, &rec);
+  drain(0);
+  drain(1);
+  cr_assert_str_eq(sql("SELECT count(*) FROM md.trades_default"), "1");
+  for (unsigned i = 0; i < 3; i++) {
+    manual.mono_ns += 61000000000;
+    turn(1, 1, 0);
+    drain(1);
+  }
+  cr_assert_eq(md_load_relaxed(&m->counter[MD_COUNTER_SINK_DEFAULT_ROWS]), 1);
+  const char *said = strstr(world.log, "DEFAULT partition of md.trades");
+  cr_assert(said, "%s", world.log);
+  cr_assert_null(strstr(said + 1, "DEFAULT partition of md.trades"), "once: %s", world.log);
+  expect_equal();
+  world_end();
+}
