@@ -1,5 +1,5 @@
-/* replay.h - playing inputs again without a running engine: a recording through the feed logic, or the
- * normalised records of a journal into books. Both end in the same list of instruments. */
+/* replay.h - playing inputs again without a running engine: a recording through the feed logic, or
+ * the normalised records of a journal into books. Both end in the same list of instruments. */
 #ifndef ENGINE_REPLAY_H
 #define ENGINE_REPLAY_H
 
@@ -8,15 +8,15 @@
 
 /* One instrument at the end of a replay. */
 typedef struct md_replay_instrument {
-  char           feed[MD_NAME_BYTES];
-  char           symbol[MD_SYMBOL_BYTES];
-  uint32_t       id;
-  uint16_t       stream;
-  int8_t         px_exp, qty_exp;
-  uint8_t        state; /* md_book_state_t */
-  uint64_t       exch_seq;
-  uint64_t       gap_cnt;
-  md_orderbook_t book;
+  char              feed[MD_NAME_BYTES];
+  char              symbol[MD_SYMBOL_BYTES];
+  uint32_t          id;
+  uint16_t          stream;
+  int8_t            px_exp, qty_exp;
+  uint8_t           state; /* md_book_state_t */
+  uint64_t          exch_seq;
+  uint64_t          gap_cnt;
+  md_orderbook_t    book;
   md_trade_totals_t trades, agg_trades;
 } md_replay_instrument_t;
 
@@ -24,32 +24,33 @@ typedef struct md_replay {
   md_level_pool_t        *pool;
   md_replay_instrument_t *instruments;
   uint32_t                cnt, cap;
-  uint64_t                frame_cnt;      /* inputs, or RAW messages of a journal */
-  uint64_t                record_cnt;     /* normalised records */
-  uint64_t                loss_cnt;       /* records that the journal declares lost */
-  uint64_t                mismatch_cnt;   /* checkpoints that differ from the replayed book */
+  uint64_t                frame_cnt;    /* inputs, or RAW messages of a journal */
+  uint64_t                record_cnt;   /* normalised records */
+  uint64_t                loss_cnt;     /* records that the journal declares lost */
+  uint64_t                mismatch_cnt; /* checkpoints that differ from the replayed book */
   md_journal_damage_t     damage;
 } md_replay_t;
 
 /* md_replay_free releases what a replay holds; a zeroed struct is fine. */
 void md_replay_free(md_replay_t *r);
 
-/* md_replay_recording plays path through the logic of venue (NULL: found from the file). A damaged recording
- * gives MD_ERR_CORRUPT with msg, and r holds what came before the damage. */
-MD_MUST_USE md_err_t md_replay_recording(const char *path, const char *venue, md_replay_t *r, md_msg_t *msg);
+/* md_replay_recording plays path through the logic of venue (NULL: found from the file). A damaged
+ * recording gives MD_ERR_CORRUPT with msg, and r holds what came before the damage. */
+MD_MUST_USE md_err_t md_replay_recording(const char *path, const char *venue, md_replay_t *r,
+                                         md_msg_t *msg);
 
 /* Which part of a journal is replayed; all zero: all of it. */
 typedef struct md_replay_part {
   uint64_t segment;    /* begin here */
   uint64_t record_max; /* stop after so many normalised records; checkpoints do not count */
-  int64_t  from_ns;    /* count only what was published then or later; books are built from the begin of
-                          the segment before it, which holds them whole */
-  int64_t  to_ns;      /* stop before what was published then */
+  int64_t from_ns; /* count only what was published then or later; books are built from the begin of
+                      the segment before it, which holds them whole */
+  int64_t to_ns;   /* stop before what was published then */
 } md_replay_part_t;
 
 /* md_replay_journal applies the normalised records of a part of dir; feed NULL: all. */
-MD_MUST_USE md_err_t md_replay_journal(const char *dir, const char *feed, const md_replay_part_t *part,
-                                       md_replay_t *r, md_msg_t *msg);
+MD_MUST_USE md_err_t md_replay_journal(const char *dir, const char *feed,
+                                       const md_replay_part_t *part, md_replay_t *r, md_msg_t *msg);
 
 /* What a verification found. */
 typedef struct md_replay_verdict {
@@ -61,8 +62,8 @@ typedef struct md_replay_verdict {
   char     first[256];   /* the first difference */
 } md_replay_verdict_t;
 
-/* md_replay_verify plays the RAW records of each feed and epoch of dir through the feed logic and compares
- * what comes out with the normalised records, byte for byte but for ts_pub_ns. */
+/* md_replay_verify plays the RAW records of each feed and epoch of dir through the feed logic and
+ * compares what comes out with the normalised records, byte for byte but for ts_pub_ns. */
 MD_MUST_USE md_err_t md_replay_verify(const char *dir, const char *feed, md_replay_verdict_t *out,
                                       md_msg_t *msg);
 

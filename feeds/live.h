@@ -28,10 +28,10 @@ typedef struct md_feed_live_config {
   uint32_t          weight_per_min;
   int64_t           silence_ns[MD_CHANNEL_CNT]; /* of one stream; 0: not looked at */
   int64_t           silence_connection_ns;
-  int64_t reconnect_min_ns, reconnect_max_ns; /* pauses; 0: a tenth of a second, 30 seconds */
-  int64_t           list_ns; /* between two readings of the venue's list of symbols; 0: only once */
-  uint64_t          seed;
-  const md_clock_t *clock;
+  int64_t  reconnect_min_ns, reconnect_max_ns; /* pauses; 0: a tenth of a second, 30 seconds */
+  int64_t  list_ns; /* between two readings of the venue's list of symbols; 0: only once */
+  uint64_t seed;
+  const md_clock_t         *clock;
   const md_transport_ops_t *transport;
   md_rest_client_t         *rest;
   md_metrics_t             *metrics; /* NULL: nothing is counted */
@@ -52,8 +52,8 @@ void        md_feed_live_close(md_feed_live_t *l);
 /* md_feed_live_collects says whether a channel is among those that are subscribed. */
 bool md_feed_live_collects(const md_feed_live_t *l, md_channel_t channel);
 
-/* md_feed_live_command gives the feed a COMMAND input in front of all that comes from the network. Before the
- * feed's thread starts. MD_ERR_FULL, MD_ERR_NOMEM. */
+/* md_feed_live_command gives the feed a COMMAND input in front of all that comes from the network.
+ * Before the feed's thread starts. MD_ERR_FULL, MD_ERR_NOMEM. */
 MD_MUST_USE md_err_t md_feed_live_command(md_feed_live_t *l, const char *text, uint32_t len,
                                           md_msg_t *msg);
 

@@ -145,8 +145,9 @@ MD_MUST_USE md_err_t md_journal_reader_seek_segment(md_journal_reader_t *r, uint
 MD_MUST_USE md_err_t md_journal_reader_seek(md_journal_reader_t *r, uint16_t stream, uint32_t epoch,
                                             uint64_t seq, md_msg_t *msg);
 
-/* Records stand in the order in which the journal's writer took them from the rings, which is nearly
- * the order of their times: a reader that wants all up to a time goes on for so long behind it. */
+/* Records stand in the order in which the journal's writer took them from the rings, which is
+ * nearly the order of their times: a reader that wants all up to a time goes on for so long behind
+ * it. */
 #define MD_JOURNAL_TIME_SLACK_NS 60000000000
 
 /* md_journal_reader_seek_time starts at the first block that has a record published (ts_pub_ns) at
