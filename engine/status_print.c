@@ -161,6 +161,7 @@ json_feed(const md_status_feed_t *f) {
                f->frames_per_s, f->records_per_s, f->books_valid, f->books, f->gaps, f->reconnects,
                f->lost, f->parse_errors, f->stream.published_seq, f->stream.written_seq,
                f->stream.durable_seq, f->stream.stored_seq);
+  if (f->all_valid_s) (void)printf(",\"all_books_valid_seconds\":%" PRIu64, f->all_valid_s);
   if (f->has_raw)
     (void)printf(",\"raw_published_seq\":%" PRIu64 ",\"raw_durable_seq\":%" PRIu64,
                  f->raw.published_seq, f->raw.durable_seq);

@@ -45,6 +45,7 @@ take_feed(mdshm_t *shm, uint32_t row, md_status_feed_t *f) {
   f->parse_errors = counter(shm, thread, "mdengine_feed_parse_errors_total");
   f->books_valid  = counter(shm, thread, "mdengine_feed_books_valid");
   f->books        = counter(shm, thread, "mdengine_feed_books");
+  f->all_valid_s  = counter(shm, thread, "mdengine_feed_all_books_valid_seconds");
   f->exchange     = latency(shm, thread, "mdengine_stage_exchange_to_receive_seconds");
   f->decode       = latency(shm, thread, "mdengine_stage_receive_to_decoded_seconds");
   f->visible      = latency(shm, thread, "mdengine_stage_decoded_to_visible_seconds");

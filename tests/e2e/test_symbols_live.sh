@@ -95,6 +95,7 @@ wait_for "BNBUSDT again" has all "ADAUSDT:VALID BNBUSDT:VALID BTCUSDT:VALID XRPU
 wait_for "books that equal the exchange's" equals_truth all BTCUSDT BNBUSDT XRPUSDT ADAUSDT
 wait_for "the pattern's book" equals_truth pattern BNBUSDT
 wait_for "the names' books" equals_truth names BTCUSDT
+"$MDENGINE" status -n all -S "$SHM" --json | grep -q '"all_books_valid_seconds":[1-9]' || fail "no time until all books were VALID"
 ! logs all "gives no data" || fail "a symbol that ended was called silent"
 
 # shellcheck disable=SC2154 # set by engine
