@@ -355,13 +355,14 @@ check_input(checker_t *c, const md_config_feed_t *f) {
 /* How many instruments a list of symbols may choose: a pattern as many as there are rows for. */
 static uint64_t
 symbols_max(const md_config_t *cfg, const char *symbols) {
-  uint64_t cnt     = 0;
-  bool     in_name = false;
-  if (strcmp(symbols, "all") == 0 || strchr(symbols, '*')) return (uint64_t)cfg->engine.instruments;
-  for (const char *p = symbols; *p; p++) {
-    bool part = !strchr(", \t\n", *p);
-    cnt += part && !in_name;
-    in_name = part;
+  static const char separators[] = ", \t\n[]";
+  uint64_t          cnt          = 0;
+  for (const char *p = symbols + strspn(symbols, separators); *p; p += strspn(p, separators)) {
+    size_t len = strcspn(p, separators);
+    if (memchr(p, '*', len) || (len == 3 && memcmp(p, "all", 3) == 0))
+      return (uint64_t)cfg->engine.instruments;
+    cnt++;
+    p += len;
   }
   return cnt;
 }

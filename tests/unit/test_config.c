@@ -108,10 +108,10 @@ static const broken_t broken[] = {
     {GOOD "engine:\n  name: \"\"\n", 5, 10, "engine.name", "must not be empty", "mdengine"},
     {GOOD "engine:\n  name: abcdefghijklmnopqrstuvwxyz\n", 5, 9, "engine.name", "bytes long",
      "at most 24"},
-    {"feeds:\n  binance_spot:\n    symbols: all\n    journal_ring: 1MiB\n", 4, 19,
+    {"feeds:\n  binance_spot:\n    symbols: all\n    journal_ring: 1MiB\n", 0, 0,
      "feeds.binance_spot.journal_ring", "one checkpoint of 1000 books", "write 32768KiB or more"},
-    {"feeds:\n  binance_spot:\n    symbols: [A, B]\n    depth: full\n    journal_ring: 1MiB\n", 5,
-     19, "feeds.binance_spot.journal_ring", "checkpoint of 2 books with 20000", "write 2048KiB"},
+    {"feeds:\n  binance_spot:\n    symbols: [A, B]\n    depth: full\n    journal_ring: 1MiB\n", 0,
+     0, "feeds.binance_spot.journal_ring", "checkpoint of 2 books with 20000", "write 2048KiB"},
     /* twice, and broken YAML */
     {GOOD "    core: 0\n    core: 1\n", 5, 5, "(syntax)", "not YAML", "mend"},
     {"feeds:\n  binance_spot: {recording: x\n", 3, 1, "(syntax)", "not YAML", "mend"},
