@@ -367,10 +367,12 @@ jump(md_journal_reader_t *r, const target_t *t) {
   if (md_journal_index_read(r->disk, r->dir, r->segment, uuid, &x, &msg) != MD_OK) return;
   uint32_t i = t->by_time ? md_journal_index_time(&x, t->ns)
                           : md_journal_index_seq(&x, t->stream, t->epoch, t->seq);
-  if ((x.head->plain_bytes != 0) == r->packed && i < x.head->block_cnt && i > 0) {
+  if ((x.head->plain_bytes != 0) == r->packed && i > 0) {
+    const md_journal_index_block_t *before = &x.block[i - 1];
     bool ok = is_there(r, &x, i - 1) && !block_reaches(md_journal_buffer_block(&r->buf), t);
-    ok      = ok && is_there(r, &x, i) && block_reaches(md_journal_buffer_block(&r->buf), t);
-    if (ok) r->off = x.block[i].off;
+    if (i < x.head->block_cnt) /* else it comes behind this segment */
+      ok = ok && is_there(r, &x, i) && block_reaches(md_journal_buffer_block(&r->buf), t);
+    if (ok) r->off = before->off + before->block_bytes;
   }
   md_journal_index_free(&x);
 }
