@@ -1,7 +1,7 @@
 """powercut.py BIN [--states N] [--policy P] [--seed S] [--mount OPTIONS]: power cuts without a device mapper.
 
-A journal is written (powercut_work: append, roll, recover, append) and then handled by `mdengine journal` on an ext4 of
-which each block write goes through qemu's blklogwrites into a log. Then states of the disk are made from that log as a
+A journal is written, rolled, recovered, packed, thinned out and written on (powercut_work) on an ext4 of which each block
+write goes through qemu's blklogwrites into a log. Then states of the disk are made from that log as a
 power cut could leave them, mounted, and read by powercut_check:
 - every prefix of the writes (evenly chosen ones when there are more than N / 2),
 - what the last flush covered, with a random part of the writes behind it, in any order, some torn at a sector.
@@ -96,9 +96,9 @@ class Rig:
                 journal = f"{self.mount}/journal"
                 os.makedirs(journal)
                 os.sync()
-                run(f"{self.arguments.bin}/tests/powercut_work", journal, log, self.acks, self.arguments.policy)
-                for command in self.arguments.then:
-                    run(f"{self.arguments.bin}/mdengine", "journal", *command.split(), journal)
+                for phase in ("append", "recover", "tend"):
+                    run(f"{self.arguments.bin}/tests/powercut_work", phase, journal, log, self.acks,
+                        self.arguments.policy)
         finally:
             run("fusermount3", "-u", f"{self.dir}/nbd", check=False)
             server.wait(30)
@@ -163,7 +163,6 @@ def main():
     parser.add_argument("--policy", default="batch")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--mount", default="")
-    parser.add_argument("--then", action="append", default=[], help="an `mdengine journal` command run on the journal")
     arguments = parser.parse_args()
     requirements()
     rig = Rig(arguments)
