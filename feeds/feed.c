@@ -196,9 +196,9 @@ md_feed_record(md_feed_t *f, const md_feed_instrument_t *i, md_record_type_t typ
   }
   rec->flags      = MD_FLAG_LAST;
   rec->leg        = f->leg;
-  rec->instrument = i->id;
-  rec->px_exp     = i->px_exp;
-  rec->qty_exp    = i->qty_exp;
+  rec->instrument = i ? i->id : 0;
+  rec->px_exp     = i ? i->px_exp : 0;
+  rec->qty_exp    = i ? i->qty_exp : 0;
   rec->raw_lo     = f->raw_lo;
   rec->ts_exch_ns = MD_NULL_I64;
   rec->ts_recv_ns = f->recv_ns;
@@ -208,7 +208,7 @@ md_feed_record(md_feed_t *f, const md_feed_instrument_t *i, md_record_type_t typ
 void *
 md_feed_stage(md_feed_t *f, md_feed_instrument_t *i, md_record_type_t type,
               const md_feed_event_t *event) {
-  md_feed_define(f, i);
+  if (i) md_feed_define(f, i);
   md_record_t *rec = md_feed_record(f, i, type, md_record_info(type)->body_bytes);
   rec->flags       = (uint16_t)(rec->flags | event->flags);
   rec->exch_seq    = event->exch_seq;

@@ -95,6 +95,7 @@ typedef struct md_feed_instrument {
   md_sync_queue_t   queue;
   md_book_t        *shm; /* NULL: no live book */
   md_trade_totals_t trades, agg_trades;
+  uint64_t          trade_seq; /* of md_feed_trade_seq_is_new, 0: none yet */
 
   /* Private to feed*.c. */
   bool     is_defined;              /* its DEFINITION stands in this stream */
@@ -167,8 +168,9 @@ md_feed_instrument_t *md_feed_find(md_feed_t *f, const char *symbol, uint32_t le
  * nothing changed. */
 MD_MUST_USE md_err_t md_feed_widen(md_feed_t *f, md_feed_instrument_t *i, int px_exp, int qty_exp);
 
-/* md_feed_stage adds a record for instrument i, its DEFINITION before the first one, and returns
- * the zeroed body for the venue to fill. Never NULL; only for types without a variable part. */
+/* md_feed_stage adds a record for instrument i (NULL: for none), its DEFINITION before the first
+ * one, and returns the zeroed body for the venue to fill. Never NULL; only for types without a
+ * variable part. */
 void *md_feed_stage(md_feed_t *f, md_feed_instrument_t *i, md_record_type_t type,
                     const md_feed_event_t *event);
 
@@ -177,6 +179,10 @@ void *md_feed_stage(md_feed_t *f, md_feed_instrument_t *i, md_record_type_t type
  * declared by a GAP where the venue numbers its trades one by one. Before md_feed_stage. */
 bool md_feed_trade_is_new(md_feed_t *f, md_feed_instrument_t *i, uint64_t id);
 bool md_feed_agg_trade_is_new(md_feed_t *f, md_feed_instrument_t *i, uint64_t id);
+
+/* md_feed_trade_seq_is_new is the same for a venue that numbers the trades of an instrument one by
+ * one beside their ids. */
+bool md_feed_trade_seq_is_new(md_feed_t *f, md_feed_instrument_t *i, uint64_t seq);
 
 /* md_feed_kline_is_new keeps the last final bar of each interval: false for a bar that was final
  * already and says nothing new (counted as a duplicate); a final bar that differs is a correction:
@@ -198,6 +204,19 @@ void md_feed_on_update(md_feed_t *f, md_feed_instrument_t *i, const md_feed_even
  * for (0: all). */
 void md_feed_on_snapshot(md_feed_t *f, md_feed_instrument_t *i, const md_feed_event_t *event,
                          uint32_t limit, const md_feed_levels_t *levels);
+
+/* md_feed_on_stream_snapshot: a whole book that stands in the stream of its own updates, at their
+ * place (event->exch_seq): the book is VALID with it, whatever it was before, and the next update
+ * continues it. Of updates that waited, those that continue it are applied. Another connection's
+ * snapshot that is not newer than a VALID book is a repeat. */
+void md_feed_on_stream_snapshot(md_feed_t *f, md_feed_instrument_t *i, const md_feed_event_t *event,
+                                const md_feed_levels_t *levels);
+
+/* md_feed_on_trading: what the venue says of an instrument's trading: a STATUS record and a new
+ * DEFINITION when it changed; MD_TRADING_ENDED also ends its book. i NULL: of the venue as a whole,
+ * a STATUS record only. */
+void md_feed_on_trading(md_feed_t *f, md_feed_instrument_t *i, const md_feed_event_t *event,
+                        md_trading_t trading);
 
 /* md_feed_definition_init makes a definition of a symbol in which everything else is absent. */
 void md_feed_definition_init(md_definition_t *d, const char *symbol, uint32_t len);

@@ -237,16 +237,22 @@ sync_failed(md_feed_t *f, md_feed_instrument_t *i, md_reason_t reason) {
   request_snapshot(f, i);
 }
 
+/* The snapshot becomes the book. */
 static void
-try_sync(md_feed_t *f, md_feed_instrument_t *i) {
-  if (!i->has_snapshot || !snapshot_aligns(f, i)) return;
+use_snapshot(md_feed_t *f, md_feed_instrument_t *i) {
   i->has_snapshot = false;
   i->resync       = true;
   i->exch_seq     = i->snapshot_id;
   i->book_flags   = 0;
   i->gen++;
-  declare_missed(f, i, true);
   md_feed_out_snapshot(f, i);
+}
+
+static void
+try_sync(md_feed_t *f, md_feed_instrument_t *i) {
+  if (!i->has_snapshot || !snapshot_aligns(f, i)) return;
+  declare_missed(f, i, true);
+  use_snapshot(f, i);
   md_reason_t reason = drain(f, i);
   if (reason != MD_REASON_NONE) {
     sync_failed(f, i, reason);
@@ -315,6 +321,20 @@ md_feed_on_update(md_feed_t *f, md_feed_instrument_t *i, const md_feed_event_t *
     update_waiting(f, i, &delta, levels);
 }
 
+/* The book was loaded from a snapshot: what its record will say. */
+static void
+keep_snapshot(const md_feed_t *f, md_feed_instrument_t *i, const md_feed_event_t *event,
+              uint32_t limit) {
+  i->has_snapshot        = true;
+  i->snapshot_id         = event->exch_seq;
+  i->snapshot_limit      = limit;
+  i->snapshot_flags      = event->flags;
+  i->snapshot_leg        = f->leg;
+  i->snapshot_raw_lo     = f->raw_lo;
+  i->snapshot_ts_exch_ns = event->ts_exch_ns;
+  i->snapshot_recv_ns    = f->recv_ns;
+}
+
 void
 md_feed_on_snapshot(md_feed_t *f, md_feed_instrument_t *i, const md_feed_event_t *event,
                     uint32_t limit, const md_feed_levels_t *levels) {
@@ -332,16 +352,66 @@ md_feed_on_snapshot(md_feed_t *f, md_feed_instrument_t *i, const md_feed_event_t
     md_feed_bad_message(f, NULL, err);
     return;
   }
-  i->has_snapshot        = true;
-  i->snapshot_id         = event->exch_seq;
-  i->snapshot_limit      = limit;
-  i->snapshot_flags      = event->flags;
-  i->snapshot_leg        = f->leg;
-  i->snapshot_raw_lo     = f->raw_lo;
-  i->snapshot_ts_exch_ns = event->ts_exch_ns;
-  i->snapshot_recv_ns    = f->recv_ns;
+  keep_snapshot(f, i, event, limit);
   begin_syncing(f, i);
   try_sync(f, i);
+}
+
+/* What waited behind a snapshot of the stream: applied where it continues, else forgotten, because
+ * the stream itself goes on behind the snapshot. */
+static md_reason_t
+drain_stream(md_feed_t *f, md_feed_instrument_t *i) {
+  const md_sync_pending_t *p;
+  md_reason_t              reason = MD_REASON_NONE;
+  while ((p = md_sync_queue_peek(&i->queue)) != NULL &&
+         f->rule->first(i->snapshot_id, &p->ids) == MD_SYNC_DROP)
+    md_sync_queue_pop(&i->queue);
+  if (p && f->rule->first(i->snapshot_id, &p->ids) != MD_SYNC_GAP) reason = drain(f, i);
+  if (reason == MD_REASON_OVERFLOW) return reason;
+  md_sync_queue_clear(&i->queue);
+  i->missed_cnt      = 0;
+  i->missed_declared = false;
+  return MD_REASON_NONE;
+}
+
+/* Levels that do not fit: the book has nothing that may be used. */
+static void
+refuse_stream_snapshot(md_feed_t *f, md_feed_instrument_t *i, md_err_t err) {
+  md_feed_bad_message(f, i, err);
+  md_orderbook_clear(&i->book);
+  i->has_snapshot = false;
+}
+
+void
+md_feed_on_stream_snapshot(md_feed_t *f, md_feed_instrument_t *i, const md_feed_event_t *event,
+                           const md_feed_levels_t *levels) {
+  if (i->is_delisted) return;
+  if (i->state == MD_BOOK_VALID && i->leg != f->leg && event->exch_seq <= i->exch_seq) {
+    md_count(f->metrics, MD_COUNTER_DUPLICATES, 1);
+    return;
+  }
+  md_err_t err = levels_are_sane(levels) ? MD_OK : MD_ERR_SYNTAX;
+  if (!err) err = md_orderbook_load(&i->book, MD_SIDE_BUY, levels->bids, levels->bid_cnt);
+  if (!err) err = md_orderbook_load(&i->book, MD_SIDE_SELL, levels->asks, levels->ask_cnt);
+  if (err) {
+    refuse_stream_snapshot(f, i, err);
+    return;
+  }
+  if (f->ts_exch_ns == MD_NULL_I64) f->ts_exch_ns = event->ts_exch_ns;
+  i->leg = f->leg;
+  keep_snapshot(f, i, event, 0);
+  begin_syncing(f, i);
+  i->has_snapshot = false;
+  declare_missed(f, i, true);
+  use_snapshot(f, i);
+  if (drain_stream(f, i) != MD_REASON_NONE) {
+    sync_failed(f, i, MD_REASON_OVERFLOW);
+    return;
+  }
+  i->canary_miss_cnt = 0;
+  md_count(f->metrics, MD_COUNTER_RESYNCS, 1);
+  if (i->state != MD_BOOK_VALID) set_state(f, i, MD_BOOK_VALID, MD_REASON_NONE);
+  md_feed_shm_all(f, i);
 }
 
 static void

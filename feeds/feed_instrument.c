@@ -228,3 +228,31 @@ md_feed_on_definition(md_feed_t *f, const char *symbol, uint32_t len, const md_d
   row->has_definition = true;
   if (row->instrument != UINT32_MAX) redefine(f, &f->instruments[row->instrument], row);
 }
+
+/* ---- trading ---- */
+
+static void
+out_trading(md_feed_t *f, md_feed_instrument_t *i, const md_feed_event_t *event, unsigned before,
+            unsigned after) {
+  md_status_t *s = md_feed_stage(f, i, MD_RECORD_STATUS, event);
+  s->subject     = i ? MD_SUBJECT_INSTRUMENT : MD_SUBJECT_VENUE;
+  s->before      = (uint8_t)before;
+  s->after       = (uint8_t)after;
+  s->reason      = after == MD_TRADING_ENDED ? MD_REASON_DELISTED : MD_REASON_NONE;
+  s->gen         = i ? i->gen : 0;
+}
+
+void
+md_feed_on_trading(md_feed_t *f, md_feed_instrument_t *i, const md_feed_event_t *event,
+                   md_trading_t trading) {
+  const unsigned before = i ? i->definition.trading : MD_TRADING_UNKNOWN;
+  if (i && before == trading) return;
+  out_trading(f, i, event, before, trading);
+  if (!i) return;
+  i->definition.trading = (uint8_t)trading;
+  announce(f, i, false);
+  if (trading == MD_TRADING_ENDED)
+    md_feed_book_delist(f, i);
+  else if (trading == MD_TRADING_ON)
+    md_feed_book_list(i);
+}

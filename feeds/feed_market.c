@@ -30,6 +30,19 @@ md_feed_agg_trade_is_new(md_feed_t *f, md_feed_instrument_t *i, uint64_t id) {
   return id_is_other(f, i, &i->agg_trades, id, i->before.agg, MD_RECORD_AGG_TRADE);
 }
 
+bool
+md_feed_trade_seq_is_new(md_feed_t *f, md_feed_instrument_t *i, uint64_t seq) {
+  const uint64_t last = i->trade_seq;
+  if (last != 0 && seq <= last) {
+    md_count(f->metrics, MD_COUNTER_DUPLICATES, 1);
+    return false;
+  }
+  if (last != 0 && seq > last + 1)
+    md_feed_out_gap_of(f, i, MD_RECORD_TRADE, last, seq, MD_REASON_SEQUENCE);
+  i->trade_seq = seq;
+  return true;
+}
+
 static void
 add_to_totals(md_trade_totals_t *totals, int64_t qty, uint64_t id) {
   if (totals->cnt++ == 0) totals->id_first = id;

@@ -73,8 +73,9 @@ struct md_feed {
 
 /* ---- feed.c ---- */
 
-/* md_feed_record stages a record of i with its header filled from the input; body_bytes of body.
- * Commits what is staged when there is no room, so not between the records of a group. Never NULL.
+/* md_feed_record stages a record of i (NULL: of no instrument) with its header filled from the
+ * input; body_bytes of body. Commits what is staged when there is no room, so not between the
+ * records of a group. Never NULL.
  */
 md_record_t *md_feed_record(md_feed_t *f, const md_feed_instrument_t *i, md_record_type_t type,
                             uint64_t body_bytes);

@@ -173,3 +173,15 @@ const md_sync_rule_t md_sync_binance_spot = {
     .first = binance_spot_first,
     .next  = binance_spot_next,
 };
+
+static md_sync_verdict_t
+deribit_next(uint64_t last_id, const md_update_ids_t *update) {
+  if (update->prev == last_id) return MD_SYNC_APPLY;
+  if (update->last <= last_id) return MD_SYNC_DROP;
+  return MD_SYNC_GAP;
+}
+
+const md_sync_rule_t md_sync_deribit = {
+    .first = deribit_next,
+    .next  = deribit_next,
+};

@@ -32,6 +32,10 @@ typedef struct md_sync_rule {
  */
 extern const md_sync_rule_t md_sync_binance_spot;
 
+/* Deribit: each update names the one before it (prev == last id); ids jump, because all instruments
+ * share them. The book comes first as a snapshot of the stream. */
+extern const md_sync_rule_t md_sync_deribit;
+
 /* An update that waits for a snapshot. Levels follow: bid_cnt then ask_cnt. */
 typedef struct md_sync_pending {
   md_update_ids_t ids;
