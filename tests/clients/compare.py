@@ -22,7 +22,7 @@ def read_truth(path):
     """Digests by symbol and update id, and the last line of each symbol."""
     points, ends = {}, {}
     for line in lines(path):
-        if line["at"] == "fault":
+        if line["at"] not in ("point", "end"):
             continue
         points.setdefault(line["symbol"], {})[line["id"]] = line["digest_top20"]
         if line["at"] == "end":

@@ -33,7 +33,7 @@ mkdir "$WORK/data"
 cd "$ROOT" || exit 1
 MD_JOURNAL=$WORK/data/run ./dev --no-install run 2>"$WORK/engine.log" &
 ENGINE=$!
-line='level=warn at=binance_spot msg="binance_spot.0a: cannot reach wss://stream.binance.com:9443 (.*the name is not found.*); again in [0-9]* ms"'
+line='level=warn at=binance_spot msg="binance_spot.0a: cannot reach wss://stream.binance.com:9443 (.*stream.binance.com cannot be looked up.*); again in [0-9]* ms"'
 tried() { [ "$(grep -c "$line" "$WORK/engine.log")" -ge 3 ]; }
 wait_for "three tries to reach the exchange" tried
 [ "$(grep -c 'level=error' "$WORK/engine.log")" = 0 ] || fail "no network is an error"

@@ -1,6 +1,6 @@
-/* fault_bit_flips [CNT]: damages one segment or index of a journal at a time and demands that the
- * damage is seen, that every record outside the damaged blocks is read again unchanged, and that
- * the sequences reported missing are exactly those of the damaged blocks.
+/* fault_bit_flips [control|CNT]: damages one segment or index of a journal at a time and demands
+ * that the damage is seen, that every record outside the damaged blocks is read again unchanged,
+ * and that the sequences reported missing are exactly those of the damaged blocks.
  *
  * One bit mostly; also bursts, zeroed sectors and blocks of another place; in plain and in packed
  * segments, with indexes beside them and without. CNT: how many, else MD_BIT_FLIPS, else 5000. The
@@ -414,13 +414,12 @@ main(int argc, char **argv) {
                                 {.name = "plain, no index"},
                                 {.name = "packed, no index", .packed = true}};
   static const run_t control = {.name = "control, no checksum", .indexed = true, .blind = true};
-  const char        *wanted  = argc > 1 ? argv[1] : getenv("MD_BIT_FLIPS");
-  const uint64_t     cnt     = wanted ? strtoull(wanted, NULL, 10) : 5000;
-  bool               ok      = true;
+  if (argc > 1 && strcmp(argv[1], "control") == 0) return run(&control, CONTROL_CNT, 99) ? 1 : 0;
+  const char    *wanted = argc > 1 ? argv[1] : getenv("MD_BIT_FLIPS");
+  const uint64_t cnt    = wanted ? strtoull(wanted, NULL, 10) : 5000;
+  bool           ok     = true;
   for (size_t i = 0; i < MD_CNT(runs); i++)
     ok = run(&runs[i], cnt / MD_CNT(runs), i + 1) && ok;
-  const bool caught = !run(&control, CONTROL_CNT, 99);
-  (void)printf("bit flips: %s; the control %s\n", ok ? "all seen, all losses exact" : "FAILED",
-               caught ? "lets damage through, as it must" : "FAILED: it saw all damage");
-  return ok && caught ? 0 : 1;
+  (void)printf("%" PRIu64 " damages: %s\n", cnt, ok ? "all seen, all losses exact" : "FAILED");
+  return ok ? 0 : 1;
 }

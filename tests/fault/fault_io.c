@@ -1,5 +1,5 @@
-/* fault_io [WORKLOAD [KIND [once|good [N]]]]: every call on the disk of four workloads fails in
- * turn, in every way that it can, once and for good.
+/* fault_io [control|WORKLOAD [KIND [once|good [N]]]]: every call on the disk of four workloads
+ * fails in turn, in every way that it can, once and for good.
  *
  * A clean run counts the calls, N of them. Then, for each n up to N, the workload runs with the
  * n-th failing. Whatever happens, nothing crashes, hangs, or leaves a file open; a failed start
@@ -274,7 +274,7 @@ control(void) {
   uint64_t call_cnt = count_calls(p), found_cnt = 0;
   for (p.at = 1; p.at <= call_cnt; p.at++)
     if (!run(&p)) found_cnt++;
-  (void)printf("control: %" PRIu64 " of %" PRIu64 " lies about a sync were found out\n", found_cnt,
+  (void)printf("%" PRIu64 " of %" PRIu64 " lies about a sync were found out\n", found_cnt,
                call_cnt);
   return call_cnt > 0 && 2 * found_cnt > call_cnt;
 }
@@ -289,6 +289,7 @@ main(int argc, char **argv) {
   totals_t t = {0};
   result = mmap(NULL, sizeof *result, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   md_assert(result != MAP_FAILED);
+  if (argc == 2 && strcmp(argv[1], "control") == 0) return control() ? 0 : 1;
   uint64_t only = argc > 4 ? strtoull(argv[4], NULL, 10) : 0;
   for (uint32_t i = 0; i < MD_CNT(workloads); i++) {
     if (!is_wanted(argc, argv, 1, workloads[i].name)) continue;
@@ -303,7 +304,6 @@ main(int argc, char **argv) {
       }
     }
   }
-  bool caught = argc > 1 || control();
   (void)printf("%" PRIu64 " runs, %" PRIu64 " wrong\n", t.run_cnt, t.wrong_cnt);
-  return t.wrong_cnt == 0 && caught ? 0 : 1;
+  return t.wrong_cnt == 0 && t.run_cnt ? 0 : 1;
 }

@@ -1,13 +1,17 @@
 #!/bin/sh
-# Disk full and back, again and again within one run, each time resumed by itself: while the journal waits for
+# promise: a full disk stops nothing, the journal goes on by itself, and what it could not keep is declared
+# disk_full.sh [long|control]: disk full and back, again and again within one run, each time resumed by itself: while the journal waits for
 # space it is degraded and says so, the books stay VALID and go on, and nothing else stops. With rings that hold
 # the wait nothing is lost, and the frames replay to the same records; with small rings what was lost is declared
 # by LOSS, every other record is there once, and the replay ends in the live books all the same.
 # Full in two ways: suddenly to the last byte (small ext4 on a loop device), and below journal.min_free (tmpfs).
-# CYCLES (default 2 a run; 5 make the long form) says how often.
-. "$(dirname "$0")/lib.sh"
+# control: a segment that is deleted afterwards must be missed.
+. "$(dirname "$0")/../e2e/lib.sh"
 
-CYCLES=${CYCLES:-2}
+MODE=${1:-run}
+CYCLES=${CYCLES:-5}
+[ "$MODE" != long ] || CYCLES=50
+[ "$MODE" != control ] || CYCLES=1
 DISK=$WORK/disk
 SIM=
 TINY=$DISK # lib.sh unmounts it
@@ -26,8 +30,8 @@ stop_hard() {
 }
 
 if [ "$(id -u)" -ne 0 ]; then
-  echo "not run: it wants to mount a small file system"
-  exit 0
+  echo "not run: not root, and it wants a loop device and small file systems"
+  exit 77
 fi
 
 said() { [ -s "$WORK/sim.out" ]; }
@@ -76,7 +80,7 @@ fill() { # BYTES that stay free
 collect() {
   rm -f "$WORK/sim.out" "$WORK/truth.json"
   : >"$WORK/engine.log"
-  "$MDENGINE" sim --symbols 3 --rate 4000 --seconds $((8 + 7 * CYCLES)) --hold --wait-clients 1 \
+  "$MDENGINE" sim --symbols 3 --rate 4000 --seconds $((8 + 5 * CYCLES)) --hold --wait-clients 1 \
     --truth "$WORK/truth.json" >"$WORK/sim.out" 2>>"$WORK/sim.log" &
   SIM=$!
   wait_for "the exchange" said
@@ -149,8 +153,13 @@ collect 64MiB 2MiB 1500000
 check
 grep -q '"lost":0,' "$WORK/verify.json" || fail "records were lost though the ring had room: $(cat "$WORK/verify.json")"
 "$MDENGINE" replay "$DISK/journal" --verify >"$WORK/verify.out" 2>&1 || fail "replay: $(tail -n 3 "$WORK/verify.out")"
+if [ "$MODE" = control ]; then
+  rm -f "$DISK/journal/seg-0000000003.mdj" "$DISK/journal/seg-0000000003.mdx"
+  (check) >"$WORK/control.out" 2>&1 && fail "a segment was deleted and nobody noticed"
+  echo "a segment deleted: $(sed -n 's/^failed: //p' "$WORK/control.out" | head -c 120)"
+  exit 0
+fi
 umount "$DISK"
-echo "below journal.min_free, $CYCLES of $CYCLES: resumed by itself, nothing lost"
 
 truncate -s 400M "$WORK/disk.img"
 if mkfs.ext4 -q -F "$WORK/disk.img" 2>/dev/null && mount -o loop "$WORK/disk.img" "$DISK" 2>/dev/null; then
@@ -163,4 +172,5 @@ collect 1MiB 0MiB 0
 check
 grep -q '"lost":0,' "$WORK/verify.json" && fail "nothing was lost: the ring was too large to test LOSS"
 [ "$(count ' level=')" -lt 60 ] || fail "a full disk floods the log"
-echo "full to the last byte on $kind, $CYCLES of $CYCLES: resumed by itself, losses declared"
+echo "$((2 * CYCLES)) of $((2 * CYCLES)) resumed by itself: $CYCLES below journal.min_free, nothing lost; $CYCLES full to the last byte \
+($kind), $(sed -n 's/.*"lost":\([0-9]*\),.*/\1/p' "$WORK/verify.json") records lost to the journal, all declared"
