@@ -48,9 +48,10 @@ typedef struct md_feed_config {
   void *request_ctx;
 } md_feed_config_t;
 
-/* Totals of one instrument's trades, exact. */
+/* Totals of one instrument's trades, exact. Prints that are not of the book (OFF_BOOK) stand in
+ * neither count nor sum, but their ids are of the same row. */
 typedef struct md_trade_totals {
-  uint64_t cnt;
+  uint64_t cnt, off_book_cnt;
   md_i128  qty_sum; /* at the instrument's qty_exp */
   uint64_t id_first, id_last;
 } md_trade_totals_t;
@@ -162,6 +163,10 @@ md_feed_instrument_t *md_feed_lookup(md_feed_t *f, const char *symbol, uint32_t 
 /* md_feed_find returns the instrument of a raw symbol (upper case as the venue writes it), made on
  * first sight with the venue's definition; NULL when the table is full (counted). */
 md_feed_instrument_t *md_feed_find(md_feed_t *f, const char *symbol, uint32_t len);
+
+/* md_feed_find_known is md_feed_find for rows of messages about a whole market: only a symbol that
+ * is in use or stands in the venue's list has an instrument, NULL otherwise. */
+md_feed_instrument_t *md_feed_find_known(md_feed_t *f, const char *symbol, uint32_t len);
 
 /* md_feed_widen gives an instrument smaller exponents: a new DEFINITION, a rescale of its book.
  * Larger or equal ones change nothing. MD_ERR_OVERFLOW: something that is known would not fit;

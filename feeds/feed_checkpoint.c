@@ -65,7 +65,7 @@ stage_of(md_feed_t *f, const md_feed_instrument_t *i, md_checkpoint_kind_t inner
   c->gen             = i->gen;
   c->trusted_bid     = i->trusted_bid;
   c->trusted_ask     = i->trusted_ask;
-  if (i->trades.cnt) c->trade_id_last = i->trades.id_last;
+  if (md_feed_has_trades(&i->trades)) c->trade_id_last = i->trades.id_last;
   if (i->agg_trades.cnt) c->agg_id_last = i->agg_trades.id_last;
   return rec;
 }

@@ -87,6 +87,14 @@ md_feed_find(md_feed_t *f, const char *symbol, uint32_t len) {
   return MD_LIKELY(i != NULL) ? i : create(f, symbol, len);
 }
 
+md_feed_instrument_t *
+md_feed_find_known(md_feed_t *f, const char *symbol, uint32_t len) {
+  const md_feed_symbol_t *row = md_feed_symbols_find(f->symbols, symbol, len);
+  if (!row) return NULL;
+  if (row->instrument != UINT32_MAX) return &f->instruments[row->instrument];
+  return row->has_definition ? create(f, symbol, len) : NULL;
+}
+
 /* ---- definitions ---- */
 
 void

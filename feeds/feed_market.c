@@ -7,7 +7,7 @@
 static MD_COLD bool
 id_is_other(md_feed_t *f, md_feed_instrument_t *i, const md_trade_totals_t *totals, uint64_t id,
             uint64_t before, md_record_type_t type) {
-  const bool     is_first = totals->cnt == 0;
+  const bool     is_first = !md_feed_has_trades(totals);
   const uint64_t last     = is_first ? before : totals->id_last;
   if (!is_first && id <= last) {
     md_count(f->metrics, MD_COUNTER_DUPLICATES, 1);
@@ -20,7 +20,7 @@ id_is_other(md_feed_t *f, md_feed_instrument_t *i, const md_trade_totals_t *tota
 
 bool
 md_feed_trade_is_new(md_feed_t *f, md_feed_instrument_t *i, uint64_t id) {
-  if (MD_LIKELY(i->trades.cnt && id == i->trades.id_last + 1)) return true;
+  if (MD_LIKELY(md_feed_has_trades(&i->trades) && id == i->trades.id_last + 1)) return true;
   return id_is_other(f, i, &i->trades, id, i->before.trade, MD_RECORD_TRADE);
 }
 
@@ -44,22 +44,27 @@ md_feed_trade_seq_is_new(md_feed_t *f, md_feed_instrument_t *i, uint64_t seq) {
 }
 
 static void
-add_to_totals(md_trade_totals_t *totals, int64_t qty, uint64_t id) {
-  if (totals->cnt++ == 0) totals->id_first = id;
+add_to_totals(md_trade_totals_t *totals, int64_t qty, uint64_t id, bool is_of_book) {
+  if (!md_feed_has_trades(totals)) totals->id_first = id;
   totals->id_last = id;
+  if (MD_UNLIKELY(!is_of_book)) {
+    totals->off_book_cnt++;
+    return;
+  }
+  totals->cnt++;
   totals->qty_sum += qty; /* 2^64 of the largest quantities fit */
 }
 
 void
 md_feed_on_trade(md_feed_t *f, md_feed_instrument_t *i, const md_trade_t *t) {
   (void)f;
-  add_to_totals(&i->trades, t->qty, t->trade_id);
+  add_to_totals(&i->trades, t->qty, t->trade_id, t->origin == MD_ORIGIN_MARKET);
 }
 
 void
 md_feed_on_agg_trade(md_feed_t *f, md_feed_instrument_t *i, const md_agg_trade_t *t) {
   (void)f;
-  add_to_totals(&i->agg_trades, t->qty, t->agg_id);
+  add_to_totals(&i->agg_trades, t->qty, t->agg_id, true);
 }
 
 /* The row of an interval; when there are too many intervals, the one that is the longest behind. */

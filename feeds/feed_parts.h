@@ -93,6 +93,12 @@ void md_feed_define(md_feed_t *f, md_feed_instrument_t *i);
 
 /* ---- feed_market.c ---- */
 
+/* md_feed_has_trades: some trade was seen, so the ids of the totals are set. */
+static inline bool
+md_feed_has_trades(const md_trade_totals_t *t) {
+  return t->cnt + t->off_book_cnt > 0;
+}
+
 /* md_feed_canary_check compares the book after an update with a best price that came before it. */
 void md_feed_canary_check(md_feed_t *f, md_feed_instrument_t *i);
 

@@ -185,3 +185,23 @@ const md_sync_rule_t md_sync_deribit = {
     .first = deribit_next,
     .next  = deribit_next,
 };
+
+/* An update that ends with the snapshot's own id is applied: its quantities are absolute. */
+static md_sync_verdict_t
+binance_futures_first(uint64_t snapshot_id, const md_update_ids_t *update) {
+  if (update->last < snapshot_id) return MD_SYNC_DROP;
+  if (update->first <= snapshot_id || update->prev == snapshot_id) return MD_SYNC_APPLY;
+  return MD_SYNC_GAP;
+}
+
+/* That U..u covers our id proves nothing here: an update between may be missing all the same. */
+static md_sync_verdict_t
+binance_futures_next(uint64_t last_id, const md_update_ids_t *update) {
+  if (update->last <= last_id) return MD_SYNC_DROP;
+  return update->prev == last_id ? MD_SYNC_APPLY : MD_SYNC_GAP;
+}
+
+const md_sync_rule_t md_sync_binance_futures = {
+    .first = binance_futures_first,
+    .next  = binance_futures_next,
+};

@@ -36,6 +36,11 @@ extern const md_sync_rule_t md_sync_binance_spot;
  * share them. The book comes first as a snapshot of the stream. */
 extern const md_sync_rule_t md_sync_deribit;
 
+/* Binance futures: ids are shared with other symbols, so only `pu`, the last id of the update
+ * before, tells that nothing is missing. Drop u < L; first U <= L <= u or pu == L; then pu == id.
+ */
+extern const md_sync_rule_t md_sync_binance_futures;
+
 /* An update that waits for a snapshot. Levels follow: bid_cnt then ask_cnt. */
 typedef struct md_sync_pending {
   md_update_ids_t ids;

@@ -4,6 +4,8 @@
 
 #define MD_VENUE_TABLE(X)                                                                          \
   X(md_venue_binance_spot)                                                                         \
-  X(md_venue_binance_us)
+  X(md_venue_binance_us)                                                                           \
+  X(md_venue_binance_derivatives)                                                                  \
+  X(md_venue_binance_coinm)
 
 #endif

@@ -1,71 +1,22 @@
-#include "feeds/venues/binance_spot_fast.h"
-#include "feeds/venues/binance_spot.h"
+/* The messages of Binance spot as they really come. */
+#include "feeds/venues/binance_fast.h"
 
 #include <string.h>
 
-/* ---- what becomes of a message ---- */
-
-void
-md_bn_trade(md_feed_t *f, md_feed_instrument_t *i, const md_feed_event_t *event,
-            const md_trade_t *t) {
-  if (!md_feed_trade_is_new(f, i, t->trade_id)) return;
-  memcpy(md_feed_stage(f, i, MD_RECORD_TRADE, event), t, sizeof *t);
-  md_feed_on_trade(f, i, t);
-}
-
-void
-md_bn_agg_trade(md_feed_t *f, md_feed_instrument_t *i, const md_feed_event_t *event,
-                const md_agg_trade_t *t) {
-  if (!md_feed_agg_trade_is_new(f, i, t->agg_id)) return;
-  memcpy(md_feed_stage(f, i, MD_RECORD_AGG_TRADE, event), t, sizeof *t);
-  md_feed_on_agg_trade(f, i, t);
-}
-
-void
-md_bn_book_ticker(md_feed_t *f, md_feed_instrument_t *i, const md_feed_event_t *event,
-                  md_bbo_t *b) {
-  if (b->bid_px == 0 && b->bid_qty == 0) b->bid_px = MD_NULL_I64;
-  if (b->ask_px == 0 && b->ask_qty == 0) b->ask_px = MD_NULL_I64;
-  memcpy(md_feed_stage(f, i, MD_RECORD_BBO, event), b, sizeof *b);
-  md_feed_on_bbo(f, i, b, event->exch_seq);
-}
-
 /* ---- shapes ---- */
-
-/* The symbol behind `"s":`, in use already; NULL otherwise. */
-static md_feed_instrument_t *
-symbol(md_feed_t *f, md_json_t *j) {
-  const uint8_t *s;
-  uint32_t       len;
-  if (!md_json_string(j, &s, &len) || j->has_escape) return NULL;
-  return md_feed_lookup(f, (const char *)s, len);
-}
-
-static bool
-mantissa(md_json_t *j, int exp, int64_t *out) {
-  return md_json_mantissa(j, exp, out) == MD_OK;
-}
-
-/* The end of the event and of its envelope, and nothing behind it. */
-static bool
-ends(md_json_t *j, bool enveloped) {
-  if (!md_json_expect(j, "}")) return false;
-  if (enveloped && !md_json_expect(j, "}")) return false;
-  return md_json_finish(j) == MD_OK;
-}
 
 static bool
 fast_book_ticker(md_feed_t *f, md_json_t *j, bool enveloped) {
   md_bbo_t        b;
   md_feed_event_t event = {.ts_exch_ns = MD_NULL_I64};
   if (!md_json_u64(j, &event.exch_seq) || !md_json_expect(j, ",\"s\":")) return false;
-  md_feed_instrument_t *i = symbol(f, j);
+  md_feed_instrument_t *i = md_bn_fast_symbol(f, j);
   if (!i) return false;
-  bool read = md_json_expect(j, ",\"b\":") && mantissa(j, i->px_exp, &b.bid_px) &&
-              md_json_expect(j, ",\"B\":") && mantissa(j, i->qty_exp, &b.bid_qty) &&
-              md_json_expect(j, ",\"a\":") && mantissa(j, i->px_exp, &b.ask_px) &&
-              md_json_expect(j, ",\"A\":") && mantissa(j, i->qty_exp, &b.ask_qty);
-  if (!read || !ends(j, enveloped)) return false;
+  bool read = md_json_expect(j, ",\"b\":") && md_bn_fast_mantissa(j, i->px_exp, &b.bid_px) &&
+              md_json_expect(j, ",\"B\":") && md_bn_fast_mantissa(j, i->qty_exp, &b.bid_qty) &&
+              md_json_expect(j, ",\"a\":") && md_bn_fast_mantissa(j, i->px_exp, &b.ask_px) &&
+              md_json_expect(j, ",\"A\":") && md_bn_fast_mantissa(j, i->qty_exp, &b.ask_qty);
+  if (!read || !md_bn_fast_ends(j, enveloped)) return false;
   md_bn_book_ticker(f, i, &event, &b);
   return true;
 }
@@ -85,15 +36,15 @@ fast_trade(md_feed_t *f, md_json_t *j, bool microseconds, bool enveloped) {
   int64_t         sent, matched;
   uint64_t        order;
   if (!md_json_i64(j, &sent) || !md_json_expect(j, ",\"s\":")) return false;
-  md_feed_instrument_t *i = symbol(f, j);
+  md_feed_instrument_t *i = md_bn_fast_symbol(f, j);
   if (!i) return false;
   bool read = md_json_expect(j, ",\"t\":") && md_json_u64(j, &t.trade_id) &&
-              md_json_expect(j, ",\"p\":") && mantissa(j, i->px_exp, &t.px) &&
-              md_json_expect(j, ",\"q\":") && mantissa(j, i->qty_exp, &t.qty);
+              md_json_expect(j, ",\"p\":") && md_bn_fast_mantissa(j, i->px_exp, &t.px) &&
+              md_json_expect(j, ",\"q\":") && md_bn_fast_mantissa(j, i->qty_exp, &t.qty);
   if (read && md_json_expect(j, ",\"b\":")) /* order ids, until 2023 */
     read = md_json_u64(j, &order) && md_json_expect(j, ",\"a\":") && md_json_u64(j, &order);
   read = read && md_json_expect(j, ",\"T\":") && md_json_i64(j, &matched) &&
-         md_json_expect(j, ",\"m\":") && side_of(j, &t.side) && ends(j, enveloped);
+         md_json_expect(j, ",\"m\":") && side_of(j, &t.side) && md_bn_fast_ends(j, enveloped);
   if (!read || t.px <= 0 || t.qty < 0) return false;
   if (!md_bn_ts(sent, microseconds, &event.ts_exch_ns)) return false;
   if (!md_bn_ts(matched, microseconds, &t.ts_match_ns)) return false;
@@ -108,15 +59,15 @@ fast_agg_trade(md_feed_t *f, md_json_t *j, bool microseconds, bool enveloped) {
   md_feed_event_t event = {0};
   int64_t         sent, matched;
   if (!md_json_i64(j, &sent) || !md_json_expect(j, ",\"s\":")) return false;
-  md_feed_instrument_t *i = symbol(f, j);
+  md_feed_instrument_t *i = md_bn_fast_symbol(f, j);
   if (!i) return false;
   bool read = md_json_expect(j, ",\"a\":") && md_json_u64(j, &t.agg_id) &&
-              md_json_expect(j, ",\"p\":") && mantissa(j, i->px_exp, &t.px) &&
-              md_json_expect(j, ",\"q\":") && mantissa(j, i->qty_exp, &t.qty) &&
+              md_json_expect(j, ",\"p\":") && md_bn_fast_mantissa(j, i->px_exp, &t.px) &&
+              md_json_expect(j, ",\"q\":") && md_bn_fast_mantissa(j, i->qty_exp, &t.qty) &&
               md_json_expect(j, ",\"f\":") && md_json_u64(j, &t.trade_id_first) &&
               md_json_expect(j, ",\"l\":") && md_json_u64(j, &t.trade_id_last) &&
               md_json_expect(j, ",\"T\":") && md_json_i64(j, &matched) &&
-              md_json_expect(j, ",\"m\":") && side_of(j, &t.side) && ends(j, enveloped);
+              md_json_expect(j, ",\"m\":") && side_of(j, &t.side) && md_bn_fast_ends(j, enveloped);
   if (!read || t.px <= 0 || t.qty < 0) return false;
   if (!md_bn_ts(sent, microseconds, &event.ts_exch_ns)) return false;
   if (!md_bn_ts(matched, microseconds, &t.ts_match_ns)) return false;
@@ -132,7 +83,7 @@ fast_depth(md_feed_t *f, md_json_t *j, bool microseconds, bool enveloped) {
   md_feed_levels_t levels = {md_feed_bid_scratch(f), md_feed_ask_scratch(f), 0, 0};
   int64_t          sent;
   if (!md_json_i64(j, &sent) || !md_json_expect(j, ",\"s\":")) return false;
-  md_feed_instrument_t *i = symbol(f, j);
+  md_feed_instrument_t *i = md_bn_fast_symbol(f, j);
   if (!i) return false;
   bool read = md_json_expect(j, ",\"U\":") && md_json_u64(j, &ids.first) &&
               md_json_expect(j, ",\"u\":") && md_json_u64(j, &ids.last) &&
@@ -142,7 +93,7 @@ fast_depth(md_feed_t *f, md_json_t *j, bool microseconds, bool enveloped) {
               md_json_expect(j, ",\"a\":") &&
               md_json_levels(j, i->px_exp, i->qty_exp, md_feed_ask_scratch(f), MD_BOOK_LEVELS_MAX,
                              &levels.ask_cnt) == MD_OK &&
-              ends(j, enveloped);
+              md_bn_fast_ends(j, enveloped);
   if (!read || ids.first > ids.last || !md_bn_levels_are_sane(&levels)) return false;
   if (!md_bn_ts(sent, microseconds, &event.ts_exch_ns)) return false;
   event.exch_seq = ids.last;

@@ -681,7 +681,9 @@ Test(binance_spot, both_venues_know_their_hosts) {
   static const char spot[] = "wss://stream.binance.com:9443/stream",
                     us[]   = "https://api.binance.us/";
   static const char usdm[] = "wss://fstream.binance.com/stream";
+  static const char none[] = "wss://xstream.binance.com/stream";
   cr_assert_str_eq(md_venue_by_host(spot, sizeof spot - 1)->name, "binance_spot");
   cr_assert_str_eq(md_venue_by_host(us, sizeof us - 1)->name, "binance_us");
-  cr_assert_null(md_venue_by_host(usdm, sizeof usdm - 1));
+  cr_assert_str_eq(md_venue_by_host(usdm, sizeof usdm - 1)->name, "binance_derivatives");
+  cr_assert_null(md_venue_by_host(none, sizeof none - 1), "part of a host is no host");
 }

@@ -122,6 +122,7 @@ read_text_field(expected_t *e, const uint8_t *key, uint32_t key_len, md_json_t *
       {"digest_top20", e->digest_top20, sizeof e->digest_top20},
       {"digest_top400", e->digest_top400, sizeof e->digest_top400},
       {"trade_qty_sum", e->trade_qty_sum, sizeof e->trade_qty_sum},
+      {"trade_market_qty_sum", e->trade_qty_sum, sizeof e->trade_qty_sum}, /* behind the above */
       {"aggtrade_qty_sum", e->aggtrade_qty_sum, sizeof e->aggtrade_qty_sum},
   };
   for (unsigned i = 0; i < MD_CNT(fields); i++) {
@@ -146,6 +147,7 @@ read_number_field(expected_t *e, const uint8_t *key, uint32_t key_len, md_json_t
       {"gap", &e->gap},
       {"bookticker_match", &e->canary_cnt},
       {"trades", &e->trades},
+      {"trades_market", &e->trades}, /* behind the above: the others are not of the book */
       {"aggtrades", &e->aggtrades},
       {"first_trade_id", &e->first_trade},
       {"last_trade_id", &e->last_trade},
@@ -316,4 +318,12 @@ Test(captures, real_binance_spot) {
 
 Test(captures, real_binance_us) {
   check_real("binance_us/", 5);
+}
+
+Test(captures, real_binance_derivatives) {
+  check_real("binance_usdm/", 12);
+}
+
+Test(captures, real_binance_coinm) {
+  check_real("binance_coinm/", 11);
 }

@@ -55,6 +55,52 @@ Test(sync_binance_spot, ids_at_the_end_of_their_range_do_not_wrap) {
   cr_assert_eq(next(UINT64_MAX - 1, UINT64_MAX, UINT64_MAX), MD_SYNC_APPLY);
 }
 
+/* ---- Binance futures ---- */
+
+static md_sync_verdict_t
+futures_first(uint64_t snapshot_id, uint64_t update_first, uint64_t update_last, uint64_t prev) {
+  md_update_ids_t ids = {update_first, update_last, prev};
+  return md_sync_binance_futures.first(snapshot_id, &ids);
+}
+
+static md_sync_verdict_t
+futures_next(uint64_t last_id, uint64_t update_first, uint64_t update_last, uint64_t prev) {
+  md_update_ids_t ids = {update_first, update_last, prev};
+  return md_sync_binance_futures.next(last_id, &ids);
+}
+
+Test(sync_binance_futures, update_that_covers_the_snapshot_is_the_first) {
+  cr_assert_eq(futures_first(100, 90, 99, 80), MD_SYNC_DROP);
+  cr_assert_eq(futures_first(100, 95, 103, 93), MD_SYNC_APPLY);
+  cr_assert_eq(futures_first(100, 100, 100, 93), MD_SYNC_APPLY);
+  cr_assert_eq(futures_first(100, 101, 105, 99), MD_SYNC_GAP, "not spot's rule");
+}
+
+Test(sync_binance_futures, case_13_first_update_that_ends_with_the_snapshot_is_applied) {
+  cr_assert_eq(futures_first(100, 95, 100, 93), MD_SYNC_APPLY);
+}
+
+Test(sync_binance_futures, case_14_first_update_that_continues_the_snapshot_is_applied) {
+  cr_assert_eq(futures_first(100, 107, 110, 100), MD_SYNC_APPLY);
+  cr_assert_eq(futures_first(100, 107, 110, MD_NULL_U64), MD_SYNC_GAP);
+}
+
+Test(sync_binance_futures, case_15_a_range_over_our_id_does_not_stand_for_the_chain) {
+  cr_assert_eq(futures_next(500, 480, 520, 490), MD_SYNC_GAP);
+  cr_assert_eq(futures_next(500, 501, 520, 499), MD_SYNC_GAP);
+  cr_assert_eq(futures_next(500, 501, 520, MD_NULL_U64), MD_SYNC_GAP);
+}
+
+Test(sync_binance_futures, case_16_ids_may_jump_where_the_chain_holds) {
+  cr_assert_eq(futures_next(520, 700, 712, 520), MD_SYNC_APPLY);
+}
+
+Test(sync_binance_futures, same_or_older_update_is_a_duplicate) {
+  cr_assert_eq(futures_next(500, 480, 500, 470), MD_SYNC_DROP);
+  cr_assert_eq(futures_next(500, 440, 450, 430), MD_SYNC_DROP);
+  cr_assert_eq(futures_next(UINT64_MAX, 0, UINT64_MAX, 0), MD_SYNC_DROP);
+}
+
 /* ---- the queue ---- */
 
 #define QUEUE_BYTES (1u << 20)
