@@ -22,8 +22,8 @@ FAULTS = {
     "cut": (9, ["cut:after=2,times=2,every=3"], {}),
     "429": (10, ["429:after=1,cnt=2,retry=2", "gap:after=3"], {}),
     "418": (10, ["418:after=1,retry=4", "gap:after=3"], {}),
-    "stall": (11, ["stall:after=2,for=5"], {"silence_depth": "3s"}),
-    "half-open": (11, ["half-open:after=2"], {"silence_connection": "4s"}),
+    "stall": (14, ["stall:after=2,for=5"], {"silence_depth": "3s"}),
+    "half-open": (18, ["half-open:after=2"], {"silence_connection": "4s"}),
 }
 CONFIG = """engine:
   name: e

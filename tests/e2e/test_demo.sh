@@ -4,6 +4,7 @@
 # It fits the terminal. Ctrl-C ends it with 0, and nothing is left behind. ./dev demo recording shows the same of a
 # recording, and ends in the same way when only the script gets a SIGINT.
 . "$(dirname "$0")/lib.sh"
+unset MD_CAPTURES # the product's own recording
 
 ROOT=$(cd "$HERE/../.." && pwd)
 cat >"$WORK/demo.py" <<'END'

@@ -15,6 +15,7 @@ clean_tree() {
   mkdir -p "$dir/tree/shm" "$dir/tree/feeds" "$dir/tree/writers" "$dir/tree/engine" \
     "$dir/tree/bench" "$dir/tree/tests/unit" || exit 2
   cd "$dir/tree" || exit 2
+  cp "$here/../../.clang-format" .
   printf '%s\n' '#define MD_ERR_TABLE(X) \' '  X(FULL, -1, "no room")' >shm/err_table.h
   printf '%s\n' '#define MD_COUNTER_TABLE(X) \' \
     '  X(FRAMES, counter, "mdengine_frames_total", "frames")' >shm/metric_table.h
@@ -29,10 +30,9 @@ clean_tree() {
 
 /* strcpy( and TSO "volatile" in a comment are fine. */
 void
-md_ring_publish(md_ring_t *r)
-{
+md_ring_publish(md_ring_t *r) {
   const char *text = "memory_order_relaxed, gets(";
-  md_store_release(&r->head, 1); /* R1: publishes; pairs with A1 */
+  md_store_release(&r->head, 1);   /* R1: publishes; pairs with A1 */
   (void)md_load_acquire(&r->head); /* A1: sees it; pairs with R1 */
   (void)text;
 }
@@ -101,6 +101,8 @@ expect check_includes feeds/json.c '#include <zstd.h>' 'may not be included here
 expect check_includes feeds/recording.h '#include <zstd.h>' 'may not be included here'
 expect check_includes engine/main.c '#include <unheard_of.h>' 'may not be included here'
 expect check_includes attic/old.c 'int x;' 'no rule'
+
+expect check_format shm/book.c 'int   x ;' 'is not formatted'
 
 expect check_orders feeds/a.c '  md_store_release(&x, 1);' 'without "label'
 expect check_orders feeds/a.c '  md_load_acquire(&x); /* A1: why */' 'without "label'
