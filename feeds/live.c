@@ -99,6 +99,7 @@ take_event(md_feed_live_t *l, const md_transport_event_t *e, md_input_t *out) {
   case MD_TRANSPORT_OPEN:
     md_feed_live_on_open(l, k, h);
     (void)md_feed_live_push(l, MD_RAW_CONNECT, h->leg, h->name, h->url, (uint32_t)strlen(h->url));
+    md_feed_live_greet(l, k, h);
     return false;
   case MD_TRANSPORT_TEXT:
   case MD_TRANSPORT_BINARY:

@@ -23,7 +23,7 @@ typedef struct md_feed_live_config {
   const char       *ca_file;        /* NULL or empty: the system's */
   const char       *symbols;        /* names, patterns with '*', or all; blanks or commas between */
   const char       *exclude;        /* the same: taken out of what symbols chose */
-  const char       *channels;       /* of depth, trade, bbo, agg_trade, kline */
+  const char       *channels;       /* of depth, trade, bbo, agg_trade, kline, ticker */
   uint32_t          symbol_cnt_max;
   uint32_t          weight_per_min;
   int64_t           silence_ns[MD_CHANNEL_CNT]; /* of one stream; 0: not looked at */

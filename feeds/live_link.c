@@ -83,6 +83,9 @@ md_feed_live_on_open(md_feed_live_t *l, md_feed_live_link_t *k, md_feed_live_hal
   for (uint32_t n = 0; n < k->stream_cnt; n++) {
     md_feed_live_stream_t *s = &l->stream[k->stream[n]];
     if (s->todo != MD_LIVE_REMOVE) s->todo = MD_LIVE_DONE;
+    s->wants_snapshot  = false;
+    s->snapshot_due_ns = 0;
+    s->is_refused      = false;
   }
   md_feed_live_log(l, "info", "%s: connected, %u streams", h->name, k->stream_cnt);
 }

@@ -31,16 +31,27 @@ note_time(int64_t now, int64_t *last, int64_t *mean) {
 void
 md_feed_live_seen(md_feed_live_t *l, md_feed_live_link_t *k, md_feed_live_half_t *h,
                   const md_transport_event_t *e) {
-  const char *name;
-  uint32_t    len  = 0;
-  uint32_t    half = h == &k->half[1];
-  switch (l->net->frame(e->payload, e->len, &name, &len)) {
+  const char     *name;
+  uint32_t        len  = 0;
+  uint32_t        half = h == &k->half[1];
+  md_frame_kind_t kind = l->net->frame(e->payload, e->len, &name, &len);
+  switch (kind) {
   case MD_FRAME_OTHER:
+    return;
+  case MD_FRAME_ASKS:
+    md_feed_live_alive(l, h);
+    return;
+  case MD_FRAME_ANSWER:
+    md_feed_live_on_answer(l, k, e->payload, e->len);
+    return;
+  case MD_FRAME_LISTING:
+    l->wants_list = true;
     return;
   case MD_FRAME_SHUTDOWN:
     md_feed_live_log(l, "info", "%s: the server says that it closes this connection", h->name);
     md_feed_live_replace(l, k);
     return;
+  case MD_FRAME_SNAPSHOT:
   case MD_FRAME_DATA:
     break;
   }
@@ -57,7 +68,12 @@ md_feed_live_seen(md_feed_live_t *l, md_feed_live_link_t *k, md_feed_live_half_t
   note_time(l->now_ns, &k->last_ns, &k->mean_ns);
   if (s->is_silent) s->last_ns = 0; /* the pause is no measure of its pace */
   note_time(l->now_ns, &s->last_ns, &s->mean_ns);
-  if (s->todo == MD_LIVE_UNSUBSCRIBE) s->todo = MD_LIVE_DONE; /* it speaks: leave it alone */
+  if (kind == MD_FRAME_SNAPSHOT) {
+    s->wants_snapshot  = false;
+    s->snapshot_due_ns = 0;
+  }
+  if (s->todo == MD_LIVE_UNSUBSCRIBE && !s->wants_snapshot)
+    s->todo = MD_LIVE_DONE; /* it speaks: leave it alone */
   s->is_live   = true;
   s->is_silent = false;
   s->retry_cnt = 0;
@@ -91,20 +107,51 @@ stream_is_silent(md_feed_live_t *l, md_feed_live_stream_t *s) {
   s->retry_cnt++;
 }
 
+/* Where most streams say nothing for long, only those that never spoke though they should are
+ * silent.
+ */
+static bool
+may_be_silent(const md_feed_live_t *l, const md_feed_live_stream_t *s) {
+  if (!l->net->is_sparse) return true;
+  return !s->is_live && (s->channel == MD_CHANNEL_DEPTH || s->channel == MD_CHANNEL_TICKER);
+}
+
+static void
+scan_refused(const md_feed_live_t *l, md_feed_live_stream_t *s) {
+  if (!s->is_refused || s->todo != MD_LIVE_DONE || l->now_ns < s->retry_ns) return;
+  s->is_refused = false;
+  s->todo       = MD_LIVE_SUBSCRIBE;
+}
+
 static void
 scan_stream(md_feed_live_t *l, md_feed_live_stream_t *s) {
   const md_feed_live_link_t *k     = &l->link[s->link];
   const md_feed_live_half_t *h     = &k->half[k->active];
   int64_t                    limit = l->cfg.silence_ns[s->channel];
   if (limit == 0 || s->todo != MD_LIVE_DONE || h->state != MD_LIVE_OPEN) return;
+  if (s->is_refused || !may_be_silent(l, s)) return;
   int64_t since = s->last_ns > h->open_ns ? s->last_ns : h->open_ns;
   if (l->now_ns - since < limit_of(limit, s->mean_ns) || l->now_ns < s->retry_ns) return;
   stream_is_silent(l, s);
 }
 
+/* A book that was asked for anew did not come: the connection is no good. */
+static bool
+snapshot_is_late(const md_feed_live_t *l, const md_feed_live_link_t *k) {
+  for (uint32_t n = 0; n < k->stream_cnt; n++) {
+    const md_feed_live_stream_t *s = &l->stream[k->stream[n]];
+    if (s->snapshot_due_ns && l->now_ns >= s->snapshot_due_ns && !s->is_removed) return true;
+  }
+  return false;
+}
+
 static void
 scan_link(md_feed_live_t *l, md_feed_live_link_t *k) {
   md_feed_live_half_t *h = &k->half[k->active];
+  if (h->state == MD_LIVE_OPEN && snapshot_is_late(l, k)) {
+    (void)md_feed_live_give_up(l, k, h, "no book came");
+    return;
+  }
   if (h->state != MD_LIVE_OPEN || l->cfg.silence_connection_ns == 0) return;
   if (!md_feed_live_is_wanted(l, k)) return;
   int64_t since = k->last_ns > h->open_ns ? k->last_ns : h->open_ns;
@@ -123,6 +170,7 @@ md_feed_live_scan(md_feed_live_t *l) {
   for (uint32_t n = 0; n < l->stream_cnt; n++) {
     md_feed_live_stream_t *s = &l->stream[n];
     if (s->is_removed) continue;
+    scan_refused(l, s);
     if (l->now_ns >= l->grace_ns) scan_stream(l, s);
     cnt++;
     live_cnt += s->is_live;

@@ -20,7 +20,9 @@
 #define MD_LIVE_PENDING_CNT  64u
 #define MD_LIVE_NONE         UINT32_MAX
 #define MD_LIVE_CONNECT_CNT  512u /* connects that are remembered for the limit */
-#define MD_LIVE_LEG_RETIRED  254u /* of a CLOSE that takes no book along */
+#define MD_LIVE_GREETING_CNT 8u
+#define MD_LIVE_REFUSED_NS   (10 * NS_PER_S) /* before a refused stream is asked for again */
+#define MD_LIVE_LEG_RETIRED  254u            /* of a CLOSE that takes no book along */
 
 /* What a stream's control messages still have to say. */
 typedef enum md_feed_live_todo {
@@ -35,7 +37,11 @@ typedef struct md_feed_live_stream {
   uint8_t  channel, todo;
   uint8_t  seen; /* bit h: half h of its link gave data */
   bool     is_live, is_silent, is_removed;
+  bool     wants_snapshot; /* of a venue whose snapshots come by the stream */
+  bool     is_refused, is_accepted;
   uint32_t symbol, link, retry_cnt;
+  uint64_t message_id;                 /* of the message that subscribed last */
+  int64_t  snapshot_due_ns;            /* 0: none is waited for */
   int64_t  last_ns, mean_ns, retry_ns; /* monotonic; mean of the times between messages */
   uint64_t last_hash;
 } md_feed_live_stream_t;
@@ -160,6 +166,13 @@ void     md_feed_live_ask_snapshots(md_feed_live_t *l);
 uint32_t md_feed_live_symbols_in_use(const md_feed_live_t *l);
 /* md_feed_live_tell gives the feed inputs about symbols that ended or came back. */
 void md_feed_live_tell(md_feed_live_t *l);
+/* md_feed_live_greet sends what a venue wants to be told on a new connection; md_feed_live_alive
+ * answers its question for a sign of life. */
+void md_feed_live_greet(md_feed_live_t *l, const md_feed_live_link_t *k, md_feed_live_half_t *h);
+void md_feed_live_alive(md_feed_live_t *l, md_feed_live_half_t *h);
+/* md_feed_live_on_answer notes which streams of a subscription were refused. */
+void md_feed_live_on_answer(md_feed_live_t *l, md_feed_live_link_t *k, const uint8_t *p,
+                            uint32_t len);
 /* md_feed_live_is_wanted says whether a link still has a stream that is wanted. */
 bool md_feed_live_is_wanted(const md_feed_live_t *l, const md_feed_live_link_t *k);
 

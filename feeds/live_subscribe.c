@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const channel_names[MD_CHANNEL_CNT] = {"depth", "trade", "bbo", "agg_trade",
-                                                          "kline"};
+static const char *const channel_names[MD_CHANNEL_CNT] = {"depth",     "trade", "bbo",
+                                                          "agg_trade", "kline", "ticker"};
 
 /* ---- lists of names in a configuration ---- */
 
@@ -52,7 +52,8 @@ md_feed_live_check_names(const char *symbols, const char *channels, md_msg_t *ms
   while (next_word(&channels, word, sizeof word)) {
     if (channel_of(word) == MD_CHANNEL_CNT)
       return md_fail(msg, MD_ERR_CONFIG,
-                     "'%s' is no channel; choose from depth, trade, bbo, agg_trade, kline", word);
+                     "'%s' is no channel; choose from depth, trade, bbo, agg_trade, kline, ticker",
+                     word);
     cnt++;
   }
   if (cnt == 0)
@@ -306,13 +307,42 @@ md_feed_live_on_list(md_feed_live_t *l, const md_input_t *in) {
 /* ---- control messages ---- */
 
 static void
+send_text(md_feed_live_t *l, md_feed_live_half_t *h, const char *text, uint32_t len) {
+  if (len == 0 || !md_feed_live_push(l, MD_RAW_TEXT_OUT, h->leg, h->name, text, len)) return;
+  (void)l->cfg.transport->send(l->transport, h->connection, text, len);
+  h->message_ns = l->now_ns;
+}
+
+static void
 send_streams(md_feed_live_t *l, md_feed_live_half_t *h, bool on, const char *const *names,
              uint32_t cnt) {
   char     text[MD_LIVE_TEXT_BYTES];
   uint32_t len = l->net->subscribe(text, sizeof text, on, names, cnt, ++l->message_id);
-  if (len == 0 || !md_feed_live_push(l, MD_RAW_TEXT_OUT, h->leg, h->name, text, len)) return;
-  (void)l->cfg.transport->send(l->transport, h->connection, text, len);
-  h->message_ns = l->now_ns;
+  send_text(l, h, text, len);
+}
+
+void
+md_feed_live_greet(md_feed_live_t *l, const md_feed_live_link_t *k, md_feed_live_half_t *h) {
+  char     text[MD_LIVE_TEXT_BYTES];
+  uint32_t link = (uint32_t)(k - l->link), len;
+  for (uint32_t n = 0; l->net->greeting && n < MD_LIVE_GREETING_CNT; n++) {
+    len = l->net->greeting(text, sizeof text, link, n, ++l->message_id);
+    if (len == 0) return;
+    send_text(l, h, text, len);
+  }
+}
+
+void
+md_feed_live_alive(md_feed_live_t *l, md_feed_live_half_t *h) {
+  char text[256];
+  if (l->net->alive) send_text(l, h, text, l->net->alive(text, sizeof text, ++l->message_id));
+}
+
+/* A stream is asked for by the next message. */
+static void
+note_subscribe(md_feed_live_t *l, md_feed_live_stream_t *s) {
+  s->message_id = l->message_id + 1;
+  if (s->wants_snapshot) s->snapshot_due_ns = l->now_ns + l->net->snapshot_ns;
 }
 
 /* Streams behind those of the URL, in their order. */
@@ -323,7 +353,9 @@ subscribe_next(md_feed_live_t *l, md_feed_live_link_t *k, md_feed_live_half_t *h
   while (h->subscribed_cnt < k->stream_cnt && cnt < MD_LIVE_BATCH) {
     md_feed_live_stream_t *s = &l->stream[k->stream[h->subscribed_cnt++]];
     if (s->todo == MD_LIVE_SUBSCRIBE) s->todo = MD_LIVE_DONE;
-    if (!s->is_removed) names[cnt++] = s->name;
+    if (s->is_removed) continue;
+    note_subscribe(l, s);
+    names[cnt++] = s->name;
   }
   if (cnt) send_streams(l, h, true, names, cnt);
 }
@@ -343,6 +375,7 @@ subscribe_changed(md_feed_live_t *l, md_feed_live_link_t *k, md_feed_live_half_t
     if (subscribes != on) continue;
     if (s->todo == MD_LIVE_REMOVE) s->retry_ns = INT64_MAX; /* said once */
     if (s->todo != MD_LIVE_REMOVE) s->todo = subscribes ? MD_LIVE_DONE : MD_LIVE_SUBSCRIBE;
+    if (subscribes) note_subscribe(l, s);
     names[cnt++] = s->name;
   }
   if (cnt) send_streams(l, h, on, names, cnt);
@@ -358,7 +391,50 @@ md_feed_live_speak(md_feed_live_t *l, md_feed_live_link_t *k, md_feed_live_half_
     subscribe_changed(l, k, h);
 }
 
+/* ---- answers ---- */
+
+static void
+on_accepted(void *ctx, const char *stream, uint32_t len) {
+  md_feed_live_stream_t *s = md_feed_live_find_stream(ctx, stream, len);
+  if (s) s->is_accepted = true;
+}
+
+/* What the answer leaves out was refused: it is asked for again, with growing pauses. */
+void
+md_feed_live_on_answer(md_feed_live_t *l, md_feed_live_link_t *k, const uint8_t *p, uint32_t len) {
+  uint64_t    id    = 0;
+  uint32_t    cnt   = 0;
+  const char *first = "";
+  for (uint32_t n = 0; n < k->stream_cnt; n++)
+    l->stream[k->stream[n]].is_accepted = false;
+  if (!l->net->answer || l->net->answer(p, len, &id, on_accepted, l)) return;
+  for (uint32_t n = 0; n < k->stream_cnt; n++) {
+    md_feed_live_stream_t *s = &l->stream[k->stream[n]];
+    if (s->message_id != id || id == 0 || s->todo != MD_LIVE_DONE) continue;
+    s->is_refused = !s->is_accepted;
+    if (s->is_accepted) continue;
+    s->retry_ns = l->now_ns + (MD_LIVE_REFUSED_NS << (s->retry_cnt < 5 ? s->retry_cnt : 5));
+    s->retry_cnt++;
+    if (cnt++ == 0) first = s->name;
+  }
+  if (cnt)
+    md_feed_live_log(l, "error", "%u streams were refused, %s the first of them", cnt, first);
+}
+
 /* ---- snapshots ---- */
+
+/* The stream itself begins with the book: it ends and begins again. */
+static void
+renew_stream(md_feed_live_t *l, uint32_t symbol) {
+  for (uint32_t n = 0; n < l->stream_cnt; n++) {
+    md_feed_live_stream_t *s = &l->stream[n];
+    if (s->symbol != symbol || s->channel != MD_CHANNEL_DEPTH) continue;
+    if (s->wants_snapshot || s->todo != MD_LIVE_DONE) return;
+    s->wants_snapshot = true;
+    s->todo           = MD_LIVE_UNSUBSCRIBE;
+    return;
+  }
+}
 
 /* The most levels that a minute's budget gives to every book. */
 static uint32_t
@@ -376,15 +452,19 @@ md_feed_live_request_snapshot(void *ctx, uint32_t instrument_id, const char *sym
   md_feed_live_symbol_t *s = find_symbol(l, symbol, (uint32_t)strlen(symbol));
   (void)instrument_id;
   if (!s || s->is_removed || !l->channel[MD_CHANNEL_DEPTH]) return;
+  if (!l->net->snapshot_url) {
+    renew_stream(l, (uint32_t)(s - l->symbol));
+    return;
+  }
   s->wants_snapshot  = true;
   l->wants_snapshots = true;
 }
 
 void
 md_feed_live_ask_snapshots(md_feed_live_t *l) {
-  char     url[MD_REST_URL_BYTES_MAX];
-  uint32_t limit = snapshot_limit(l);
+  char url[MD_REST_URL_BYTES_MAX];
   if (!l->wants_snapshots) return;
+  uint32_t limit = snapshot_limit(l);
   for (uint32_t n = 0; n < l->symbol_cnt; n++) {
     md_feed_live_symbol_t *s = &l->symbol[n];
     if (!s->wants_snapshot) continue;

@@ -14,17 +14,24 @@ typedef enum md_channel {
   MD_CHANNEL_BBO,
   MD_CHANNEL_AGG_TRADE,
   MD_CHANNEL_KLINE,
+  MD_CHANNEL_TICKER,
   MD_CHANNEL_CNT
 } md_channel_t;
 
 /* What a received message is to the live source. */
 typedef enum md_frame_kind {
-  MD_FRAME_DATA,    /* of a stream, whose name was found */
-  MD_FRAME_OTHER,   /* an answer, or nothing that is known */
-  MD_FRAME_SHUTDOWN /* the server says that it will close this connection */
+  MD_FRAME_DATA,     /* of a stream, whose name was found */
+  MD_FRAME_SNAPSHOT, /* the same, and it is the whole book with which the stream begins */
+  MD_FRAME_OTHER,    /* an answer, or nothing that is known */
+  MD_FRAME_ASKS,     /* the server asks for a sign of life: answered by alive */
+  MD_FRAME_ANSWER,   /* to a subscription: answer says what of it was refused */
+  MD_FRAME_LISTING,  /* instruments came or went: the list should be read */
+  MD_FRAME_SHUTDOWN  /* the server says that it will close this connection */
 } md_frame_kind_t;
 
 typedef void (*md_listing_fn)(void *ctx, const char *symbol, uint32_t len, bool is_trading);
+
+typedef void (*md_accepted_fn)(void *ctx, const char *stream, uint32_t len);
 
 typedef struct md_venue_net {
   const char     *ws_url, *rest_url; /* bases, without a slash at the end */
@@ -49,6 +56,20 @@ typedef struct md_venue_net {
   uint32_t (*list_url)(char *out, size_t bytes, const char *base);
   /* list calls fn for every symbol of an answer to list_url. */
   md_err_t (*list)(const uint8_t *p, uint32_t len, md_listing_fn fn, void *ctx);
+
+  /* A venue whose books begin with a snapshot of their own stream has no snapshot_url: a book that
+   * needs one is unsubscribed and subscribed again, and when none comes within snapshot_ns, the
+   * connection is made anew. */
+  int64_t snapshot_ns;
+  /* Most of its streams say nothing for long: silence counts only until a stream gave data. */
+  bool is_sparse;
+  /* Optional, NULL where the venue needs none. greeting writes the n-th message to send on a new
+   * connection of the link, before subscriptions; 0 behind the last. alive writes what answers
+   * MD_FRAME_ASKS. answer reads MD_FRAME_ANSWER: the id of the message that subscribed, and fn for
+   * every stream that was accepted. */
+  uint32_t (*greeting)(char *out, size_t bytes, uint32_t link, uint32_t n, uint64_t id);
+  uint32_t (*alive)(char *out, size_t bytes, uint64_t id);
+  md_err_t (*answer)(const uint8_t *p, uint32_t len, uint64_t *id, md_accepted_fn fn, void *ctx);
 } md_venue_net_t;
 
 #endif

@@ -6,6 +6,7 @@
   X(md_venue_binance_spot)                                                                         \
   X(md_venue_binance_us)                                                                           \
   X(md_venue_binance_derivatives)                                                                  \
-  X(md_venue_binance_coinm)
+  X(md_venue_binance_coinm)                                                                        \
+  X(md_venue_deribit_derivatives)
 
 #endif

@@ -142,6 +142,7 @@ read_number_field(expected_t *e, const uint8_t *key, uint32_t key_len, md_json_t
     uint64_t   *to;
   } fields[] = {
       {"final_u", &e->final_u},
+      {"final_change_id", &e->final_u},
       {"bids", &e->bids},
       {"asks", &e->asks},
       {"gap", &e->gap},
@@ -326,4 +327,8 @@ Test(captures, real_binance_derivatives) {
 
 Test(captures, real_binance_coinm) {
   check_real("binance_coinm/", 11);
+}
+
+Test(captures, real_deribit) {
+  check_real("deribit/", 10);
 }
