@@ -167,7 +167,16 @@ on_connect(md_feed_t *f, const md_input_t *in) {
     memcpy(c->name, in->name,
            in->name_len < MD_FEED_NAME_BYTES ? in->name_len : MD_FEED_NAME_BYTES);
   if (c->url_len != 0) memcpy(c->url, in->payload, c->url_len);
+  c->leg          = in->leg;
   c->microseconds = f->cfg.microseconds || has_text(in->payload, in->len, "timeunit=microsecond");
+}
+
+/* A connection that was replaced says so by a leg of its own, which no book hangs on. */
+static void
+on_close(md_feed_t *f, const md_input_t *in) {
+  const md_feed_connection_t *c = in->leg == MD_LEG_RETIRED ? find_connection(f, in) : NULL;
+  md_feed_books_close(f, in->leg);
+  if (c && f->rule->follows_one_leg) md_feed_legs_retire(f, c->leg);
 }
 
 bool
@@ -302,7 +311,7 @@ md_feed_input(md_feed_t *f, const md_input_t *in) {
     on_connect(f, in);
     break;
   case MD_RAW_CLOSE:
-    md_feed_books_close(f, in->leg);
+    on_close(f, in);
     break;
   case MD_RAW_TEXT_IN:
   case MD_RAW_BINARY_IN:

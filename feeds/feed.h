@@ -102,6 +102,8 @@ typedef struct md_feed_instrument {
   bool     is_defined;              /* its DEFINITION stands in this stream */
   bool     is_listed;               /* it has a row in the segment's directory */
   uint8_t  leg;                     /* connection leg of its book's updates */
+  uint8_t  next_leg;                /* one that could take over: its updates wait in the queue */
+  bool     is_handover;             /* the next update is the first one of another leg */
   int8_t   shm_px_exp, shm_qty_exp; /* of the levels in shared memory */
   uint16_t book_flags;              /* MD_FLAG_CROSSED now */
   uint8_t  snapshot_leg;
@@ -148,7 +150,9 @@ const md_feed_instrument_t *md_feed_instrument_by_id(const md_feed_t *f, uint32_
 typedef struct md_feed_event {
   int64_t  ts_exch_ns; /* MD_NULL_I64: none */
   uint64_t exch_seq;
-  uint16_t flags; /* MD_FLAG_REST ... */
+  uint16_t flags;        /* MD_FLAG_REST ... */
+  bool     has_checksum; /* of the book behind this message: the venue's checksum_ok looks at it */
+  uint32_t checksum;
 } md_feed_event_t;
 
 /* Levels of both sides of one message, at the instrument's exponents. */
@@ -213,7 +217,8 @@ void md_feed_on_snapshot(md_feed_t *f, md_feed_instrument_t *i, const md_feed_ev
 /* md_feed_on_stream_snapshot: a whole book that stands in the stream of its own updates, at their
  * place (event->exch_seq): the book is VALID with it, whatever it was before, and the next update
  * continues it. Of updates that waited, those that continue it are applied. Another connection's
- * snapshot that is not newer than a VALID book is a repeat. */
+ * snapshot that is not newer than a VALID book is a repeat; where a book follows one connection, it
+ * tells that this other one could take over. */
 void md_feed_on_stream_snapshot(md_feed_t *f, md_feed_instrument_t *i, const md_feed_event_t *event,
                                 const md_feed_levels_t *levels);
 

@@ -39,6 +39,10 @@ begin_syncing(md_feed_t *f, md_feed_instrument_t *i) {
 static void
 become_stale(md_feed_t *f, md_feed_instrument_t *i, md_reason_t reason) {
   if (i->state != MD_BOOK_STALE || i->reason != reason) set_state(f, i, MD_BOOK_STALE, reason);
+  if (i->next_leg != MD_LEG_NONE) { /* what waits is another connection's */
+    md_sync_queue_clear(&i->queue);
+    i->next_leg = MD_LEG_NONE;
+  }
   i->has_snapshot    = false;
   i->canary_miss_cnt = 0;
   memset(i->canary, 0, sizeof i->canary);
@@ -86,14 +90,23 @@ apply_side(md_feed_t *f, md_feed_instrument_t *i, md_side_t side, const md_level
   return MD_OK;
 }
 
-/* Changes the engine's book and publishes the delta; shared memory is the caller's. */
-static md_err_t
-apply(md_feed_t *f, md_feed_instrument_t *i, md_feed_delta_t *delta,
-      const md_feed_levels_t *levels) {
+static bool
+checksum_differs(md_feed_t *f, const md_feed_instrument_t *i, bool has_checksum,
+                 uint32_t checksum) {
+  if (!has_checksum || !f->cfg.venue->checksum_ok) return false;
+  bool is_ok = f->cfg.venue->checksum_ok(f, i, checksum);
+  md_count(f->metrics, is_ok ? MD_COUNTER_CHECKSUM_MATCHES : MD_COUNTER_CHECKSUM_MISMATCHES, 1);
+  return !is_ok;
+}
+
+md_err_t
+md_feed_book_apply(md_feed_t *f, md_feed_instrument_t *i, md_feed_delta_t *delta,
+                   const md_feed_levels_t *levels) {
   f->change_cnt = 0;
   md_err_t err  = apply_side(f, i, MD_SIDE_BUY, levels->bids, levels->bid_cnt);
   if (!err) err = apply_side(f, i, MD_SIDE_SELL, levels->asks, levels->ask_cnt);
   if (MD_UNLIKELY(err)) return err;
+  if (checksum_differs(f, i, delta->has_checksum, delta->checksum)) return MD_ERR_CORRUPT;
   i->exch_seq   = delta->ids->last;
   i->ts_exch_ns = delta->ts_exch_ns;
   i->ts_recv_ns = delta->ts_recv_ns;
@@ -121,19 +134,39 @@ declare_missed(md_feed_t *f, md_feed_instrument_t *i, bool all) {
   i->missed_declared = true;
 }
 
+md_sync_pending_t
+md_feed_pending_of(const md_feed_instrument_t *i, const md_feed_delta_t *delta,
+                   const md_feed_levels_t *levels) {
+  return (md_sync_pending_t){.ids          = *delta->ids,
+                             .ts_exch_ns   = delta->ts_exch_ns,
+                             .ts_recv_ns   = delta->ts_recv_ns,
+                             .raw_lo       = delta->raw_lo,
+                             .bid_cnt      = levels->bid_cnt,
+                             .ask_cnt      = levels->ask_cnt,
+                             .px_exp       = i->px_exp,
+                             .qty_exp      = i->qty_exp,
+                             .leg          = delta->leg,
+                             .flags        = delta->flags,
+                             .has_checksum = delta->has_checksum,
+                             .checksum     = delta->checksum};
+}
+
+md_feed_delta_t
+md_feed_delta_of(const md_sync_pending_t *p) {
+  return (md_feed_delta_t){.ids          = &p->ids,
+                           .ts_exch_ns   = p->ts_exch_ns,
+                           .ts_recv_ns   = p->ts_recv_ns,
+                           .raw_lo       = p->raw_lo,
+                           .flags        = p->flags,
+                           .leg          = p->leg,
+                           .has_checksum = p->has_checksum,
+                           .checksum     = p->checksum};
+}
+
 static void
 push(md_feed_t *f, md_feed_instrument_t *i, const md_feed_delta_t *delta,
      const md_feed_levels_t *levels) {
-  const md_sync_pending_t head        = {.ids        = *delta->ids,
-                                         .ts_exch_ns = delta->ts_exch_ns,
-                                         .ts_recv_ns = delta->ts_recv_ns,
-                                         .raw_lo     = delta->raw_lo,
-                                         .bid_cnt    = levels->bid_cnt,
-                                         .ask_cnt    = levels->ask_cnt,
-                                         .px_exp     = i->px_exp,
-                                         .qty_exp    = i->qty_exp,
-                                         .leg        = delta->leg,
-                                         .flags      = delta->flags};
+  const md_sync_pending_t head        = md_feed_pending_of(i, delta, levels);
   uint64_t                dropped_cnt = i->queue.dropped_cnt;
   md_err_t                err =
       md_sync_queue_push(&i->queue, f->cfg.sync_queue_bytes, &head, levels->bids, levels->asks);
@@ -145,10 +178,9 @@ push(md_feed_t *f, md_feed_instrument_t *i, const md_feed_delta_t *delta,
   declare_missed(f, i, false);
 }
 
-/* The levels of a waiting update at the exponents of today. */
-static md_err_t
-pending_levels(md_feed_t *f, const md_feed_instrument_t *i, const md_sync_pending_t *p,
-               md_feed_levels_t *out) {
+md_err_t
+md_feed_book_pending(md_feed_t *f, const md_feed_instrument_t *i, const md_sync_pending_t *p,
+                     md_feed_levels_t *out) {
   const md_level_t *levels = (const void *)(p + 1);
   *out = (md_feed_levels_t){levels, levels + p->bid_cnt, p->bid_cnt, p->ask_cnt};
   if (p->px_exp == i->px_exp && p->qty_exp == i->qty_exp) return MD_OK;
@@ -191,9 +223,11 @@ snapshot_aligns(md_feed_t *f, md_feed_instrument_t *i) {
   return is_reached;
 }
 
-static md_sync_verdict_t
-verdict_of(md_feed_t *f, md_feed_instrument_t *i, const md_update_ids_t *ids) {
-  md_sync_verdict_t verdict = f->rule->next(i->exch_seq, ids);
+md_sync_verdict_t
+md_feed_book_verdict(md_feed_t *f, md_feed_instrument_t *i, const md_update_ids_t *ids) {
+  md_sync_verdict_t verdict =
+      i->is_handover ? f->rule->first(i->exch_seq, ids) : f->rule->next(i->exch_seq, ids);
+  if (verdict == MD_SYNC_APPLY || verdict == MD_SYNC_OVERLAP) i->is_handover = false;
   if (verdict == MD_SYNC_OVERLAP) md_count(f->metrics, MD_COUNTER_OVERLAPS, 1);
   if (verdict == MD_SYNC_DROP) md_count(f->metrics, MD_COUNTER_DUPLICATES, 1);
   return verdict;
@@ -205,17 +239,13 @@ drain(md_feed_t *f, md_feed_instrument_t *i) {
   const md_sync_pending_t *p;
   for (bool first = true; (p = md_sync_queue_peek(&i->queue)) != NULL; first = false) {
     md_feed_levels_t  levels;
-    md_sync_verdict_t verdict = first ? MD_SYNC_APPLY : verdict_of(f, i, &p->ids);
+    md_sync_verdict_t verdict = first ? MD_SYNC_APPLY : md_feed_book_verdict(f, i, &p->ids);
     if (verdict == MD_SYNC_GAP) return MD_REASON_SEQUENCE;
     if (verdict != MD_SYNC_DROP) {
-      md_feed_delta_t delta = {.ids        = &p->ids,
-                               .ts_exch_ns = p->ts_exch_ns,
-                               .ts_recv_ns = p->ts_recv_ns,
-                               .raw_lo     = p->raw_lo,
-                               .flags      = p->flags,
-                               .leg        = p->leg};
-      if (pending_levels(f, i, p, &levels) || apply(f, i, &delta, &levels))
-        return MD_REASON_OVERFLOW;
+      md_feed_delta_t delta = md_feed_delta_of(p);
+      md_err_t        err   = md_feed_book_pending(f, i, p, &levels);
+      if (!err) err = md_feed_book_apply(f, i, &delta, &levels);
+      if (err) return err == MD_ERR_CORRUPT ? MD_REASON_CHECKSUM : MD_REASON_OVERFLOW;
     }
     md_sync_queue_pop(&i->queue);
   }
@@ -226,13 +256,12 @@ drain(md_feed_t *f, md_feed_instrument_t *i) {
  * next snapshot. */
 static void
 sync_failed(md_feed_t *f, md_feed_instrument_t *i, md_reason_t reason) {
-  const md_sync_pending_t *p = md_sync_queue_peek(&i->queue);
-  if (reason == MD_REASON_OVERFLOW) {
-    md_count(f->metrics, MD_COUNTER_OVERFLOWS, 1);
-    md_orderbook_clear(&i->book);
-  }
+  const md_sync_pending_t *p          = md_sync_queue_peek(&i->queue);
+  bool                     is_refused = reason != MD_REASON_SEQUENCE;
+  if (reason == MD_REASON_OVERFLOW) md_count(f->metrics, MD_COUNTER_OVERFLOWS, 1);
+  if (is_refused) md_orderbook_clear(&i->book);
   md_feed_out_gap(f, i, p ? p->ids.first : MD_NULL_U64, 0, reason);
-  if (reason == MD_REASON_OVERFLOW && p) md_sync_queue_pop(&i->queue);
+  if (is_refused && p) md_sync_queue_pop(&i->queue);
   become_stale(f, i, reason);
   request_snapshot(f, i);
 }
@@ -241,6 +270,7 @@ sync_failed(md_feed_t *f, md_feed_instrument_t *i, md_reason_t reason) {
 static void
 use_snapshot(md_feed_t *f, md_feed_instrument_t *i) {
   i->has_snapshot = false;
+  i->is_handover  = false;
   i->resync       = true;
   i->exch_seq     = i->snapshot_id;
   i->book_flags   = 0;
@@ -261,7 +291,7 @@ try_sync(md_feed_t *f, md_feed_instrument_t *i) {
   i->missed_declared = false;
   i->canary_miss_cnt = 0;
   md_count(f->metrics, MD_COUNTER_RESYNCS, 1);
-  set_state(f, i, MD_BOOK_VALID, MD_REASON_NONE);
+  if (i->state != MD_BOOK_VALID) set_state(f, i, MD_BOOK_VALID, MD_REASON_NONE);
   md_feed_shm_all(f, i);
 }
 
@@ -278,7 +308,7 @@ update_waiting(md_feed_t *f, md_feed_instrument_t *i, const md_feed_delta_t *del
 static void
 update_valid(md_feed_t *f, md_feed_instrument_t *i, md_feed_delta_t *delta,
              const md_feed_levels_t *levels) {
-  switch (verdict_of(f, i, delta->ids)) {
+  switch (md_feed_book_verdict(f, i, delta->ids)) {
   case MD_SYNC_DROP:
     break;
   case MD_SYNC_GAP:
@@ -286,17 +316,25 @@ update_valid(md_feed_t *f, md_feed_instrument_t *i, md_feed_delta_t *delta,
     md_feed_book_break(f, i, MD_REASON_SEQUENCE, delta->ids->first);
     break;
   case MD_SYNC_APPLY:
-  case MD_SYNC_OVERLAP:
-    if (apply(f, i, delta, levels) == MD_OK) {
-      md_feed_shm_changes(f, i);
-      md_feed_canary_check(f, i);
+  case MD_SYNC_OVERLAP: {
+    md_err_t err = md_feed_book_apply(f, i, delta, levels);
+    if (MD_UNLIKELY(err)) {
+      md_feed_book_refused(f, i, err, delta->ids->first);
       break;
     }
-    md_count(f->metrics, MD_COUNTER_OVERFLOWS, 1);
-    md_feed_book_break(f, i, MD_REASON_OVERFLOW, delta->ids->first);
-    md_orderbook_clear(&i->book); /* half applied */
+    md_feed_shm_changes(f, i);
+    md_feed_canary_check(f, i);
     break;
   }
+  }
+}
+
+void
+md_feed_book_refused(md_feed_t *f, md_feed_instrument_t *i, md_err_t err, uint64_t seen) {
+  bool is_checksum = err == MD_ERR_CORRUPT;
+  if (!is_checksum) md_count(f->metrics, MD_COUNTER_OVERFLOWS, 1);
+  md_feed_book_break(f, i, is_checksum ? MD_REASON_CHECKSUM : MD_REASON_OVERFLOW, seen);
+  md_orderbook_clear(&i->book); /* half applied */
 }
 
 void
@@ -306,14 +344,20 @@ md_feed_on_update(md_feed_t *f, md_feed_instrument_t *i, const md_feed_event_t *
     md_feed_bad_message(f, i, MD_ERR_SYNTAX);
     return;
   }
-  md_feed_delta_t delta = {.ids        = ids,
-                           .ts_exch_ns = event->ts_exch_ns,
-                           .ts_recv_ns = f->recv_ns,
-                           .raw_lo     = f->raw_lo,
-                           .flags      = event->flags,
-                           .leg        = f->leg};
+  md_feed_delta_t delta = {.ids          = ids,
+                           .ts_exch_ns   = event->ts_exch_ns,
+                           .ts_recv_ns   = f->recv_ns,
+                           .raw_lo       = f->raw_lo,
+                           .flags        = event->flags,
+                           .leg          = f->leg,
+                           .has_checksum = event->has_checksum,
+                           .checksum     = event->checksum};
   if (MD_UNLIKELY(i->is_delisted)) return; /* the last ones, sent before we unsubscribed */
   if (f->ts_exch_ns == MD_NULL_I64) f->ts_exch_ns = event->ts_exch_ns;
+  if (MD_UNLIKELY(md_feed_leg_is_other(f, i))) {
+    md_feed_leg_update(f, i, &delta, levels);
+    return;
+  }
   i->leg = f->leg;
   if (MD_LIKELY(i->state == MD_BOOK_VALID))
     update_valid(f, i, &delta, levels);
@@ -321,10 +365,18 @@ md_feed_on_update(md_feed_t *f, md_feed_instrument_t *i, const md_feed_event_t *
     update_waiting(f, i, &delta, levels);
 }
 
-/* The book was loaded from a snapshot: what its record will say. */
-static void
-keep_snapshot(const md_feed_t *f, md_feed_instrument_t *i, const md_feed_event_t *event,
-              uint32_t limit) {
+/* The book is loaded from a snapshot, and it is kept what its record will say. */
+static md_err_t
+load_snapshot(md_feed_t *f, md_feed_instrument_t *i, const md_feed_event_t *event, uint32_t limit,
+              const md_feed_levels_t *levels) {
+  md_err_t err = md_orderbook_load(&i->book, MD_SIDE_BUY, levels->bids, levels->bid_cnt);
+  if (!err) err = md_orderbook_load(&i->book, MD_SIDE_SELL, levels->asks, levels->ask_cnt);
+  if (!err && checksum_differs(f, i, event->has_checksum, event->checksum)) err = MD_ERR_CORRUPT;
+  if (err) {
+    md_orderbook_clear(&i->book);
+    i->has_snapshot = false;
+    return err;
+  }
   i->has_snapshot        = true;
   i->snapshot_id         = event->exch_seq;
   i->snapshot_limit      = limit;
@@ -333,6 +385,7 @@ keep_snapshot(const md_feed_t *f, md_feed_instrument_t *i, const md_feed_event_t
   i->snapshot_raw_lo     = f->raw_lo;
   i->snapshot_ts_exch_ns = event->ts_exch_ns;
   i->snapshot_recv_ns    = f->recv_ns;
+  return MD_OK;
 }
 
 void
@@ -340,19 +393,12 @@ md_feed_on_snapshot(md_feed_t *f, md_feed_instrument_t *i, const md_feed_event_t
                     uint32_t limit, const md_feed_levels_t *levels) {
   if (i->state == MD_BOOK_VALID || i->is_delisted) return; /* the updates know better */
   if (i->has_snapshot && event->exch_seq <= i->snapshot_id) return;
-  if (!levels_are_sane(levels)) {
-    md_feed_bad_message(f, NULL, MD_ERR_SYNTAX);
-    return;
-  }
-  md_err_t err = md_orderbook_load(&i->book, MD_SIDE_BUY, levels->bids, levels->bid_cnt);
-  if (!err) err = md_orderbook_load(&i->book, MD_SIDE_SELL, levels->asks, levels->ask_cnt);
+  md_err_t err = levels_are_sane(levels) ? MD_OK : MD_ERR_SYNTAX;
+  if (!err) err = load_snapshot(f, i, event, limit, levels);
   if (err) {
-    md_orderbook_clear(&i->book);
-    i->has_snapshot = false;
     md_feed_bad_message(f, NULL, err);
     return;
   }
-  keep_snapshot(f, i, event, limit);
   begin_syncing(f, i);
   try_sync(f, i);
 }
@@ -367,45 +413,66 @@ drain_stream(md_feed_t *f, md_feed_instrument_t *i) {
          f->rule->first(i->snapshot_id, &p->ids) == MD_SYNC_DROP)
     md_sync_queue_pop(&i->queue);
   if (p && f->rule->first(i->snapshot_id, &p->ids) != MD_SYNC_GAP) reason = drain(f, i);
-  if (reason == MD_REASON_OVERFLOW) return reason;
+  if (reason != MD_REASON_NONE && reason != MD_REASON_SEQUENCE) return reason;
   md_sync_queue_clear(&i->queue);
   i->missed_cnt      = 0;
   i->missed_declared = false;
   return MD_REASON_NONE;
 }
 
-/* Levels that do not fit: the book has nothing that may be used. */
+/* Levels that do not fit or are not those of the checksum: the book has nothing that may be used.
+ */
 static void
-refuse_stream_snapshot(md_feed_t *f, md_feed_instrument_t *i, md_err_t err) {
-  md_feed_bad_message(f, i, err);
+refuse_stream_snapshot(md_feed_t *f, md_feed_instrument_t *i, const md_feed_event_t *event,
+                       md_err_t err) {
+  const bool was_valid = i->state == MD_BOOK_VALID;
+  if (err != MD_ERR_CORRUPT)
+    md_feed_bad_message(f, i, err);
+  else if (was_valid)
+    md_feed_book_break(f, i, MD_REASON_CHECKSUM, event->exch_seq);
+  else
+    md_feed_out_gap(f, i, event->exch_seq, 0, MD_REASON_CHECKSUM);
   md_orderbook_clear(&i->book);
   i->has_snapshot = false;
+  if (!was_valid) request_snapshot(f, i);
+}
+
+/* Of a book that follows one connection: what waited came before its snapshot or from elsewhere. */
+static void
+forget_waiting(md_feed_instrument_t *i) {
+  md_sync_queue_clear(&i->queue);
+  i->next_leg    = MD_LEG_NONE;
+  i->is_handover = false;
 }
 
 void
 md_feed_on_stream_snapshot(md_feed_t *f, md_feed_instrument_t *i, const md_feed_event_t *event,
                            const md_feed_levels_t *levels) {
   if (i->is_delisted) return;
+  if (i->state == MD_BOOK_VALID && md_feed_leg_is_other(f, i)) {
+    md_feed_leg_snapshot(f, i);
+    return;
+  }
   if (i->state == MD_BOOK_VALID && i->leg != f->leg && event->exch_seq <= i->exch_seq) {
     md_count(f->metrics, MD_COUNTER_DUPLICATES, 1);
     return;
   }
+  if (f->rule->follows_one_leg) forget_waiting(i);
+  i->leg       = f->leg;
   md_err_t err = levels_are_sane(levels) ? MD_OK : MD_ERR_SYNTAX;
-  if (!err) err = md_orderbook_load(&i->book, MD_SIDE_BUY, levels->bids, levels->bid_cnt);
-  if (!err) err = md_orderbook_load(&i->book, MD_SIDE_SELL, levels->asks, levels->ask_cnt);
+  if (!err) err = load_snapshot(f, i, event, 0, levels);
   if (err) {
-    refuse_stream_snapshot(f, i, err);
+    refuse_stream_snapshot(f, i, event, err);
     return;
   }
   if (f->ts_exch_ns == MD_NULL_I64) f->ts_exch_ns = event->ts_exch_ns;
-  i->leg = f->leg;
-  keep_snapshot(f, i, event, 0);
   begin_syncing(f, i);
   i->has_snapshot = false;
   declare_missed(f, i, true);
   use_snapshot(f, i);
-  if (drain_stream(f, i) != MD_REASON_NONE) {
-    sync_failed(f, i, MD_REASON_OVERFLOW);
+  md_reason_t reason = drain_stream(f, i);
+  if (reason != MD_REASON_NONE) {
+    sync_failed(f, i, reason);
     return;
   }
   i->canary_miss_cnt = 0;
@@ -423,6 +490,7 @@ close_book(md_feed_t *f, md_feed_instrument_t *i) {
   i->missed_cnt      = 0;
   i->missed_declared = false;
   i->leg             = MD_LEG_NONE;
+  i->next_leg        = MD_LEG_NONE;
   become_stale(f, i, MD_REASON_DISCONNECT);
 }
 
@@ -448,6 +516,7 @@ void
 md_feed_books_close(md_feed_t *f, uint8_t leg) {
   for (uint32_t n = 0; n < f->instrument_cnt; n++) {
     md_feed_instrument_t *i = &f->instruments[n];
+    if (f->rule->follows_one_leg && md_feed_leg_lost(f, i, leg)) continue;
     if (leg == MD_LEG_NONE || i->leg == MD_LEG_NONE || i->leg == leg) close_book(f, i);
   }
 }

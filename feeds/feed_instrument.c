@@ -48,6 +48,7 @@ create(md_feed_t *f, const char *symbol, uint32_t len) {
   i->id          = row->id;
   i->index       = f->instrument_cnt;
   i->leg         = MD_LEG_NONE;
+  i->next_leg    = MD_LEG_NONE;
   i->ts_exch_ns  = MD_NULL_I64;
   i->trusted_bid = MD_NULL_I64;
   i->trusted_ask = MD_NULL_I64;

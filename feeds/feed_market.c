@@ -130,6 +130,7 @@ md_feed_on_bbo(md_feed_t *f, md_feed_instrument_t *i, const md_bbo_t *b, uint64_
 
 void
 md_feed_canary_check(md_feed_t *f, md_feed_instrument_t *i) {
+  if (i->exch_seq == 0) return; /* a venue without ids: nothing tells what belongs together */
   for (uint32_t n = 0; n < MD_FEED_CANARY_CNT; n++) {
     if (MD_LIKELY(i->canary[n].exch_seq != i->exch_seq)) continue;
     i->canary[n].exch_seq = 0;

@@ -28,6 +28,7 @@ typedef struct md_feed_connection {
   char     name[MD_FEED_NAME_BYTES];
   char     url[MD_FEED_URL_BYTES];
   uint32_t name_len, url_len; /* name_len: of the whole name, also when it was cut */
+  uint8_t  leg;
   bool     microseconds;
 } md_feed_connection_t;
 
@@ -123,9 +124,10 @@ void md_feed_out_snapshot(md_feed_t *f, md_feed_instrument_t *i);
 typedef struct md_feed_delta {
   const md_update_ids_t *ids;
   int64_t                ts_exch_ns, ts_recv_ns;
-  uint32_t               raw_lo;
+  uint32_t               raw_lo, checksum;
   uint16_t               flags;
   uint8_t                leg;
+  bool                   has_checksum;
 } md_feed_delta_t;
 
 void md_feed_out_delta(md_feed_t *f, md_feed_instrument_t *i, const md_feed_delta_t *delta,
@@ -178,5 +180,46 @@ void md_feed_book_list(md_feed_instrument_t *i);
 
 /* md_feed_books_close: the connection of a leg went away (MD_LEG_NONE: all of them). */
 void md_feed_books_close(md_feed_t *f, uint8_t leg);
+
+/* md_feed_book_apply changes the engine's book and publishes the delta; shared memory is the
+ * caller's. MD_ERR_CORRUPT: the checksum differs, nothing was published. */
+MD_MUST_USE md_err_t md_feed_book_apply(md_feed_t *f, md_feed_instrument_t *i,
+                                        md_feed_delta_t *delta, const md_feed_levels_t *levels);
+
+/* md_feed_book_refused makes a book STALE that an update was half applied to. */
+void md_feed_book_refused(md_feed_t *f, md_feed_instrument_t *i, md_err_t err, uint64_t seen);
+
+/* md_feed_book_verdict says what the rule says of an update of a VALID book, and counts. */
+md_sync_verdict_t md_feed_book_verdict(md_feed_t *f, md_feed_instrument_t *i,
+                                       const md_update_ids_t *ids);
+
+/* md_feed_book_pending gives the levels of a waiting update at the exponents of today. */
+MD_MUST_USE md_err_t md_feed_book_pending(md_feed_t *f, const md_feed_instrument_t *i,
+                                          const md_sync_pending_t *p, md_feed_levels_t *out);
+
+/* md_feed_delta_of and md_feed_pending_of: what an update says beside its levels, before and while
+ * it waits. */
+md_feed_delta_t   md_feed_delta_of(const md_sync_pending_t *p);
+md_sync_pending_t md_feed_pending_of(const md_feed_instrument_t *i, const md_feed_delta_t *delta,
+                                     const md_feed_levels_t *levels);
+
+/* ---- feed_leg.c: books whose rule follows one connection ---- */
+
+/* md_feed_leg_is_other: the input comes from another connection than the one that the book follows.
+ */
+bool md_feed_leg_is_other(const md_feed_t *f, const md_feed_instrument_t *i);
+
+/* md_feed_leg_update: an update from another connection; kept while that one may take over. */
+void md_feed_leg_update(md_feed_t *f, md_feed_instrument_t *i, const md_feed_delta_t *delta,
+                        const md_feed_levels_t *levels);
+
+/* md_feed_leg_snapshot: a VALID book's snapshot from another connection: that one may take over. */
+void md_feed_leg_snapshot(md_feed_t *f, md_feed_instrument_t *i);
+
+/* md_feed_leg_lost: a connection went away; true when the book goes on by another one. */
+bool md_feed_leg_lost(md_feed_t *f, md_feed_instrument_t *i, uint8_t leg);
+
+/* md_feed_legs_retire: a connection was replaced by another one that gives the same. */
+void md_feed_legs_retire(md_feed_t *f, uint8_t leg);
 
 #endif

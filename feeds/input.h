@@ -7,6 +7,10 @@
 
 #include "shm/record.h"
 
+/* The leg of a CLOSE of a connection that was replaced while another one gave the same: it takes no
+ * book along. */
+#define MD_LEG_RETIRED 254u
+
 /* One input. payload has MD_FRAME_PAD_BYTES readable bytes behind it; name and payload stay valid
  * until the source is asked again. */
 typedef struct md_input {

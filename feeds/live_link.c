@@ -138,8 +138,7 @@ static void
 switch_halves(md_feed_live_t *l, md_feed_live_link_t *k) {
   static const char    why[] = "replaced before its end";
   md_feed_live_half_t *old   = &k->half[k->active];
-  if (!md_feed_live_push(l, MD_RAW_CLOSE, MD_LIVE_LEG_RETIRED, old->name, why, sizeof why - 1))
-    return;
+  if (!md_feed_live_push(l, MD_RAW_CLOSE, MD_LEG_RETIRED, old->name, why, sizeof why - 1)) return;
   l->cfg.transport->disconnect(l->transport, old->connection, MD_CLOSE_NORMAL);
   l->owner[old->connection].link = MD_LIVE_NONE;
   old->connection                = MD_LIVE_NONE;

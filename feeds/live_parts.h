@@ -22,7 +22,6 @@
 #define MD_LIVE_CONNECT_CNT  512u /* connects that are remembered for the limit */
 #define MD_LIVE_GREETING_CNT 8u
 #define MD_LIVE_REFUSED_NS   (10 * NS_PER_S) /* before a refused stream is asked for again */
-#define MD_LIVE_LEG_RETIRED  254u            /* of a CLOSE that takes no book along */
 
 /* What a stream's control messages still have to say. */
 typedef enum md_feed_live_todo {

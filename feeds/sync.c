@@ -205,3 +205,28 @@ const md_sync_rule_t md_sync_binance_futures = {
     .first = binance_futures_first,
     .next  = binance_futures_next,
 };
+
+/* A snapshot by REST lies anywhere between two updates. */
+static md_sync_verdict_t
+okx_first(uint64_t snapshot_id, const md_update_ids_t *update) {
+  if (update->last == 0) return snapshot_id == 0 ? MD_SYNC_APPLY : MD_SYNC_GAP;
+  if (update->prev == snapshot_id) return MD_SYNC_APPLY;
+  if (update->last <= snapshot_id) return MD_SYNC_DROP;
+  if (update->prev == MD_NULL_U64 || update->prev > snapshot_id) return MD_SYNC_GAP;
+  return MD_SYNC_OVERLAP;
+}
+
+/* An id below the last one is no proof of a repeat: the venue may have begun anew in a message that
+ * we did not get. */
+static md_sync_verdict_t
+okx_next(uint64_t last_id, const md_update_ids_t *update) {
+  if (update->last == 0) return last_id == 0 ? MD_SYNC_APPLY : MD_SYNC_GAP;
+  if (update->prev == last_id) return MD_SYNC_APPLY;
+  return update->last == last_id ? MD_SYNC_DROP : MD_SYNC_GAP;
+}
+
+const md_sync_rule_t md_sync_okx = {
+    .first           = okx_first,
+    .next            = okx_next,
+    .follows_one_leg = true,
+};

@@ -26,6 +26,9 @@ typedef struct md_sync_rule {
   md_sync_verdict_t (*first)(uint64_t snapshot_id, const md_update_ids_t *update);
   /* verdict on an update of a VALID book whose last id is last_id */
   md_sync_verdict_t (*next)(uint64_t last_id, const md_update_ids_t *update);
+  /* The stream itself begins with a snapshot, and how its updates are cut is the connection's own
+   * affair: a book follows one connection, another one takes over where `first` lets it. */
+  bool follows_one_leg;
 } md_sync_rule_t;
 
 /* Binance spot (protocols: drop u <= L, first U <= L+1 <= u, then U == id+1; U <= id < u overlaps).
@@ -41,6 +44,11 @@ extern const md_sync_rule_t md_sync_deribit;
  */
 extern const md_sync_rule_t md_sync_binance_futures;
 
+/* OKX: prevSeqId == last id, also when seqId is below it (the venue began its numbers anew).
+ * Messages of before 2023 have no ids (last 0, prev absent): only their checksum says that they
+ * continue. */
+extern const md_sync_rule_t md_sync_okx;
+
 /* An update that waits for a snapshot. Levels follow: bid_cnt then ask_cnt. */
 typedef struct md_sync_pending {
   md_update_ids_t ids;
@@ -51,7 +59,9 @@ typedef struct md_sync_pending {
   uint8_t         leg;
   uint8_t         pad0;
   uint16_t        flags; /* of the event */
-  uint8_t         pad1[6];
+  bool            has_checksum;
+  uint8_t         pad1;
+  uint32_t        checksum;
 } md_sync_pending_t;
 
 /* Buffer memory shared by the books of a feed: chunks from a reserved range. */

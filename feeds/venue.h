@@ -22,6 +22,9 @@ struct md_venue {
   /* define fills the definition of a symbol that exchangeInfo did not name (assets by suffix); the
    * symbol stands in it already, everything else is absent. */
   void (*define)(const char *symbol, uint32_t len, md_definition_t *out);
+  /* checksum_ok says whether the book, as it is now, has this checksum; NULL: the venue gives none.
+   */
+  bool (*checksum_ok)(md_feed_t *f, const md_feed_instrument_t *i, uint32_t checksum);
   const md_venue_net_t *net; /* NULL: from recordings only */
 };
 

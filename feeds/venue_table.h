@@ -7,6 +7,8 @@
   X(md_venue_binance_us)                                                                           \
   X(md_venue_binance_derivatives)                                                                  \
   X(md_venue_binance_coinm)                                                                        \
-  X(md_venue_deribit_derivatives)
+  X(md_venue_deribit_derivatives)                                                                  \
+  X(md_venue_okx_spot)                                                                             \
+  X(md_venue_okx_derivatives)
 
 #endif

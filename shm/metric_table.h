@@ -57,7 +57,9 @@
   X(JOURNAL_KEPT_BYTES, gauge,  "mdengine_journal_kept_bytes", "bytes of these segments")          \
   X(JOURNAL_HELD,      gauge,   "mdengine_journal_held_segments", "segments over keep_age or keep_bytes that PostgreSQL still needs") \
   X(JOURNAL_PACKED,    counter, "mdengine_journal_packed_segments_total", "sealed segments compressed") \
-  X(JOURNAL_RETIRED,   counter, "mdengine_journal_retired_segments_total", "segments deleted by retention")
+  X(JOURNAL_RETIRED,   counter, "mdengine_journal_retired_segments_total", "segments deleted by retention")              \
+  X(CHECKSUM_MATCHES,  counter, "mdengine_feed_checksum_matches_total", "books whose checksum was that of the venue's message") \
+  X(CHECKSUM_MISMATCHES, counter, "mdengine_feed_checksum_mismatches_total", "books that differed: STALE until a new snapshot")
 
 #define MD_STAGE_TABLE(X)                                                                          \
   X(EXCHANGE,  "mdengine_stage_exchange_to_receive_seconds", "exchange's event time to our receive time; clocks differ") \

@@ -332,3 +332,67 @@ Test(captures, real_binance_coinm) {
 Test(captures, real_deribit) {
   check_real("deribit/", 10);
 }
+
+/* A book that came over several connections is one here, and like one of them. */
+static void
+check_okx_capture(const char *path, md_json_t *j) {
+  played_t      *p         = play(path);
+  uint64_t       wrong[64] = {0}, right[64] = {0};
+  const uint8_t *key;
+  uint32_t       key_len;
+  md_json_object_begin(j);
+  while (md_json_key(j, &key, &key_len)) {
+    expected_t e;
+    char       digest[65];
+    read_expected(j, &e);
+    const md_feed_instrument_t *i = instrument_of(p->feed, e.symbol);
+    cr_assert_not_null(i, "%s: no %s", path, e.symbol);
+    if (!i || i->index >= MD_CNT(wrong)) continue;
+    check_totals(path, i, &i->trades, e.trade_qty_sum, e.trades, e.first_trade, e.last_trade);
+    md_orderbook_digest(&i->book, i->px_exp, i->qty_exp, 0, digest);
+    bool is_right = i->state == MD_BOOK_VALID && strcmp(digest, e.digest) == 0 && i->gap_cnt == 0;
+    right[i->index] += is_right;
+    wrong[i->index] += !is_right;
+  }
+  for (uint32_t n = 0; n < MD_CNT(wrong); n++)
+    cr_expect(right[n] > 0 || wrong[n] == 0, "%s: %s is like none of its connections", path,
+              md_feed_instrument_at(p->feed, n)->symbol);
+  cr_expect_gt(md_load_relaxed(&p->metrics.counter[MD_COUNTER_CHECKSUM_MATCHES]), 200, "%s", path);
+  cr_expect_eq(md_load_relaxed(&p->metrics.counter[MD_COUNTER_CHECKSUM_MISMATCHES]), 0, "%s", path);
+  cr_expect_eq(md_load_relaxed(&p->metrics.counter[MD_COUNTER_PARSE_ERRORS]), 0, "%s", path);
+  cr_expect_eq(md_load_relaxed(&p->metrics.counter[MD_COUNTER_UNROUTABLE]), 0, "%s", path);
+  drop(p);
+}
+
+static uint32_t
+check_okx_file(const char *expected_path, const char *dir, const char *prefix) {
+  uint32_t       len = 0, cnt = 0;
+  uint8_t       *data = read_whole(expected_path, &len);
+  md_json_t      j;
+  const uint8_t *key;
+  uint32_t       key_len;
+  md_json_init(&j, data, len);
+  md_json_object_begin(&j);
+  while (md_json_key(&j, &key, &key_len)) {
+    char name[256], path[512];
+    copy(name, sizeof name, key, key_len);
+    if (strncmp(name, prefix, strlen(prefix)) != 0) {
+      md_json_skip(&j);
+      continue;
+    }
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    check_okx_capture(path, &j);
+    cnt++;
+  }
+  cr_assert_eq(md_json_finish(&j), MD_OK, "%s", expected_path);
+  free(data);
+  return cnt;
+}
+
+Test(captures, real_okx) {
+  const char *dir = getenv("MD_CAPTURES");
+  char        path[512];
+  if (!dir) return;
+  snprintf(path, sizeof path, "%s/EXPECTED.json", dir);
+  cr_assert_eq(check_okx_file(path, dir, "okx/"), 2);
+}
