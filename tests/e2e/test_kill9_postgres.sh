@@ -2,6 +2,7 @@
 # PostgreSQL holds exactly the trades, book tops and klines of the journal; after kill -9 of the engine in the
 # middle, KILLS times, restarted each time, still exactly; and every epoch's RAW frames make its records again.
 # IO=poll: without io_uring.
+# alone: kills at moments that are chosen by time
 . "$(dirname "$0")/lib.sh"
 
 KILLS=${KILLS:-20}

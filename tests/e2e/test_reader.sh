@@ -5,6 +5,7 @@
 #
 # depth: 50 keeps ten million reads of depth within seconds; the layout and its locks are those of any depth. The
 # journal lies in memory and loses its oldest segments as it grows, so that no disk holds the feed back.
+# alone: a feed as fast as it goes beside a reader that never rests
 . "$(dirname "$0")/lib.sh"
 : "${MD_TEST_BIN:?where the helper programs are}"
 

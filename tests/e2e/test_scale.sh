@@ -4,6 +4,7 @@
 # equal to the exchange's own. Short and at a lower rate unless MD_SCALE_LONG is set: then 200 symbols at 50,000
 # messages a second for two minutes, looked at from the 20th second on. The ring has room for what an exchange sends
 # at once when a busy machine let it wait.
+# alone: its figures are those of a whole machine
 . "$(dirname "$0")/lib.sh"
 
 SIM=

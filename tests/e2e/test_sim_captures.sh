@@ -10,6 +10,7 @@
 #
 # The product's own recordings always; those under MD_CAPTURES too when it is set. ONLY narrows the recordings,
 # LAGS the points, JOBS says how many run at once.
+# alone: five engines and exchanges at a time
 . "$(dirname "$0")/lib.sh"
 
 LAGS=${LAGS:-recorded before inside 1500 after}
