@@ -43,13 +43,15 @@
   X(list_interval, DURATION, "10m", 0, 86400000000000, "",                                         \
     "the venue's list of symbols is read again after so long, for patterns, or when a stream fell silent; 0s once") \
   X(channels, NAMES, "[depth, trade, bbo]", 0, 4095, "",                                           \
-    "what to collect of each symbol: depth, trade, bbo, agg_trade, kline, ticker")                         \
+    "what to collect of each symbol: depth, trade, bbo, agg_trade, kline, ticker, mark, index, funding, liquidation, open_interest, long_short_ratio; what a venue lacks is left out") \
   X(url, TEXT, "", 0, 255, "", "base of the WebSocket URLs; empty: the venue's own")               \
   X(rest_url, TEXT, "", 0, 255, "", "base of the REST URLs; empty: the venue's own")               \
   X(ca_file, TEXT, "", 0, 255, "",                                                                 \
     "PEM file of the authorities that may sign certificates; empty: the system's")                 \
   X(rest_weight_per_min, NUMBER, "6000", 50, 1000000, "",                                          \
     "REST weight that may be used in any minute; less where others use the same address")          \
+  X(poll_interval, DURATION, "60s", 1000000000, 86400000000000, "",                                \
+    "what has no stream is asked for so often, for example open interest; less often where the venue's limits say so") \
   X(silence_depth, DURATION, "30s", 0, 86400000000000, "",                                         \
     "a book without an update for so long, and for 20 of its usual pauses, is STALE; 0s never")    \
   X(silence_bbo, DURATION, "60s", 0, 86400000000000, "", "the same for best prices: subscribed again") \

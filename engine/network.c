@@ -18,10 +18,13 @@ seed_of(const md_engine_t *e, uint32_t feed) {
 
 static md_err_t
 open_rest(md_engine_t *e, uint32_t feed, md_rest_client_t **out, md_msg_t *msg) {
-  const md_config_feed_t       *cfg = e->topology.feed_cfg[feed];
-  const md_rest_config_t        rc  = {.clock = e->clock, .seed = seed_of(e, MD_FEED_CNT_MAX)};
-  const md_rest_client_config_t cc  = {.ca_file        = cfg->ca_file,
-                                       .weight_per_min = (uint32_t)cfg->rest_weight_per_min};
+  const md_config_feed_t *cfg            = e->topology.feed_cfg[feed];
+  const md_rest_config_t  rc             = {.clock = e->clock, .seed = seed_of(e, MD_FEED_CNT_MAX)};
+  const md_venue_t       *venue          = md_venue_find(cfg->name);
+  uint32_t                weight_per_min = (uint32_t)cfg->rest_weight_per_min;
+  if (venue->net && venue->net->weight_per_min && weight_per_min > venue->net->weight_per_min)
+    weight_per_min = venue->net->weight_per_min;
+  const md_rest_client_config_t cc  = {.ca_file = cfg->ca_file, .weight_per_min = weight_per_min};
   md_err_t                      err = e->rest ? MD_OK : md_rest_open(&rc, &e->rest, msg);
   return err ? err : md_rest_client(e->rest, &cc, out, msg);
 }
@@ -43,6 +46,7 @@ md_network_open(md_engine_t *e, uint32_t feed, md_msg_t *msg) {
                                          .silence_connection_ns = cfg->silence_connection,
                                          .reconnect_min_ns      = cfg->reconnect_min,
                                          .reconnect_max_ns      = cfg->reconnect_max,
+                                         .poll_ns               = cfg->poll_interval,
                                          .list_ns               = cfg->list_interval,
                                          .seed                  = seed_of(e, feed),
                                          .clock                 = e->clock,
@@ -56,6 +60,9 @@ md_network_open(md_engine_t *e, uint32_t feed, md_msg_t *msg) {
   lc.silence_ns[MD_CHANNEL_AGG_TRADE] = cfg->silence_trade;
   lc.silence_ns[MD_CHANNEL_KLINE]     = cfg->silence_trade;
   lc.silence_ns[MD_CHANNEL_TICKER]    = cfg->silence_bbo;
+  lc.silence_ns[MD_CHANNEL_MARK]      = cfg->silence_bbo;
+  lc.silence_ns[MD_CHANNEL_INDEX]     = cfg->silence_bbo;
+  lc.silence_ns[MD_CHANNEL_FUNDING]   = cfg->silence_bbo;
   f->engine                           = e;
   f->name                             = cfg->name;
   md_err_t err                        = open_rest(e, feed, &lc.rest, msg);

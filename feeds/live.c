@@ -17,6 +17,7 @@
 
 #define RECONNECT_MIN_NS (100 * NS_PER_MS)
 #define RECONNECT_MAX_NS (30 * NS_PER_S)
+#define POLL_NS          (60 * NS_PER_S)
 
 void
 md_feed_live_log(md_feed_live_t *l, const char *level, const char *format, ...) {
@@ -165,6 +166,7 @@ tick(md_feed_live_t *l) {
   tick_list(l);
   md_feed_live_tell(l);
   md_feed_live_ask_snapshots(l);
+  md_feed_live_polls(l);
   md_feed_live_links_tick(l);
   if (l->now_ns - l->scan_ns < SCAN_NS) return;
   l->scan_ns = l->now_ns;
@@ -267,7 +269,10 @@ md_feed_live_open(const md_feed_live_config_t *cfg, md_feed_live_t **out, md_msg
   l->cfg = *cfg;
   if (l->cfg.reconnect_min_ns <= 0) l->cfg.reconnect_min_ns = RECONNECT_MIN_NS;
   if (l->cfg.reconnect_max_ns <= 0) l->cfg.reconnect_max_ns = RECONNECT_MAX_NS;
-  l->net  = cfg->venue->net;
+  if (l->cfg.poll_ns <= 0) l->cfg.poll_ns = POLL_NS;
+  l->net = cfg->venue->net;
+  if (l->net->weight_per_min && l->cfg.weight_per_min > l->net->weight_per_min)
+    l->cfg.weight_per_min = l->net->weight_per_min;
   l->seed = cfg->seed;
   copy_base(l->url, sizeof l->url, cfg->url, l->net->ws_url);
   copy_base(l->rest_url, sizeof l->rest_url, cfg->rest_url, l->net->rest_url);

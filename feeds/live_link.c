@@ -27,14 +27,15 @@ may_connect(const md_feed_live_t *l) {
 static bool
 make_url(md_feed_live_t *l, md_feed_live_link_t *k, md_feed_live_half_t *h) {
   const char *names[MD_LIVE_BATCH];
-  char        url[MD_LIVE_URL_BYTES];
+  char        url[MD_LIVE_URL_BYTES], base[sizeof l->url + 64];
   uint32_t    cnt = 0, taken = 0;
+  (void)snprintf(base, sizeof base, "%s%s", l->url, k->path);
   while (cnt < k->stream_cnt && cnt < MD_LIVE_BATCH &&
          l->stream[k->stream[cnt]].todo != MD_LIVE_REMOVE) {
     names[cnt] = l->stream[k->stream[cnt]].name;
     cnt++;
   }
-  if (!l->net->connect_url(url, sizeof url, l->url, names, cnt, &taken)) return false;
+  if (!l->net->connect_url(url, sizeof url, base, names, cnt, &taken)) return false;
   free(h->url);
   h->url            = strdup(url);
   h->subscribed_cnt = taken;

@@ -145,6 +145,16 @@ snapshot_is_late(const md_feed_live_t *l, const md_feed_live_link_t *k) {
   return false;
 }
 
+/* Liquidations may rest for days: a connection that has nothing else is silent by right. */
+static bool
+has_pace(const md_feed_live_t *l, const md_feed_live_link_t *k) {
+  for (uint32_t n = 0; n < k->stream_cnt; n++) {
+    const md_feed_live_stream_t *s = &l->stream[k->stream[n]];
+    if (s->channel != MD_CHANNEL_LIQUIDATION && !s->is_removed) return true;
+  }
+  return false;
+}
+
 static void
 scan_link(md_feed_live_t *l, md_feed_live_link_t *k) {
   md_feed_live_half_t *h = &k->half[k->active];
@@ -153,7 +163,7 @@ scan_link(md_feed_live_t *l, md_feed_live_link_t *k) {
     return;
   }
   if (h->state != MD_LIVE_OPEN || l->cfg.silence_connection_ns == 0) return;
-  if (!md_feed_live_is_wanted(l, k)) return;
+  if (!md_feed_live_is_wanted(l, k) || !has_pace(l, k)) return;
   int64_t since = k->last_ns > h->open_ns ? k->last_ns : h->open_ns;
   if (l->now_ns - since < limit_of(l->cfg.silence_connection_ns, k->mean_ns)) return;
   md_count(l->cfg.metrics, MD_COUNTER_SILENT_CONNECTIONS, 1);

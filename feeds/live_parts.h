@@ -1,7 +1,8 @@
 /* live_parts.h - the inside of a live source, shared by the live*.c files and by nobody else.
  *
  * live.c has the order of inputs, live_link.c connections, live_subscribe.c symbols and streams,
- * live_liveness.c what is silent. All on the feed's thread. */
+ * live_poll.c what is asked for now and then, live_liveness.c what is silent. All on the feed's
+ * thread. */
 #ifndef FEEDS_LIVE_PARTS_H
 #define FEEDS_LIVE_PARTS_H
 
@@ -75,6 +76,7 @@ typedef struct md_feed_live_half {
 
 /* A set of streams that share a connection. */
 typedef struct md_feed_live_link {
+  const char         *path; /* of the venue, behind the base */
   md_feed_live_half_t half[2];
   uint32_t            active; /* the half that counts */
   uint32_t           *stream;
@@ -90,6 +92,13 @@ typedef struct md_feed_live_pending {
   char       name[MD_NAME_BYTES];
   uint8_t   *payload;
 } md_feed_live_pending_t;
+
+/* Where a poll of the venue stands. */
+typedef struct md_feed_live_poll {
+  uint32_t next;      /* symbol */
+  uint32_t round_cnt; /* rounds over all symbols that are done */
+  int64_t  due_ns;
+} md_feed_live_poll_t;
 
 /* Which half a transport's connection is. */
 typedef struct md_feed_live_owner {
@@ -123,6 +132,8 @@ struct md_feed_live {
   md_feed_live_pending_t      pending[MD_LIVE_PENDING_CNT];
   uint32_t                    pending_first, pending_cnt;
   bool                        pending_given; /* the first one is with the feed */
+
+  md_feed_live_poll_t poll[MD_VENUE_POLL_CNT_MAX];
 
   int64_t  now_ns; /* monotonic, of the last poll or tick */
   int64_t  tick_ns, scan_ns, grace_ns, begin_ns, list_ns;
@@ -174,6 +185,11 @@ void md_feed_live_on_answer(md_feed_live_t *l, md_feed_live_link_t *k, const uin
                             uint32_t len);
 /* md_feed_live_is_wanted says whether a link still has a stream that is wanted. */
 bool md_feed_live_is_wanted(const md_feed_live_t *l, const md_feed_live_link_t *k);
+
+/* ---- live_poll.c ---- */
+
+/* md_feed_live_polls asks for what is due. */
+void md_feed_live_polls(md_feed_live_t *l);
 
 /* ---- live_liveness.c ---- */
 

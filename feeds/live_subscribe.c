@@ -6,8 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const channel_names[MD_CHANNEL_CNT] = {"depth",     "trade", "bbo",
-                                                          "agg_trade", "kline", "ticker"};
+#define CHANNEL_NAME(NAME, name) name,
+static const char *const channel_names[MD_CHANNEL_CNT] = {MD_CHANNEL_TABLE(CHANNEL_NAME)};
+#undef CHANNEL_NAME
+
+#define CHANNEL_LIST(NAME, name) ", " name
+static const char channel_list[] = MD_CHANNEL_TABLE(CHANNEL_LIST);
+#undef CHANNEL_LIST
 
 /* ---- lists of names in a configuration ---- */
 
@@ -51,9 +56,8 @@ md_feed_live_check_names(const char *symbols, const char *channels, md_msg_t *ms
   uint32_t cnt = 0;
   while (next_word(&channels, word, sizeof word)) {
     if (channel_of(word) == MD_CHANNEL_CNT)
-      return md_fail(msg, MD_ERR_CONFIG,
-                     "'%s' is no channel; choose from depth, trade, bbo, agg_trade, kline, ticker",
-                     word);
+      return md_fail(msg, MD_ERR_CONFIG, "'%s' is no channel; choose from %s", word,
+                     channel_list + 2);
     cnt++;
   }
   if (cnt == 0)
@@ -98,13 +102,16 @@ link_add(md_feed_live_link_t *k, uint32_t stream) {
   return true;
 }
 
-/* The last link with room for all streams of a symbol, or a new one. */
+/* The last link of a path, if it has room for all streams of a symbol, or a new one. */
 static md_feed_live_link_t *
-take_link(md_feed_live_t *l, uint32_t stream_cnt) {
-  md_feed_live_link_t *k = l->link_cnt ? &l->link[l->link_cnt - 1] : NULL;
+take_link(md_feed_live_t *l, const char *path, uint32_t stream_cnt) {
+  md_feed_live_link_t *k = NULL;
+  for (uint32_t n = l->link_cnt; n > 0 && !k; n--)
+    if (strcmp(l->link[n - 1].path, path) == 0) k = &l->link[n - 1];
   if (k && k->stream_cnt + stream_cnt <= MD_LIVE_LINK_STREAMS) return k;
   if (l->link_cnt == MD_LIVE_LINK_CNT_MAX) return NULL;
-  k = &l->link[l->link_cnt];
+  k       = &l->link[l->link_cnt];
+  k->path = path;
   for (uint32_t n = 0; n < 2; n++) {
     md_feed_live_half_t *h = &k->half[n];
     h->connection          = MD_LIVE_NONE;
@@ -120,7 +127,9 @@ add_stream(md_feed_live_t *l, md_feed_live_link_t *k, uint32_t symbol, uint32_t 
   md_feed_live_stream_t *s = &l->stream[l->stream_cnt];
   uint32_t               len =
       l->net->stream_name(s->name, sizeof s->name, l->symbol[symbol].name, (md_channel_t)channel);
-  if (len == 0 || l->stream_cnt == l->stream_max || !link_add(k, l->stream_cnt)) return false;
+  if (len == 0 || l->stream_cnt == l->stream_max) return false;
+  if (md_feed_live_find_stream(l, s->name, len)) return false; /* two channels, one stream */
+  if (!link_add(k, l->stream_cnt)) return false;
   s->channel  = (uint8_t)channel;
   s->symbol   = symbol;
   s->link     = (uint32_t)(k - l->link);
@@ -161,17 +170,47 @@ come_back(md_feed_live_t *l, md_feed_live_symbol_t *symbol) {
   }
 }
 
-/* A symbol comes (again): its streams stand on one connection. */
+static const char *
+path_of(const md_feed_live_t *l, uint32_t channel) {
+  return l->net->path ? l->net->path((md_channel_t)channel) : "";
+}
+
+/* The channels that share the path of `first`, when it is the first of them; how many in *cnt. */
+static bool
+leads_path(const md_feed_live_t *l, const char *symbol, uint32_t first, uint32_t *cnt) {
+  char        name[MD_LIVE_STREAM_BYTES];
+  const char *path = path_of(l, first);
+  *cnt             = 0;
+  for (uint32_t c = 0; c < MD_CHANNEL_CNT; c++) {
+    if (!l->channel[c] || strcmp(path_of(l, c), path) != 0) continue;
+    if (!l->net->stream_name(name, sizeof name, symbol, (md_channel_t)c)) continue;
+    if (c < first) return false;
+    ++*cnt;
+  }
+  return *cnt > 0;
+}
+
+/* The streams of a symbol that have the path of a channel, on one connection. */
+static bool
+add_streams(md_feed_live_t *l, uint32_t symbol, uint32_t first, uint32_t cnt) {
+  const char          *path = path_of(l, first);
+  md_feed_live_link_t *k    = take_link(l, path, cnt);
+  if (!k) return false;
+  for (uint32_t c = first; c < MD_CHANNEL_CNT; c++)
+    if (l->channel[c] && strcmp(path_of(l, c), path) == 0 && add_stream(l, k, symbol, c))
+      begin_stream(l, &l->stream[l->stream_cnt - 1]);
+  return true;
+}
+
+/* A symbol comes (again): its streams stand on one connection for each path. */
 static void
 add_symbol(md_feed_live_t *l, const char *name, uint32_t len) {
   md_feed_live_symbol_t *known = find_symbol(l, name, len);
   uint32_t               cnt   = 0;
   if (known && known->is_removed) come_back(l, known);
   if (known) return;
-  for (uint32_t c = 0; c < MD_CHANNEL_CNT; c++)
-    cnt += l->channel[c];
-  md_feed_live_link_t *k = take_link(l, cnt);
-  if (!k || l->symbol_cnt == l->symbol_max || len >= MD_SYMBOL_BYTES) {
+  bool is_full = l->symbol_cnt == l->symbol_max || len >= MD_SYMBOL_BYTES;
+  if (is_full) {
     md_feed_live_log(l, "error", "%.*s is left out: no room for more symbols", (int)len, name);
     return;
   }
@@ -179,9 +218,11 @@ add_symbol(md_feed_live_t *l, const char *name, uint32_t len) {
   memcpy(s->name, name, len);
   l->symbol_cnt++;
   if (l->list_cnt > 1) md_feed_live_log(l, "info", "%s is listed now", s->name);
-  for (uint32_t c = 0; c < MD_CHANNEL_CNT; c++)
-    if (l->channel[c] && add_stream(l, k, l->symbol_cnt - 1, c))
-      begin_stream(l, &l->stream[l->stream_cnt - 1]);
+  for (uint32_t c = 0; c < MD_CHANNEL_CNT && !is_full; c++)
+    if (l->channel[c] && leads_path(l, s->name, c, &cnt))
+      is_full = !add_streams(l, l->symbol_cnt - 1, c, cnt);
+  if (is_full)
+    md_feed_live_log(l, "error", "%s is left out: no room for more connections", s->name);
 }
 
 static void

@@ -8,14 +8,27 @@
 
 #include <stddef.h>
 
+/* What can be collected of a symbol, as it stands in a configuration: X(NAME, name). Several may be
+ * one stream of a venue, some come by polls only, and a venue need not have all. */
+#define MD_CHANNEL_TABLE(X)                                                                        \
+  X(DEPTH, "depth")                                                                                \
+  X(TRADE, "trade")                                                                                \
+  X(BBO, "bbo")                                                                                    \
+  X(AGG_TRADE, "agg_trade")                                                                        \
+  X(KLINE, "kline")                                                                                \
+  X(TICKER, "ticker")                                                                              \
+  X(MARK, "mark")                                                                                  \
+  X(INDEX, "index")                                                                                \
+  X(FUNDING, "funding")                                                                            \
+  X(LIQUIDATION, "liquidation")                                                                    \
+  X(OPEN_INTEREST, "open_interest")                                                                \
+  X(LONG_SHORT_RATIO, "long_short_ratio")
+
 typedef enum md_channel {
-  MD_CHANNEL_DEPTH,
-  MD_CHANNEL_TRADE,
-  MD_CHANNEL_BBO,
-  MD_CHANNEL_AGG_TRADE,
-  MD_CHANNEL_KLINE,
-  MD_CHANNEL_TICKER,
-  MD_CHANNEL_CNT
+#define MD_CHANNEL_ENUM(NAME, name) MD_CHANNEL_##NAME,
+  MD_CHANNEL_TABLE(MD_CHANNEL_ENUM)
+#undef MD_CHANNEL_ENUM
+      MD_CHANNEL_CNT
 } md_channel_t;
 
 /* What a received message is to the live source. */
@@ -33,6 +46,18 @@ typedef void (*md_listing_fn)(void *ctx, const char *symbol, uint32_t len, bool 
 
 typedef void (*md_accepted_fn)(void *ctx, const char *stream, uint32_t len);
 
+/* Something that a venue tells only when it is asked: of one symbol, or of all at once. */
+typedef struct md_venue_poll {
+  md_channel_t channel;
+  bool         is_about_all; /* url is asked with an empty symbol */
+  uint32_t     weight;
+  int64_t      every_ns; /* 0: as configured */
+  /* 0: nothing to ask for this symbol */
+  uint32_t (*url)(char *out, size_t bytes, const char *base, const char *symbol);
+} md_venue_poll_t;
+
+#define MD_VENUE_POLL_CNT_MAX 8u
+
 typedef struct md_venue_net {
   const char     *ws_url, *rest_url; /* bases, without a slash at the end */
   uint32_t        streams_max;       /* of one connection */
@@ -41,7 +66,15 @@ typedef struct md_venue_net {
   int64_t         life_ns;         /* of a connection, after which it is closed */
   const uint32_t *snapshot_limits; /* levels that can be asked for, most first, 0 at the end */
   uint32_t        list_weight;
+  uint32_t        weight_per_min; /* that the venue allows to one address; 0: as configured */
 
+  const md_venue_poll_t *polls;
+  uint32_t               poll_cnt;
+
+  /* path gives what stands behind the base for connections with streams of a channel ("/public");
+   * NULL: nothing does. A connection has streams of one path. */
+  const char *(*path)(md_channel_t channel);
+  /* stream_name: 0 where the channel is no stream of this venue. */
   uint32_t (*stream_name)(char *out, size_t bytes, const char *symbol, md_channel_t channel);
   /* connect_url subscribes to the first streams: as many as fit; *taken says how many. */
   uint32_t (*connect_url)(char *out, size_t bytes, const char *base, const char *const *streams,

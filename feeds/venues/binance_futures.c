@@ -291,7 +291,7 @@ const md_venue_t md_venue_binance_derivatives = {.name            = "binance_der
                                                  .state_bytes     = sizeof(md_bn_futures_state_t),
                                                  .decode          = decode_usdm,
                                                  .define          = md_bn_define_usdm,
-                                                 .net             = NULL,
+                                                 .net             = &md_bn_usdm_net,
                                                  .dense_trade_ids = true};
 
 const md_venue_t md_venue_binance_coinm = {.name            = "binance_coinm",
@@ -302,5 +302,5 @@ const md_venue_t md_venue_binance_coinm = {.name            = "binance_coinm",
                                            .state_bytes     = sizeof(md_bn_futures_state_t),
                                            .decode          = decode_coinm,
                                            .define          = md_bn_define_coinm,
-                                           .net             = NULL,
+                                           .net             = &md_bn_coinm_net,
                                            .dense_trade_ids = true};

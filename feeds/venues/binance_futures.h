@@ -3,7 +3,8 @@
  * they differ.
  *
  * binance_futures.c has the streams, binance_futures_fast.c the messages that come most,
- * binance_futures_rest.c the HTTP answers. Feed threads only. */
+ * binance_futures_rest.c the HTTP answers, binance_futures_net.c the way to the venue. Feed threads
+ * only. */
 #ifndef FEEDS_VENUES_BINANCE_FUTURES_H
 #define FEEDS_VENUES_BINANCE_FUTURES_H
 
@@ -57,6 +58,9 @@ void md_bn_stage_mark(md_feed_t *f, md_feed_instrument_t *i, const md_feed_event
 /* md_bn_futures_http handles an HTTP answer, in->name being its URL. */
 MD_MUST_USE md_err_t md_bn_futures_http(md_feed_t *f, const md_input_t *in,
                                         const md_bn_market_t *market);
+
+/* How each market is spoken to. */
+extern const md_venue_net_t md_bn_usdm_net, md_bn_coinm_net;
 
 /* What a symbol's name says: BTCUSDT, BTCUSDT_260626; BTCUSD_PERP, BTCUSD_260626. */
 void md_bn_define_usdm(const char *symbol, uint32_t len, md_definition_t *out);

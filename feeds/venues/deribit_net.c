@@ -32,10 +32,16 @@ stream_name(char *out, size_t bytes, const char *symbol, md_channel_t channel) {
     return format(out, bytes, "trades.%s.100ms", symbol);
   case MD_CHANNEL_BBO:
     return format(out, bytes, "quote.%s", symbol);
-  case MD_CHANNEL_TICKER:
+  case MD_CHANNEL_TICKER: /* has them all */
+  case MD_CHANNEL_MARK:
+  case MD_CHANNEL_INDEX:
+  case MD_CHANNEL_FUNDING:
+  case MD_CHANNEL_OPEN_INTEREST:
     return format(out, bytes, "ticker.%s.100ms", symbol);
   case MD_CHANNEL_AGG_TRADE:
   case MD_CHANNEL_KLINE:
+  case MD_CHANNEL_LIQUIDATION:
+  case MD_CHANNEL_LONG_SHORT_RATIO:
   case MD_CHANNEL_CNT:
     break;
   }
