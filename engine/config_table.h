@@ -132,6 +132,8 @@
   X(timescale, BOOL, "true", 0, 0, "",                                                             \
     "hypertables where the extension timescaledb is made in the database when the tables are made") \
   X(connect_timeout, DURATION, "5s", 100000000, 600000000000, "", "one attempt to connect")        \
+  X(timeout, DURATION, "30s", 1000000000, 3600000000000, "",                                       \
+    "longest wait for an answer: a lock, a statement, a silent server; then it connects again")     \
   X(wait_at_start, BOOL, "false", 0, 0, "",                                                        \
     "true: start without the database and catch up from the journal once it is there")             \
   X(core, NUMBER, "-1", -1, 1023, "", "CPU core to pin the thread to, -1 none")                    \

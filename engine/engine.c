@@ -234,6 +234,7 @@ set_postgres_config(md_engine_t *e) {
                              .batch_ns           = p->batch_age,
                              .partition_days     = (uint32_t)p->partition_days,
                              .connect_timeout_ms = (int)(p->connect_timeout / 1000000),
+                             .timeout_ms         = (int)(p->timeout / 1000000),
                              .wait_at_start      = p->wait_at_start != 0,
                              .epoch              = e->topology.segment.epoch};
   memcpy(e->postgres_cfg.journal_uuid, e->topology.segment.journal_uuid, 16);

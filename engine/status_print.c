@@ -1,5 +1,6 @@
 /* status_print.c - the picture of status_view.h as a screen and as JSON. */
 #include "engine/status_view.h"
+#include "writers/pg_lag.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -102,6 +103,17 @@ print_stages(const md_status_view_t *v) {
 }
 
 static void
+print_database(const md_status_sink_t *s) {
+  (void)printf("postgres %11" PRIu64 " rows (%.0f/s) %7" PRIu64 " commits %" PRIu64 " errors\n",
+               s->rows, s->rows_per_s, s->batches, s->errors);
+  if (!s->catchup) return;
+  (void)printf("         from the journal: %" PRIu64 " records, %" PRIu64 " s behind", s->lag,
+               s->lag_s);
+  if (s->eta_s > 0 && s->eta_s < MD_PG_ETA_NEVER) (void)printf(", %" PRIu64 " s to go", s->eta_s);
+  (void)printf("\n");
+}
+
+static void
 print_positions(const md_status_view_t *v) {
   bool has_database = false;
   for (uint32_t i = 0; i < v->sink_cnt; i++) {
@@ -113,10 +125,7 @@ print_positions(const md_status_view_t *v) {
                    s->records, (double)s->bytes / 1048576.0, s->bytes_per_s / 1048576.0, s->batches,
                    s->errors);
     else
-      (void)printf("postgres %11" PRIu64 " rows (%.0f/s) %7" PRIu64 " commits %" PRIu64
-                   " errors%s\n",
-                   s->rows, s->rows_per_s, s->batches, s->errors,
-                   s->catchup ? ", catching up from the journal" : "");
+      print_database(s);
   }
   for (uint32_t i = 0; i < v->feed_cnt; i++) {
     const mdshm_stream_t *s = &v->feed[i].stream;
@@ -175,9 +184,10 @@ static void
 json_sink(const md_status_sink_t *s) {
   (void)printf("{\"thread\":\"%s\",\"heartbeat_age_ns\":%" PRId64 ",\"records\":%" PRIu64
                ",\"bytes\":%" PRIu64 ",\"rows\":%" PRIu64 ",\"batches\":%" PRIu64
-               ",\"errors\":%" PRIu64 ",\"catchup\":%s",
+               ",\"errors\":%" PRIu64 ",\"catchup\":%s,\"lag_records\":%" PRIu64
+               ",\"lag_s\":%" PRIu64 ",\"catchup_eta_s\":%" PRIu64,
                s->thread.name, s->thread.heartbeat_age_ns, s->records, s->bytes, s->rows,
-               s->batches, s->errors, s->catchup ? "true" : "false");
+               s->batches, s->errors, s->catchup ? "true" : "false", s->lag, s->lag_s, s->eta_s);
   json_latency("ring_wait", &s->ring_wait);
   json_latency(is_journal(s) ? "durable" : "stored", &s->done);
   (void)printf("}");

@@ -62,6 +62,9 @@ take_sink(mdshm_t *shm, uint32_t thread, const mdshm_thread_t *row, md_status_si
   s->batches   = counter(shm, thread, "mdengine_sink_batches_total");
   s->errors    = counter(shm, thread, "mdengine_sink_errors_total");
   s->catchup   = counter(shm, thread, "mdengine_sink_catchup");
+  s->lag       = counter(shm, thread, "mdengine_sink_lag_records");
+  s->lag_s     = counter(shm, thread, "mdengine_sink_lag_seconds");
+  s->eta_s     = counter(shm, thread, "mdengine_sink_catchup_eta_seconds");
   s->ring_wait = latency(shm, thread, "mdengine_stage_ring_wait_seconds");
   s->done      = latency(shm, thread,
                     journal ? "mdengine_stage_durable_seconds" : "mdengine_stage_stored_seconds");

@@ -25,7 +25,7 @@ typedef struct md_status_feed {
 
 typedef struct md_status_sink {
   mdshm_thread_t thread;
-  uint64_t       records, bytes, rows, batches, errors, catchup;
+  uint64_t       records, bytes, rows, batches, errors, catchup, lag, lag_s, eta_s;
   double         bytes_per_s, rows_per_s;
   md_latency_t   ring_wait, done; /* done: durable or stored */
 } md_status_sink_t;

@@ -59,7 +59,10 @@
   X(JOURNAL_PACKED,    counter, "mdengine_journal_packed_segments_total", "sealed segments compressed") \
   X(JOURNAL_RETIRED,   counter, "mdengine_journal_retired_segments_total", "segments deleted by retention")              \
   X(CHECKSUM_MATCHES,  counter, "mdengine_feed_checksum_matches_total", "books whose checksum was that of the venue's message") \
-  X(CHECKSUM_MISMATCHES, counter, "mdengine_feed_checksum_mismatches_total", "books that differed: STALE until a new snapshot")
+  X(CHECKSUM_MISMATCHES, counter, "mdengine_feed_checksum_mismatches_total", "books that differed: STALE until a new snapshot") \
+  X(SINK_LAG_SECONDS,  gauge,   "mdengine_sink_lag_seconds", "age of the newest record that the sink has finished, 0: it has all") \
+  X(SINK_CATCHUP_RATE, gauge,   "mdengine_sink_catchup_records_per_second", "records that the sink reads from the journal, 0: it need not") \
+  X(SINK_CATCHUP_ETA,  gauge,   "mdengine_sink_catchup_eta_seconds", "until the sink has caught up at the present rate; 31536000: it does not get nearer")
 
 #define MD_STAGE_TABLE(X)                                                                          \
   X(EXCHANGE,  "mdengine_stage_exchange_to_receive_seconds", "exchange's event time to our receive time; clocks differ") \

@@ -57,7 +57,9 @@ MD_MUST_USE md_err_t md_manifest_open_on(const md_disk_t *disk, const char *dir,
 void                 md_manifest_close(md_manifest_t *m);
 const uint8_t       *md_manifest_uuid(const md_manifest_t *m);       /* 16 bytes */
 uint32_t             md_manifest_last_epoch(const md_manifest_t *m); /* 0: none yet */
-uint32_t             md_manifest_next_instrument(const md_manifest_t *m);
+/* md_manifest_epoch_begun: when it was opened; false when unknown, only the newest are kept. */
+bool     md_manifest_epoch_begun(const md_manifest_t *m, uint32_t epoch, int64_t *real_ns);
+uint32_t md_manifest_next_instrument(const md_manifest_t *m);
 
 /* md_manifest_stream returns the id of a stream name, adding it durably when it is new (write
  * only). */

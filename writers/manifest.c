@@ -14,6 +14,7 @@
 #define PATH_BYTES       512u
 #define FILE_BYTES_MAX   (1ull << 30)
 #define TOKEN_CNT        8u
+#define EPOCHS_KEPT      256u
 #define INSTRUMENT_MAX                                                                             \
   (1u << 24) /* ids are never reused; this many are a hundred years of listings */
 
@@ -32,6 +33,10 @@ struct md_manifest {
   uint32_t last_epoch;
   uint32_t next_instrument;
   uint64_t last_segment;
+  struct {
+    uint32_t epoch;
+    int64_t  real_ns;
+  } begun[EPOCHS_KEPT]; /* of the newest epochs, at epoch % EPOCHS_KEPT */
 
   char (*stream)[MD_NAME_BYTES]; /* stream id i stands at i - 1 */
   uint32_t                  stream_cnt;
@@ -52,6 +57,20 @@ md_manifest_uuid(const md_manifest_t *m) {
 uint32_t
 md_manifest_last_epoch(const md_manifest_t *m) {
   return m->last_epoch;
+}
+
+bool
+md_manifest_epoch_begun(const md_manifest_t *m, uint32_t epoch, int64_t *real_ns) {
+  if (m->begun[epoch % EPOCHS_KEPT].epoch != epoch || epoch == 0) return false;
+  *real_ns = m->begun[epoch % EPOCHS_KEPT].real_ns;
+  return true;
+}
+
+static void
+note_epoch(md_manifest_t *m, uint32_t epoch, int64_t real_ns) {
+  m->last_epoch                         = epoch;
+  m->begun[epoch % EPOCHS_KEPT].epoch   = epoch;
+  m->begun[epoch % EPOCHS_KEPT].real_ns = real_ns;
 }
 
 uint32_t
@@ -213,7 +232,7 @@ take_line(md_manifest_t *m, char *const *token, uint32_t cnt) {
            add_stream(m, name) == MD_OK;
   if (strcmp(token[0], "epoch") == 0) {
     if (cnt != 3 || number <= m->last_epoch || number > UINT32_MAX) return false;
-    m->last_epoch = (uint32_t)number;
+    note_epoch(m, (uint32_t)number, strtoll(token[2], NULL, 10));
     return true;
   }
   if (strcmp(token[0], "instrument") == 0)
@@ -429,7 +448,8 @@ md_manifest_epoch(md_manifest_t *m, int64_t real_ns, uint32_t *epoch, md_msg_t *
   (void)snprintf(line, sizeof line, "epoch %u %" PRId64, m->last_epoch + 1, real_ns);
   md_err_t err = append_durably(m, msg, line);
   if (err) return err;
-  *epoch = ++m->last_epoch;
+  note_epoch(m, m->last_epoch + 1, real_ns);
+  *epoch = m->last_epoch;
   return MD_OK;
 }
 

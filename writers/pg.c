@@ -14,6 +14,7 @@ typedef struct md_pg_poll {
   md_io_op_t op;
   bool       is_current; /* armed for this connection, not for one that is gone */
   bool       is_ready;   /* reported since the last step */
+  uint64_t  *moved_cnt;
 } md_pg_poll_t;
 
 struct md_pg {
@@ -28,13 +29,17 @@ struct md_pg {
   md_pg_fault_t fault;
   bool          wants_write;
   bool          may_fail; /* the running statement */
+  uint64_t      moved_cnt;
 };
 
 static void
 on_poll(md_io_op_t *op, int32_t result) {
   md_pg_poll_t *poll = op->ctx;
   (void)result; /* an error shows in the next call of libpq */
-  if (poll->is_current) poll->is_ready = true;
+  if (poll->is_current) {
+    poll->is_ready = true;
+    ++*poll->moved_cnt;
+  }
   poll->is_current = false;
 }
 
@@ -70,10 +75,11 @@ md_pg_open(md_io_t *io, const char *conninfo, md_pg_t **out, md_msg_t *msg) {
   }
   name_target(pg, options);
   PQconninfoFree(options);
-  pg->io     = io;
-  pg->in.op  = (md_io_op_t){.done = on_poll, .ctx = &pg->in};
-  pg->out.op = (md_io_op_t){.done = on_poll, .ctx = &pg->out};
-  *out       = pg;
+  pg->io           = io;
+  pg->in.moved_cnt = pg->out.moved_cnt = &pg->moved_cnt;
+  pg->in.op                            = (md_io_op_t){.done = on_poll, .ctx = &pg->in};
+  pg->out.op                           = (md_io_op_t){.done = on_poll, .ctx = &pg->out};
+  *out                                 = pg;
   return MD_OK;
 }
 
@@ -173,9 +179,11 @@ ignore_notice(void *ctx, const char *text) {
 
 md_err_t
 md_pg_connect(md_pg_t *pg) {
-  static const char *const keys[]   = {"dbname", "fallback_application_name", "client_encoding",
-                                       NULL};
-  const char *const        values[] = {pg->conninfo, "mdengine", "UTF8", NULL};
+  /* What stands before the connection string gives way to it. */
+  static const char *const keys[] = {
+      "keepalives_idle", "keepalives_interval",       "keepalives_count", "tcp_user_timeout",
+      "dbname",          "fallback_application_name", "client_encoding",  NULL};
+  const char *const values[] = {"30", "10", "3", "30000", pg->conninfo, "mdengine", "UTF8", NULL};
   md_pg_disconnect(pg);
   if (is_polling(pg)) return MD_ERR_BUSY;
   pg->fault = MD_PG_FAULT_NONE;
@@ -292,11 +300,22 @@ md_pg_query(md_pg_t *pg, const char *sql, bool may_fail) {
   pg->fault    = MD_PG_FAULT_NONE;
   pg->may_fail = may_fail;
   pg->state    = MD_PG_BUSY;
+  pg->moved_cnt++;
   if (!PQsendQuery(pg->conn, sql)) {
     lose(pg, PQerrorMessage(pg->conn));
     return;
   }
   if (flush(pg)) arm(pg);
+}
+
+uint64_t
+md_pg_moved_cnt(const md_pg_t *pg) {
+  return pg->moved_cnt;
+}
+
+void
+md_pg_give_up(md_pg_t *pg, const char *why) {
+  (void)lose(pg, why);
 }
 
 /* libpq's buffer would grow without bound, so nothing is added before the last chunk is out. */
@@ -311,6 +330,7 @@ md_pg_put(md_pg_t *pg, const void *data, uint32_t len) {
     return MD_ERR_DB;
   }
   if (taken == 0) return MD_ERR_FULL;
+  pg->moved_cnt++;
   return flush(pg) ? MD_OK : MD_ERR_DB;
 }
 

@@ -43,6 +43,11 @@ const char *md_pg_target(const md_pg_t *pg);
 MD_MUST_USE md_err_t md_pg_connect(md_pg_t *pg);
 void                 md_pg_disconnect(md_pg_t *pg);
 
+/* md_pg_moved_cnt rises with whatever the server takes or says: while a statement is under way and
+ * it does not, the server is silent. md_pg_give_up ends such a connection with this reason. */
+uint64_t md_pg_moved_cnt(const md_pg_t *pg);
+void     md_pg_give_up(md_pg_t *pg, const char *why);
+
 /* md_pg_step moves on without blocking and arms the io loop for what is missing. */
 md_pg_state_t md_pg_step(md_pg_t *pg);
 

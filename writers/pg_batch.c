@@ -42,6 +42,7 @@ md_pg_batch_clear(md_pg_batch_t *b) {
   md_sql_clear(&b->extra);
   b->move_cnt = b->row_cnt = b->record_cnt = b->sample_cnt = 0;
   b->byte_cnt                                              = 0;
+  b->last_pub_ns                                           = 0;
   b->definition_first_ns                                   = INT64_MAX;
   b->definition_last_ns                                    = INT64_MIN;
 }
@@ -140,6 +141,7 @@ md_pg_batch_add(md_pg_batch_t *b, const md_pg_context_t *ctx, uint32_t row, cons
     note_row(b, ctx, table, rec, len);
   }
   move_on(b, ctx, move, rec->seq + 1, mono_ns);
+  b->last_pub_ns = rec->ts_pub_ns;
   return MD_OK;
 }
 

@@ -47,6 +47,7 @@ typedef struct md_pg_batch {
   md_sql_t      extra; /* losses and rejects */
   uint32_t      row_cnt, record_cnt;
   uint64_t      byte_cnt;
+  int64_t       last_pub_ns;                             /* of the last record, 0: none known */
   int64_t       opened_mono_ns;                          /* of the first record */
   int64_t       definition_first_ns, definition_last_ns; /* receive times; first > last: none */
   md_pg_place_t last_row;
@@ -67,6 +68,7 @@ typedef struct md_pg_context {
   md_pg_partitions_t   *partitions;
   md_pg_progress_t     *progress;
   int32_t               journal;
+  uint32_t              epoch; /* of this engine */
   uint64_t              record_types;
   uint32_t              row_limit; /* of a batch */
   md_pg_refusal_t       refusal;

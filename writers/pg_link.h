@@ -18,6 +18,9 @@ typedef struct md_pg_link {
   md_pg_setup_t      setup;
   md_pg_link_phase_t phase;
   int64_t            connect_timeout_ns;
+  int64_t            silence_ns; /* without a word while an answer is awaited; 0: for ever */
+  int64_t            moved_mono_ns;
+  uint64_t           moved_cnt;
   int64_t            deadline_mono_ns; /* of connecting */
   int64_t            retry_mono_ns, pause_ns;
 } md_pg_link_t;

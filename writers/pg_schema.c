@@ -72,6 +72,13 @@ static const md_copy_column_t rejects_columns[] = {
     {"record", "its bytes, as in the journal", MD_COPY_BYTEA, false},
 };
 
+static const md_copy_column_t epochs_columns[] = {
+    {"journal", "id in table journals", MD_COPY_INT4, false},
+    {"epoch", "engine start", MD_COPY_INT4, false},
+    {"begun_ns", "when, as in the journal's MANIFEST: a copy of the journal has another one",
+     MD_COPY_INT8, false},
+};
+
 static const md_copy_column_t version_columns[] = {
     {"version", "of the tables of this schema; the highest row counts", MD_COPY_INT4, false},
     {"applied", "when it was made or migrated", MD_COPY_TIMESTAMPTZ, false},
@@ -98,6 +105,8 @@ static const struct own_table {
      losses_columns, MD_CNT(losses_columns)},
     {"rejects", "journal, stream, epoch, seq", "records that no table could hold", rejects_columns,
      MD_CNT(rejects_columns)},
+    {"epochs", "journal, epoch", "engine starts that wrote here: who comes later fences the others",
+     epochs_columns, MD_CNT(epochs_columns)},
     {"schema_version", "version", "versions of these tables", version_columns,
      MD_CNT(version_columns)},
     {"dropped", "table_name", "what retention took away", dropped_columns, MD_CNT(dropped_columns)},

@@ -96,8 +96,10 @@ add_update(md_pg_send_t *s, const md_pg_context_t *ctx) {
   }
   md_sql_add(&s->sql,
              ") AS v (s, e, f, t) WHERE p.journal = %d AND p.stream = v.s AND p.epoch = v.e AND "
-             "p.next = v.f",
+             "p.next = v.f AND NOT EXISTS (SELECT 1 FROM ",
              ctx->journal);
+  md_pg_schema_table(ctx->schema, "epochs", &s->sql);
+  md_sql_add(&s->sql, " n WHERE n.journal = %d AND n.epoch > %u)", ctx->journal, ctx->epoch);
 }
 
 static void

@@ -17,6 +17,8 @@ typedef enum md_pg_setup_phase {
   MD_PG_SETUP_CREATE,
   MD_PG_SETUP_RECHECK,
   MD_PG_SETUP_JOURNAL,
+  MD_PG_SETUP_EPOCHS,
+  MD_PG_SETUP_CLAIM,
   MD_PG_SETUP_PROGRESS
 } md_pg_setup_phase_t;
 
@@ -24,6 +26,9 @@ typedef struct md_pg_setup {
   md_pg_setup_phase_t phase;
   md_sql_t            sql;
   char                uuid[37];
+  const char         *journal_dir;
+  uint32_t            epoch;          /* of this engine */
+  int                 timeout_ms;     /* after which the server gives a statement up; 0: never */
   int32_t             journal;        /* id in table journals */
   uint32_t            complete_epoch; /* every record of epochs below it is stored */
 } md_pg_setup_t;
@@ -31,13 +36,15 @@ typedef struct md_pg_setup {
 /* md_pg_setup_session returns the settings that every session begins with. */
 const char *md_pg_setup_session(void);
 
-MD_MUST_USE md_err_t md_pg_setup_new(md_pg_setup_t *u, const uint8_t uuid[16]);
+MD_MUST_USE md_err_t md_pg_setup_new(md_pg_setup_t *u, const uint8_t uuid[16],
+                                     const char *journal_dir, uint32_t epoch, int timeout_ms);
 void                 md_pg_setup_delete(md_pg_setup_t *u);
 
 /* md_pg_setup_start sends the first statement; pg is READY. */
 void md_pg_setup_start(md_pg_setup_t *u, md_pg_t *pg);
 
-/* md_pg_setup_step goes on: 0 under way, 1 done (progress is filled), MD_ERR_DB with msg. */
+/* md_pg_setup_step goes on: 0 under way, 1 done (progress is filled), MD_ERR_DB with msg,
+ * MD_ERR_FENCED: another engine writes this journal here. */
 int md_pg_setup_step(md_pg_setup_t *u, md_pg_t *pg, md_pg_schema_t *schema,
                      md_pg_progress_t *progress, md_msg_t *msg);
 

@@ -18,6 +18,7 @@ typedef struct md_postgres_config {
   int64_t     batch_ns;       /* ... or at this age */
   uint32_t    partition_days; /* daily partitions made ahead */
   int         connect_timeout_ms;
+  int         timeout_ms; /* of one answer; 0: none */
   bool     wait_at_start; /* false: no database at start is an error; true: keep trying, catch up */
   uint8_t  journal_uuid[16];
   uint32_t epoch; /* of this engine */

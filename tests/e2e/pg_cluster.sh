@@ -3,8 +3,11 @@
 #
 #   pg_cluster.sh start DIR [--sync on|off]   make it if need be, start it, print its connection string
 #   pg_cluster.sh stop DIR [fast|immediate]   stop it; the data stays
+#   pg_cluster.sh restart DIR [fast|immediate]
+#   pg_cluster.sh kill DIR                    kill -9 of the postmaster
 #   pg_cluster.sh remove DIR                  stop it and delete DIR
 #
+# PG_OPTIONS holds more options of the server.
 # PostgreSQL refuses to run as root, so root hands it to user postgres, or nobody. Exit 3: not installed.
 set -eu
 
@@ -14,7 +17,7 @@ fail() {
 }
 
 usage() {
-  sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
+  sed -n '2,11s/^# \{0,1\}//p' "$0" >&2
   exit 2
 }
 
@@ -36,6 +39,11 @@ as_owner() {
   else
     "$@"
   fi
+}
+
+# is_up: a postmaster that answers, not only its file.
+is_up() {
+  as_owner "$bin/pg_isready" -q -h "$dir" >/dev/null 2>&1
 }
 
 start() {
@@ -60,7 +68,7 @@ start() {
   fi
   as_owner "$bin/pg_ctl" -D "$dir/data" -w -t 60 -s -l "$dir/server.log" \
     -o "-c listen_addresses='' -c unix_socket_directories='$dir' -c fsync=$sync \
--c synchronous_commit=$sync -c max_connections=20" start >/dev/null 2>&1 ||
+-c synchronous_commit=$sync -c max_connections=20 ${PG_OPTIONS:-}" start >/dev/null 2>&1 || is_up ||
     fail "the server did not start: $(tail -n 1 "$dir/server.log" 2>/dev/null)"
   echo "host=$dir dbname=postgres user=mdengine"
 }
@@ -69,6 +77,22 @@ stop() {
   if [ -f "$dir/data/postmaster.pid" ]; then
     as_owner "$bin/pg_ctl" -D "$dir/data" -w -t 60 -s -m "${1:-fast}" stop >/dev/null 2>&1 || true
   fi
+}
+
+kill_postmaster() {
+  pid=$(head -n 1 "$dir/data/postmaster.pid") || fail "no server runs in $dir"
+  children=$(pgrep -P "$pid" || true)
+  kill -9 "$pid"
+  # Its children end by themselves, and a new one is refused until they have.
+  for child in $children; do
+    tries=0
+    while [ "$tries" -lt 600 ] && kill -0 "$child" 2>/dev/null; do
+      tries=$((tries + 1))
+      sleep 0.05
+    done
+  done
+  # Where nobody reaps it, its number would still look taken.
+  rm -f "$dir/data/postmaster.pid"
 }
 
 [ $# -ge 2 ] || usage
@@ -87,6 +111,11 @@ fi
 case $1 in
 start) start "$@" ;;
 stop) stop "${3:-fast}" ;;
+restart)
+  stop "${3:-fast}"
+  start start "$dir"
+  ;;
+kill) kill_postmaster ;;
 remove)
   stop fast
   rm -rf "$dir"

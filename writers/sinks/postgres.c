@@ -5,6 +5,7 @@
 #include "writers/postgres.h"
 
 #include "writers/pg_catchup.h"
+#include "writers/pg_lag.h"
 #include "writers/pg_link.h"
 #include "writers/pg_ring.h"
 #include "writers/sink.h"
@@ -39,6 +40,7 @@ typedef struct md_pg_sink {
   md_pg_ring_t         ring[MD_FEED_CNT_MAX];
   uint32_t             ring_cnt;
   md_pg_batch_t        batch[2];
+  md_pg_lag_t          lag;
   uint32_t             filling;   /* the other one is being sent, or empty */
   bool                 is_closed; /* the filling one takes no more */
   md_pg_send_t         send;
@@ -46,6 +48,7 @@ typedef struct md_pg_sink {
   bool                 is_stopping;
   bool                 is_marking; /* the statement that moves complete_epoch is under way */
   bool                 was_up, is_down_said;
+  char                 down_why[512]; /* said last */
   int                  fatal;
 } md_pg_sink_t;
 
@@ -84,14 +87,15 @@ forget(md_pg_sink_t *k, bool at_once) {
   read_journal(k);
 }
 
-/* Says once that the database is away, and why. */
+/* Says that the database is away, and why: once for each reason that follows another. */
 static void
 go_down(md_pg_sink_t *k, const char *why) {
   md_count(k->env.metrics, MD_COUNTER_SINK_ERRORS, 1);
-  if (!k->is_down_said)
+  if (!k->is_down_said || strcmp(k->down_why, why) != 0)
     say(k, "warn", "PostgreSQL is not available, the journal keeps everything, trying again: %s",
         why);
   k->is_down_said = true;
+  (void)snprintf(k->down_why, sizeof k->down_why, "%s", why);
   forget(k, false);
 }
 
@@ -132,16 +136,25 @@ fail_send(md_pg_sink_t *k, int err) {
 
 static void
 publish_stored(md_pg_sink_t *k) {
-  uint64_t lag = 0;
   for (uint32_t i = 0; i < k->ring_cnt; i++) {
-    md_stream_row_t *row       = k->ring[i].row;
-    uint32_t         p         = md_pg_progress_find(&k->progress, row->stream, k->cfg.epoch);
-    uint64_t         stored    = p == UINT32_MAX ? 0 : k->progress.row[p].stored - 1;
-    uint64_t         published = md_load_relaxed(&row->published_seq); /* a number by itself */
-    md_store_relaxed(&row->stored_seq, stored);                        /* a number by itself */
-    lag += published > stored ? published - stored : 0;
+    md_stream_row_t *row    = k->ring[i].row;
+    uint32_t         p      = md_pg_progress_find(&k->progress, row->stream, k->cfg.epoch);
+    uint64_t         stored = p == UINT32_MAX ? 0 : k->progress.row[p].stored - 1;
+    md_store_relaxed(&row->stored_seq, stored); /* a number by itself */
   }
-  md_gauge(k->env.metrics, MD_COUNTER_SINK_LAG, lag);
+}
+
+/* Published and not known to be stored, of this epoch. */
+static uint64_t
+behind_cnt(const md_pg_sink_t *k) {
+  uint64_t cnt = 0;
+  for (uint32_t i = 0; i < k->ring_cnt; i++) {
+    const md_stream_row_t *row       = k->ring[i].row;
+    uint64_t               stored    = md_load_relaxed(&row->stored_seq); /* numbers */
+    uint64_t               published = md_load_relaxed(&row->published_seq);
+    cnt += published > stored ? published - stored : 0;
+  }
+  return cnt;
 }
 
 static void
@@ -258,6 +271,7 @@ committed(md_pg_sink_t *k, md_pg_batch_t *b) {
   md_count(k->env.metrics, MD_COUNTER_SINK_ROWS, b->row_cnt);
   md_count(k->env.metrics, MD_COUNTER_SINK_BYTES, b->byte_cnt);
   md_count(k->env.metrics, MD_COUNTER_SINK_BATCHES, 1);
+  md_pg_lag_stored(&k->lag, b->record_cnt, b->last_pub_ns);
   md_pg_link_works(&k->link);
   md_pg_batch_clear(b);
   k->ctx.refusal.is_set = false;
@@ -322,6 +336,7 @@ watch_defaults(md_pg_sink_t *k) {
 static uint32_t
 transact(md_pg_sink_t *k) {
   if (k->send.phase == MD_PG_SEND_IDLE) {
+    if (k->watch.is_asked && watch_defaults(k)) return 0; /* one statement at a time */
     if (mark_complete(k)) return 1;
     if (watch_defaults(k)) return 0;
     if (!k->is_closed) return 0;
@@ -347,7 +362,9 @@ transact(md_pg_sink_t *k) {
 static uint32_t
 work(md_pg_sink_t *k) {
   md_msg_t msg = {{0}};
-  int      rc  = md_pg_link_step(&k->link, &k->schema, &k->progress, mono_ns(k), &msg);
+  md_pg_lag_tell(&k->lag, k->env.metrics, behind_cnt(k), k->mode == MODE_LIVE, mono_ns(k),
+                 md_clock_real_ns(k->env.clock));
+  int rc = md_pg_link_step(&k->link, &k->schema, &k->progress, mono_ns(k), &msg);
   if (rc < 0) go_down(k, msg.text);
   if (rc == 1) come_up(k);
   if (k->link.phase != MD_PG_LINK_UP) return let_rings_go(k) + (rc != 0);
@@ -367,10 +384,23 @@ pg_turn(void *state, int64_t wait_ns) {
   return io;
 }
 
+/* Nobody waits at a stop for a database that is away: the attempt to connect that is under way is
+ * the last one. What is missing stands in the journal. */
+static bool
+is_given_up(md_pg_sink_t *k) {
+  if (k->link.phase != MD_PG_LINK_DOWN || k->link.pause_ns == 0) return false;
+  say(k, "warn",
+      "PostgreSQL is not available: stopped without %llu records of this epoch, the next start "
+      "takes them from the journal",
+      (unsigned long long)behind_cnt(k));
+  return true;
+}
+
 static bool
 pg_drained(void *state, bool stopping) {
   md_pg_sink_t *k = state;
   k->is_stopping  = stopping;
+  if (stopping && is_given_up(k)) return true;
   if (k->mode != MODE_LIVE || k->send.phase != MD_PG_SEND_IDLE || k->is_marking) return false;
   if (k->watch.is_asked) return false;
   if (k->batch[0].record_cnt > 0 || k->batch[1].record_cnt > 0) return false;
@@ -396,7 +426,8 @@ pg_close(void *state) {
 
 static md_err_t
 take_memory(md_pg_sink_t *k, md_msg_t *msg) {
-  md_err_t err = md_pg_setup_new(&k->link.setup, k->cfg.journal_uuid);
+  md_err_t err = md_pg_setup_new(&k->link.setup, k->cfg.journal_uuid, k->env.journal_dir,
+                                 k->cfg.epoch, k->cfg.timeout_ms);
   if (err == MD_OK) err = md_pg_send_new(&k->send);
   if (err == MD_OK) err = md_pg_batch_new(&k->batch[0], k->cfg.batch_rows);
   if (err == MD_OK) err = md_pg_batch_new(&k->batch[1], k->cfg.batch_rows);
@@ -450,12 +481,15 @@ pg_open(const md_sink_env_t *env, void **state, md_msg_t *msg) {
   k->env                     = *env;
   k->cfg                     = *(const md_postgres_config_t *)env->cfg;
   k->link.connect_timeout_ns = (int64_t)k->cfg.connect_timeout_ms * 1000000;
+  k->link.silence_ns         = (int64_t)k->cfg.timeout_ms * 1250000; /* the server speaks first */
   k->ctx                     = (md_pg_context_t){.schema       = &k->schema,
                                                  .partitions   = &k->partitions,
                                                  .progress     = &k->progress,
+                                                 .epoch        = k->cfg.epoch,
                                                  .record_types = k->cfg.record_types,
                                                  .row_limit    = k->cfg.batch_rows};
   md_assert(k->cfg.batch_rows > 0);
+  md_pg_lag_begin(&k->lag, mono_ns(k), md_clock_real_ns(k->env.clock));
   md_io_config_t io  = {.entry_cnt = IO_ENTRIES};
   md_err_t       err = md_pg_schema_init(&k->schema, k->cfg.schema, msg);
   md_pg_schema_extras(&k->schema, k->cfg.compat_schema, k->cfg.timescale);
