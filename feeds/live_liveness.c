@@ -113,7 +113,7 @@ stream_is_silent(md_feed_live_t *l, md_feed_live_stream_t *s) {
 static bool
 may_be_silent(const md_feed_live_t *l, const md_feed_live_stream_t *s) {
   if (!l->net->is_sparse) return true;
-  return !s->is_live && (s->channel == MD_CHANNEL_DEPTH || s->channel == MD_CHANNEL_TICKER);
+  return !s->is_live && s->channel != MD_CHANNEL_TRADE && s->channel != MD_CHANNEL_LIQUIDATION;
 }
 
 static void

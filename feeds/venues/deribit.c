@@ -174,7 +174,7 @@ read_liquidation(md_db_slice_t s, one_trade_t *t) {
 }
 
 /* Trades that were agreed elsewhere, or made in the book of a combination, took nothing from this
- * book. */
+ * book. They are trades of the market all the same, and count. */
 static bool
 is_off_book(const md_db_slice_t *v) {
   return md_db_has(v[MD_DB_block_trade_id]) || md_db_has(v[MD_DB_block_rfq_id]) ||
@@ -206,10 +206,7 @@ read_trade(md_feed_t *f, md_json_t *j, one_trade_t *t) {
     t->body.ts_match_ns = (int64_t)ns;
   t->body.trade_id = trade_id_of(v[MD_DB_trade_id]);
   t->body.side     = buys ? MD_SIDE_BUY : MD_SIDE_SELL;
-  if (is_off_book(v)) {
-    t->body.origin = MD_ORIGIN_OTHER;
-    t->event.flags |= MD_FLAG_OFF_BOOK;
-  }
+  if (is_off_book(v)) t->event.flags |= MD_FLAG_OFF_BOOK;
   read_liquidation(v[MD_DB_liquidation], t);
   return MD_OK;
 }

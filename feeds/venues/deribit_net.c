@@ -29,6 +29,7 @@ stream_name(char *out, size_t bytes, const char *symbol, md_channel_t channel) {
   case MD_CHANNEL_DEPTH:
     return format(out, bytes, "book.%s.100ms", symbol);
   case MD_CHANNEL_TRADE:
+  case MD_CHANNEL_LIQUIDATION: /* it is said of a trade */
     return format(out, bytes, "trades.%s.100ms", symbol);
   case MD_CHANNEL_BBO:
     return format(out, bytes, "quote.%s", symbol);
@@ -40,7 +41,6 @@ stream_name(char *out, size_t bytes, const char *symbol, md_channel_t channel) {
     return format(out, bytes, "ticker.%s.100ms", symbol);
   case MD_CHANNEL_AGG_TRADE:
   case MD_CHANNEL_KLINE:
-  case MD_CHANNEL_LIQUIDATION:
   case MD_CHANNEL_LONG_SHORT_RATIO:
   case MD_CHANNEL_CNT:
     break;

@@ -19,8 +19,9 @@ def main():
             for field in ("digest", "digest_top20"):
                 if said[field] != want[field]:
                     wrong.append(f"{symbol}: {field} {said[field][:12]}, want {want[field][:12]}")
-            if said["exch_seq"] != want["final_u"]:
-                wrong.append(f"{symbol}: update {said['exch_seq']}, want {want['final_u']}")
+            final = want.get("final_u", want.get("final_change_id"))
+            if said["exch_seq"] != final:
+                wrong.append(f"{symbol}: update {said['exch_seq']}, want {final}")
         if said["trades"] != want["trades"] or Decimal(said["trade_qty_sum"]) != Decimal(want["trade_qty_sum"]):
             wrong.append(f"{symbol}: trades {said['trades']} of {said['trade_qty_sum']}, "
                          f"want {want['trades']} of {want['trade_qty_sum']}")

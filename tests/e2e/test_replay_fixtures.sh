@@ -3,9 +3,12 @@
 # without a snapshot never becomes VALID while its trades flow; a gap is declared and healed.
 . "$(dirname "$0")/lib.sh"
 
-for name in demo gap nosnapshot; do
-  recording=$FIXTURES/$name.wscap
-  [ -f "$recording" ] || recording=$recording.zst
-  "$MDENGINE" replay "$recording" --json >"$WORK/$name.json" || fail "replay of $name"
-  python3 "$HERE/compare_books.py" "$FIXTURES/$name.expected.json" "$WORK/$name.json" || fail "$name differs"
+for venue in binance_spot deribit_derivatives; do
+  for expected in "$FIXTURES/../$venue"/*.expected.json; do
+    name=$(basename "$expected" .expected.json)
+    recording=${expected%.expected.json}.wscap
+    [ -f "$recording" ] || recording=$recording.zst
+    "$MDENGINE" replay "$recording" --json >"$WORK/$name.json" || fail "replay of $venue/$name"
+    python3 "$HERE/compare_books.py" "$expected" "$WORK/$name.json" || fail "$venue/$name differs"
+  done
 done

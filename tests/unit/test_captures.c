@@ -294,6 +294,12 @@ Test(captures, own_recording_without_a_snapshot_never_becomes_valid_while_trades
   cr_assert_eq(check_file(FIXTURES "/nosnapshot.expected.json", FIXTURES, ""), 1);
 }
 
+Test(captures, own_deribit_recordings_end_in_exact_books_and_trades) {
+  static const char dir[] = "tests/fixtures/deribit_derivatives";
+  cr_assert_eq(check_file("tests/fixtures/deribit_derivatives/demo.expected.json", dir, ""), 4);
+  cr_assert_eq(check_file("tests/fixtures/deribit_derivatives/gap.expected.json", dir, ""), 2);
+}
+
 Test(captures, playing_twice_gives_the_same_records) {
   played_t *a = play(FIXTURES "/demo.wscap.zst");
   played_t *b = play(FIXTURES "/demo.wscap.zst");

@@ -101,6 +101,27 @@ Test(sync_binance_futures, same_or_older_update_is_a_duplicate) {
   cr_assert_eq(futures_next(UINT64_MAX, 0, UINT64_MAX, 0), MD_SYNC_DROP);
 }
 
+Test(sync_deribit, an_update_continues_when_it_names_the_one_before_it) {
+  const struct {
+    uint64_t          last_id, id, prev;
+    md_sync_verdict_t verdict;
+  } rows[] = {
+      {100, 101, 100, MD_SYNC_APPLY},
+      {100, 9000, 100, MD_SYNC_APPLY}, /* ids jump */
+      {100, 9000, 8999, MD_SYNC_GAP},
+      {100, 101, MD_NULL_U64, MD_SYNC_GAP},
+      {100, 100, 90, MD_SYNC_DROP},
+      {100, 95, 90, MD_SYNC_DROP},
+      {0, 7, 0, MD_SYNC_APPLY}, /* an empty book has id 0 */
+      {UINT64_MAX - 1, UINT64_MAX, 5, MD_SYNC_GAP},
+  };
+  for (size_t n = 0; n < MD_CNT(rows); n++) {
+    md_update_ids_t ids = {rows[n].id, rows[n].id, rows[n].prev};
+    cr_expect_eq(md_sync_deribit.next(rows[n].last_id, &ids), rows[n].verdict, "row %zu", n);
+    cr_expect_eq(md_sync_deribit.first(rows[n].last_id, &ids), rows[n].verdict, "row %zu", n);
+  }
+}
+
 /* ---- the queue ---- */
 
 #define QUEUE_BYTES (1u << 20)
