@@ -85,6 +85,16 @@ print_side_json(const char *name, const mdshm_level_t *levels, uint32_t cnt,
   (void)printf("]");
 }
 
+/* Up to where a side is surely known; null: all of it is. */
+static void
+print_edge_json(const char *name, int64_t px, int px_exp) {
+  char text[MD_DECIMAL_BYTES];
+  if (px == MDSHM_ABSENT_I64)
+    (void)printf(",\"%s\":null", name);
+  else
+    (void)printf(",\"%s\":\"%s\"", name, md_cli_decimal(px, px_exp, text));
+}
+
 static void
 print_json(const options_t *o, const view_t *v) {
   (void)printf("{\"feed\":");
@@ -96,6 +106,8 @@ print_json(const options_t *o, const view_t *v) {
                ",\"bid_levels\":%u,\"ask_levels\":%u",
                v->result, mdshm_reason_name(v->meta.reason), v->meta.gen, v->meta.last_seq,
                v->meta.exch_seq, v->meta.ts_recv_ns, v->meta.bid_total, v->meta.ask_total);
+  print_edge_json("trusted_bid", v->meta.trusted_bid, v->meta.px_exp);
+  print_edge_json("trusted_ask", v->meta.trusted_ask, v->meta.px_exp);
   print_side_json("bids", v->bids, v->bid_cnt, &v->meta);
   print_side_json("asks", v->asks, v->ask_cnt, &v->meta);
   (void)printf("}\n");

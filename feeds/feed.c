@@ -279,10 +279,11 @@ decode(md_feed_t *f, const md_input_t *in) {
 }
 
 /* "silent SYMBOL": the stream of a book gave nothing for longer than it should. "delisted SYMBOL",
- * "listed SYMBOL": what the venue's list of symbols said. */
+ * "listed SYMBOL": what the venue's list of symbols said. "deepen SYMBOL": a deeper snapshot is
+ * asked for. */
 static void
 on_timer(md_feed_t *f, const md_input_t *in) {
-  static const char *const words[] = {"silent ", "delisted ", "listed "};
+  static const char *const words[] = {"silent ", "delisted ", "listed ", "deepen "};
   for (uint32_t w = 0; w < MD_CNT(words); w++) {
     uint32_t n = (uint32_t)strlen(words[w]);
     if (in->len <= n || memcmp(in->payload, words[w], n) != 0) continue;
@@ -290,6 +291,7 @@ on_timer(md_feed_t *f, const md_input_t *in) {
     if (i && w == 0) md_feed_book_break(f, i, MD_REASON_SILENT, MD_NULL_U64);
     if (i && w == 1) md_feed_book_delist(f, i);
     if (i && w == 2) md_feed_book_list(i);
+    if (i && w == 3) md_feed_deepen_begin(f, i);
     return;
   }
 }

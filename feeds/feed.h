@@ -45,7 +45,11 @@ typedef struct md_feed_config {
   uint32_t                     next_id; /* offline only: first id for unknown instruments */
   /* Called when a book needs a snapshot: the REST thread later; NULL for recordings. */
   void (*request_snapshot)(void *ctx, uint32_t instrument_id, const char *symbol);
-  void *request_ctx;
+  /* Called when a book became VALID, and when a wait for a deeper snapshot is over, whatever came
+   * of it: a snapshot of limit levels a side is all that is known of the book; 0: nothing is
+   * unknown. NULL for recordings. */
+  void (*tell_depth)(void *ctx, const char *symbol, uint32_t limit);
+  void *request_ctx; /* of both */
 } md_feed_config_t;
 
 /* Totals of one instrument's trades, exact. Prints that are not of the book (OFF_BOOK) stand in
@@ -73,6 +77,21 @@ typedef struct md_feed_resume {
   uint64_t book, trade, agg;
 } md_feed_resume_t;
 
+/* A VALID book that waits for a deeper snapshot: the updates since it began to wait, and the
+ * snapshot once it came but is ahead of them (feed_deepen.c). */
+typedef struct md_feed_deepen {
+  bool            has_snapshot;
+  int8_t          px_exp, qty_exp; /* of book and edges */
+  uint16_t        flags;
+  uint32_t        limit, raw_lo;
+  uint64_t        id;        /* of the snapshot */
+  uint64_t        begin_seq; /* exch_seq of the book when it began to wait */
+  int64_t         begin_ns, recv_ns;
+  int64_t         trusted_bid, trusted_ask;
+  md_orderbook_t  book;
+  md_sync_queue_t queue;
+} md_feed_deepen_t;
+
 /* One instrument of a feed. Read by tools at a sequence point; changed only by feed*.c. */
 typedef struct md_feed_instrument {
   char              symbol[MD_SYMBOL_BYTES];
@@ -83,6 +102,7 @@ typedef struct md_feed_instrument {
   bool              has_snapshot; /* the book holds a snapshot that waits for its first update */
   bool              resync;       /* the next record of this instrument carries RESYNC */
   bool              is_delisted;  /* book updates are ignored until it is listed again */
+  bool              is_deepening; /* its updates are kept for a deeper snapshot */
   uint32_t          gen, gap_cnt;
   uint64_t          exch_seq, last_seq;
   int64_t           ts_exch_ns, ts_recv_ns;
@@ -99,18 +119,19 @@ typedef struct md_feed_instrument {
   uint64_t          trade_seq; /* of md_feed_trade_seq_is_new, 0: none yet */
 
   /* Private to feed*.c. */
-  bool     is_defined;              /* its DEFINITION stands in this stream */
-  bool     is_listed;               /* it has a row in the segment's directory */
-  uint8_t  leg;                     /* connection leg of its book's updates */
-  uint8_t  next_leg;                /* one that could take over: its updates wait in the queue */
-  bool     is_handover;             /* the next update is the first one of another leg */
-  int8_t   shm_px_exp, shm_qty_exp; /* of the levels in shared memory */
-  uint16_t book_flags;              /* MD_FLAG_CROSSED now */
-  uint8_t  snapshot_leg;
-  uint16_t snapshot_flags;
-  uint32_t snapshot_raw_lo;
-  uint64_t snapshot_id;
-  int64_t  snapshot_ts_exch_ns, snapshot_recv_ns;
+  bool             is_defined;  /* its DEFINITION stands in this stream */
+  bool             is_listed;   /* it has a row in the segment's directory */
+  uint8_t          leg;         /* connection leg of its book's updates */
+  uint8_t          next_leg;    /* one that could take over: its updates wait in the queue */
+  bool             is_handover; /* the next update is the first one of another leg */
+  int8_t           shm_px_exp, shm_qty_exp; /* of the levels in shared memory */
+  uint16_t         book_flags;              /* MD_FLAG_CROSSED now */
+  uint8_t          snapshot_leg;
+  uint16_t         snapshot_flags;
+  uint32_t         snapshot_raw_lo;
+  uint64_t         snapshot_id;
+  int64_t          snapshot_ts_exch_ns, snapshot_recv_ns;
+  md_feed_deepen_t deepen;
   uint64_t missed_cnt;      /* updates that found no room while the book waits, not in a GAP yet */
   bool     missed_declared; /* a GAP told of the first ones */
   uint32_t canary_next;

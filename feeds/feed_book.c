@@ -39,6 +39,7 @@ begin_syncing(md_feed_t *f, md_feed_instrument_t *i) {
 static void
 become_stale(md_feed_t *f, md_feed_instrument_t *i, md_reason_t reason) {
   if (i->state != MD_BOOK_STALE || i->reason != reason) set_state(f, i, MD_BOOK_STALE, reason);
+  md_feed_deepen_stop(i);
   if (i->next_leg != MD_LEG_NONE) { /* what waits is another connection's */
     md_sync_queue_clear(&i->queue);
     i->next_leg = MD_LEG_NONE;
@@ -269,6 +270,7 @@ sync_failed(md_feed_t *f, md_feed_instrument_t *i, md_reason_t reason) {
 /* The snapshot becomes the book. */
 static void
 use_snapshot(md_feed_t *f, md_feed_instrument_t *i) {
+  md_feed_deepen_stop(i);
   i->has_snapshot = false;
   i->is_handover  = false;
   i->resync       = true;
@@ -293,6 +295,7 @@ try_sync(md_feed_t *f, md_feed_instrument_t *i) {
   md_count(f->metrics, MD_COUNTER_RESYNCS, 1);
   if (i->state != MD_BOOK_VALID) set_state(f, i, MD_BOOK_VALID, MD_REASON_NONE);
   md_feed_shm_all(f, i);
+  md_feed_tell_depth(f, i);
 }
 
 /* ---- what happens to a book ---- */
@@ -324,6 +327,7 @@ update_valid(md_feed_t *f, md_feed_instrument_t *i, md_feed_delta_t *delta,
     }
     md_feed_shm_changes(f, i);
     md_feed_canary_check(f, i);
+    if (MD_UNLIKELY(i->is_deepening)) md_feed_deepen_update(f, i, delta, levels);
     break;
   }
   }
@@ -391,9 +395,13 @@ load_snapshot(md_feed_t *f, md_feed_instrument_t *i, const md_feed_event_t *even
 void
 md_feed_on_snapshot(md_feed_t *f, md_feed_instrument_t *i, const md_feed_event_t *event,
                     uint32_t limit, const md_feed_levels_t *levels) {
-  if (i->state == MD_BOOK_VALID || i->is_delisted) return; /* the updates know better */
+  if (i->is_delisted || (i->state == MD_BOOK_VALID && !i->is_deepening)) return;
   if (i->has_snapshot && event->exch_seq <= i->snapshot_id) return;
   md_err_t err = levels_are_sane(levels) ? MD_OK : MD_ERR_SYNTAX;
+  if (!err && i->state == MD_BOOK_VALID) {
+    md_feed_deepen_snapshot(f, i, event, limit, levels);
+    return;
+  }
   if (!err) err = load_snapshot(f, i, event, limit, levels);
   if (err) {
     md_feed_bad_message(f, NULL, err);

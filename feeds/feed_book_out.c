@@ -44,22 +44,14 @@ make_room(md_feed_t *f) {
 
 /* ---- records ---- */
 
-static void
-set_trusted(md_feed_instrument_t *i) {
-  const md_orderbook_t *b     = &i->book;
-  uint32_t              limit = i->snapshot_limit;
-  md_level_t            edge;
-  i->trusted_bid = MD_NULL_I64;
-  i->trusted_ask = MD_NULL_I64;
-  if (limit == 0) return;
-  if (b->bids.cnt >= limit && md_orderbook_at(b, MD_SIDE_BUY, b->bids.cnt - 1, &edge))
-    i->trusted_bid = edge.px;
-  if (b->asks.cnt >= limit && md_orderbook_at(b, MD_SIDE_SELL, b->asks.cnt - 1, &edge))
-    i->trusted_ask = edge.px;
+int64_t
+md_feed_edge(const md_orderbook_t *b, md_side_t side, uint32_t limit) {
+  md_level_t edge;
+  return limit > 0 && md_orderbook_at(b, side, limit - 1, &edge) ? edge.px : MD_NULL_I64;
 }
 
 void
-md_feed_out_snapshot(md_feed_t *f, md_feed_instrument_t *i) {
+md_feed_out_book(md_feed_t *f, md_feed_instrument_t *i, const md_feed_snapshot_t *s) {
   const uint32_t bid_total = i->book.bids.cnt, ask_total = i->book.asks.cnt;
   md_feed_cut_t  cut = {0};
   make_room(f);
@@ -68,27 +60,39 @@ md_feed_out_snapshot(md_feed_t *f, md_feed_instrument_t *i) {
     uint64_t     bytes = (uint64_t)(cut.bid_cnt + cut.ask_cnt) * sizeof(md_level_t);
     md_record_t *rec =
         md_feed_record(f, i, MD_RECORD_BOOK_SNAPSHOT, sizeof(md_book_snapshot_t) + bytes);
-    rec->flags =
-        (uint16_t)(i->snapshot_flags | MD_FLAG_SNAPSHOT | (cut.is_last ? MD_FLAG_LAST : 0));
-    rec->leg        = i->snapshot_leg;
-    rec->raw_lo     = i->snapshot_raw_lo;
-    rec->exch_seq   = i->snapshot_id;
-    rec->ts_exch_ns = i->snapshot_ts_exch_ns;
-    rec->ts_recv_ns = i->snapshot_recv_ns;
+    rec->flags      = (uint16_t)(s->flags | MD_FLAG_SNAPSHOT | (cut.is_last ? MD_FLAG_LAST : 0));
+    rec->leg        = s->leg;
+    rec->raw_lo     = s->raw_lo;
+    rec->exch_seq   = s->exch_seq;
+    rec->ts_exch_ns = s->ts_exch_ns;
+    rec->ts_recv_ns = s->ts_recv_ns;
 
     md_book_snapshot_t *body = md_record_body(rec);
-    body->exch_seq_first     = i->snapshot_id;
+    body->exch_seq_first     = s->exch_seq;
     body->exch_seq_prev      = MD_NULL_U64;
     body->bid_cnt            = (uint16_t)cut.bid_cnt;
     body->ask_cnt            = (uint16_t)cut.ask_cnt;
     body->bid_total          = bid_total;
     body->ask_total          = ask_total;
-    body->limit              = i->snapshot_limit;
+    body->limit              = s->limit;
     md_feed_copy_book(&i->book, &cut, (void *)(body + 1));
   }
-  i->ts_exch_ns = i->snapshot_ts_exch_ns;
-  i->ts_recv_ns = i->snapshot_recv_ns;
-  set_trusted(i);
+}
+
+void
+md_feed_out_snapshot(md_feed_t *f, md_feed_instrument_t *i) {
+  const md_feed_snapshot_t s = {.exch_seq   = i->snapshot_id,
+                                .ts_exch_ns = i->snapshot_ts_exch_ns,
+                                .ts_recv_ns = i->snapshot_recv_ns,
+                                .raw_lo     = i->snapshot_raw_lo,
+                                .limit      = i->snapshot_limit,
+                                .flags      = i->snapshot_flags,
+                                .leg        = i->snapshot_leg};
+  md_feed_out_book(f, i, &s);
+  i->ts_exch_ns  = i->snapshot_ts_exch_ns;
+  i->ts_recv_ns  = i->snapshot_recv_ns;
+  i->trusted_bid = md_feed_edge(&i->book, MD_SIDE_BUY, i->snapshot_limit);
+  i->trusted_ask = md_feed_edge(&i->book, MD_SIDE_SELL, i->snapshot_limit);
 }
 
 void

@@ -71,6 +71,8 @@ create(md_feed_t *f, const char *symbol, uint32_t len) {
   }
   md_orderbook_init(&i->book, f->level_pool);
   md_sync_queue_init(&i->queue, f->sync_pool);
+  md_orderbook_init(&i->deepen.book, f->level_pool);
+  md_sync_queue_init(&i->deepen.queue, f->sync_pool);
   row->id         = i->id;
   row->instrument = f->instrument_cnt++;
   return i;

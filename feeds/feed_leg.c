@@ -52,6 +52,7 @@ take_over(md_feed_t *f, md_feed_instrument_t *i) {
   i->leg                              = i->next_leg;
   i->next_leg                         = MD_LEG_NONE;
   i->is_handover                      = true;
+  if (i->queue.cnt > 0) md_feed_deepen_stop(i); /* these pass its queue by */
   while (i->state == MD_BOOK_VALID && (p = md_sync_queue_peek(&i->queue)) != NULL) {
     md_feed_levels_t  levels;
     md_feed_delta_t   delta   = md_feed_delta_of(p);

@@ -1,7 +1,8 @@
 /* feed_parts.h - the inside of a feed, shared by the feed*.c files and by nobody else.
  *
  * feed.c has the inputs, feed_instrument.c what is known of an instrument, feed_market.c trades,
- * bars and best prices, feed_book.c the state machine of a book, feed_book_out.c how a book becomes
+ * bars and best prices, feed_book.c the state machine of a book, feed_leg.c which connection it
+ * follows, feed_deepen.c how more of a VALID book becomes known, feed_book_out.c how a book becomes
  * records and shared memory, feed_ladder.c samples of books, feed_checkpoint.c the answer to the
  * journal. All on the feed's thread.
  */
@@ -120,6 +121,22 @@ void md_feed_copy_book(const md_orderbook_t *b, const md_feed_cut_t *c, md_level
 /* md_feed_out_snapshot publishes the engine's book of i as the snapshot that it was loaded from. */
 void md_feed_out_snapshot(md_feed_t *f, md_feed_instrument_t *i);
 
+/* What a BOOK_SNAPSHOT says beside its levels. */
+typedef struct md_feed_snapshot {
+  uint64_t exch_seq;
+  int64_t  ts_exch_ns, ts_recv_ns;
+  uint32_t raw_lo, limit;
+  uint16_t flags;
+  uint8_t  leg;
+} md_feed_snapshot_t;
+
+/* md_feed_out_book publishes the engine's book of i as a BOOK_SNAPSHOT. */
+void md_feed_out_book(md_feed_t *f, md_feed_instrument_t *i, const md_feed_snapshot_t *s);
+
+/* md_feed_edge gives the price up to which one side is known, loaded from a snapshot of limit
+ * levels (0: all of them); MD_NULL_I64: the whole side is. */
+int64_t md_feed_edge(const md_orderbook_t *b, md_side_t side, uint32_t limit);
+
 /* What a BOOK_DELTA says beside its levels: an update may be older than the input that frees it. */
 typedef struct md_feed_delta {
   const md_update_ids_t *ids;
@@ -166,6 +183,26 @@ void md_feed_ladders(md_feed_t *f, int64_t recv_ns);
 /* md_feed_resume_command takes "resume", then lines "SYMBOL BOOK TRADE AGGREGATE" of the last ids
  * that the journal has, "-" for none; false for another command or a line that is none. */
 bool md_feed_resume_command(md_feed_t *f, const md_input_t *in);
+
+/* ---- feed_deepen.c ---- */
+
+/* md_feed_deepen_begin: a deeper snapshot is asked for: the updates of a VALID book are kept from
+ * here on. */
+void md_feed_deepen_begin(md_feed_t *f, md_feed_instrument_t *i);
+
+/* md_feed_deepen_update: an update was applied to a book whose updates are kept. */
+void md_feed_deepen_update(md_feed_t *f, md_feed_instrument_t *i, const md_feed_delta_t *delta,
+                           const md_feed_levels_t *levels);
+
+/* md_feed_deepen_snapshot: a snapshot of a VALID book came; its levels are sane. */
+void md_feed_deepen_snapshot(md_feed_t *f, md_feed_instrument_t *i, const md_feed_event_t *event,
+                             uint32_t limit, const md_feed_levels_t *levels);
+
+/* md_feed_deepen_stop forgets all that is kept. */
+void md_feed_deepen_stop(md_feed_instrument_t *i);
+
+/* md_feed_tell_depth says how much of a VALID book is known to who can ask for more. */
+void md_feed_tell_depth(md_feed_t *f, const md_feed_instrument_t *i);
 
 /* ---- feed_book.c ---- */
 

@@ -167,6 +167,7 @@ tick(md_feed_live_t *l) {
   md_feed_live_tell(l);
   md_feed_live_ask_snapshots(l);
   md_feed_live_polls(l);
+  md_feed_live_deepen(l);
   md_feed_live_links_tick(l);
   if (l->now_ns - l->scan_ns < SCAN_NS) return;
   l->scan_ns = l->now_ns;
@@ -273,7 +274,8 @@ md_feed_live_open(const md_feed_live_config_t *cfg, md_feed_live_t **out, md_msg
   l->net = cfg->venue->net;
   if (l->net->weight_per_min && l->cfg.weight_per_min > l->net->weight_per_min)
     l->cfg.weight_per_min = l->net->weight_per_min;
-  l->seed = cfg->seed;
+  l->seed          = cfg->seed;
+  l->deeper_symbol = MD_LIVE_NONE;
   copy_base(l->url, sizeof l->url, cfg->url, l->net->ws_url);
   copy_base(l->rest_url, sizeof l->rest_url, cfg->rest_url, l->net->rest_url);
   for (uint32_t n = 0; n < MD_CONNECTION_CNT_MAX; n++)

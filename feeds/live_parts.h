@@ -1,8 +1,8 @@
 /* live_parts.h - the inside of a live source, shared by the live*.c files and by nobody else.
  *
  * live.c has the order of inputs, live_link.c connections, live_subscribe.c symbols and streams,
- * live_poll.c what is asked for now and then, live_liveness.c what is silent. All on the feed's
- * thread. */
+ * live_poll.c what is asked for now and then, live_deepen.c deeper snapshots, live_liveness.c what
+ * is silent. All on the feed's thread. */
 #ifndef FEEDS_LIVE_PARTS_H
 #define FEEDS_LIVE_PARTS_H
 
@@ -53,6 +53,9 @@ typedef struct md_feed_live_symbol {
   bool     is_told;    /* the feed knows that it is removed */
   bool     is_missed;  /* logged: it stood in no list */
   uint32_t list_cnt;   /* of the last list that had it as trading */
+  uint32_t depth;      /* its VALID book is known by a snapshot of so many levels; 0: no wish */
+  uint32_t deeper_cnt; /* asked for more in vain so often, one after the other */
+  int64_t  deeper_ns;  /* not before this time */
 } md_feed_live_symbol_t;
 
 typedef enum md_feed_live_state {
@@ -135,9 +138,13 @@ struct md_feed_live {
 
   md_feed_live_poll_t poll[MD_VENUE_POLL_CNT_MAX];
 
-  int64_t  now_ns; /* monotonic, of the last poll or tick */
-  int64_t  tick_ns, scan_ns, grace_ns, begin_ns, list_ns;
-  bool     all_valid_told, wants_snapshots;
+  int64_t now_ns; /* monotonic, of the last poll or tick */
+  int64_t tick_ns, scan_ns, grace_ns, begin_ns, list_ns;
+  bool    all_valid_told, wants_snapshots;
+  /* Deeper snapshots: the symbol that waits for one (MD_LIVE_NONE), of how many levels it had,
+   * until when, and when the next may be asked for. */
+  uint32_t deeper_symbol, deeper_from;
+  int64_t  deeper_end_ns, deeper_next_ns, snapshot_ns;
   bool     wants_list, has_news; /* a stream fell silent; the feed must be told of a symbol */
   uint32_t list_cnt;
 };
@@ -171,9 +178,12 @@ MD_MUST_USE md_err_t   md_feed_live_choose(md_feed_live_t *l, md_msg_t *msg);
 void                   md_feed_live_on_list(md_feed_live_t *l, const md_input_t *in);
 md_feed_live_stream_t *md_feed_live_find_stream(md_feed_live_t *l, const char *name, uint32_t len);
 /* md_feed_live_speak sends at most one control message on a half, when its pace allows. */
-void     md_feed_live_speak(md_feed_live_t *l, md_feed_live_link_t *k, md_feed_live_half_t *h);
-void     md_feed_live_ask_snapshots(md_feed_live_t *l);
-uint32_t md_feed_live_symbols_in_use(const md_feed_live_t *l);
+void md_feed_live_speak(md_feed_live_t *l, md_feed_live_link_t *k, md_feed_live_half_t *h);
+void md_feed_live_ask_snapshots(md_feed_live_t *l);
+/* md_feed_live_snapshot_limit: the most levels that a minute's budget gives to every book. */
+uint32_t               md_feed_live_snapshot_limit(const md_feed_live_t *l);
+md_feed_live_symbol_t *md_feed_live_find_symbol(md_feed_live_t *l, const char *name, uint32_t len);
+uint32_t               md_feed_live_symbols_in_use(const md_feed_live_t *l);
 /* md_feed_live_tell gives the feed inputs about symbols that ended or came back. */
 void md_feed_live_tell(md_feed_live_t *l);
 /* md_feed_live_greet sends what a venue wants to be told on a new connection; md_feed_live_alive
@@ -190,6 +200,11 @@ bool md_feed_live_is_wanted(const md_feed_live_t *l, const md_feed_live_link_t *
 
 /* md_feed_live_polls asks for what is due. */
 void md_feed_live_polls(md_feed_live_t *l);
+
+/* ---- live_deepen.c ---- */
+
+/* md_feed_live_deepen asks for one deeper snapshot when there is weight that nothing else needs. */
+void md_feed_live_deepen(md_feed_live_t *l);
 
 /* ---- live_liveness.c ---- */
 

@@ -140,8 +140,8 @@ add_stream(md_feed_live_t *l, md_feed_live_link_t *k, uint32_t symbol, uint32_t 
   return true;
 }
 
-static md_feed_live_symbol_t *
-find_symbol(md_feed_live_t *l, const char *name, uint32_t len) {
+md_feed_live_symbol_t *
+md_feed_live_find_symbol(md_feed_live_t *l, const char *name, uint32_t len) {
   for (uint32_t n = 0; n < l->symbol_cnt; n++)
     if (strncmp(l->symbol[n].name, name, len) == 0 && l->symbol[n].name[len] == 0)
       return &l->symbol[n];
@@ -205,7 +205,7 @@ add_streams(md_feed_live_t *l, uint32_t symbol, uint32_t first, uint32_t cnt) {
 /* A symbol comes (again): its streams stand on one connection for each path. */
 static void
 add_symbol(md_feed_live_t *l, const char *name, uint32_t len) {
-  md_feed_live_symbol_t *known = find_symbol(l, name, len);
+  md_feed_live_symbol_t *known = md_feed_live_find_symbol(l, name, len);
   uint32_t               cnt   = 0;
   if (known && known->is_removed) come_back(l, known);
   if (known) return;
@@ -313,7 +313,7 @@ on_listing(void *ctx, const char *symbol, uint32_t len, bool is_trading) {
   name[len] = 0;
   if (!list_has(l->cfg.symbols, name) || list_has(l->cfg.exclude, name)) return;
   add_symbol(l, name, len);
-  md_feed_live_symbol_t *known = find_symbol(l, symbol, len);
+  md_feed_live_symbol_t *known = md_feed_live_find_symbol(l, symbol, len);
   if (!known) return;
   known->was_listed = true;
   known->list_cnt   = l->list_cnt;
@@ -477,9 +477,8 @@ renew_stream(md_feed_live_t *l, uint32_t symbol) {
   }
 }
 
-/* The most levels that a minute's budget gives to every book. */
-static uint32_t
-snapshot_limit(const md_feed_live_t *l) {
+uint32_t
+md_feed_live_snapshot_limit(const md_feed_live_t *l) {
   uint64_t        cnt   = md_feed_live_symbols_in_use(l);
   const uint32_t *limit = l->net->snapshot_limits;
   while (limit[1] && cnt * l->net->snapshot_weight(*limit) > l->cfg.weight_per_min * 9ull / 10)
@@ -490,7 +489,7 @@ snapshot_limit(const md_feed_live_t *l) {
 void
 md_feed_live_request_snapshot(void *ctx, uint32_t instrument_id, const char *symbol) {
   md_feed_live_t        *l = ctx;
-  md_feed_live_symbol_t *s = find_symbol(l, symbol, (uint32_t)strlen(symbol));
+  md_feed_live_symbol_t *s = md_feed_live_find_symbol(l, symbol, (uint32_t)strlen(symbol));
   (void)instrument_id;
   if (!s || s->is_removed || !l->channel[MD_CHANNEL_DEPTH]) return;
   if (!l->net->snapshot_url) {
@@ -498,6 +497,7 @@ md_feed_live_request_snapshot(void *ctx, uint32_t instrument_id, const char *sym
     return;
   }
   s->wants_snapshot  = true;
+  s->depth           = 0;
   l->wants_snapshots = true;
 }
 
@@ -505,7 +505,8 @@ void
 md_feed_live_ask_snapshots(md_feed_live_t *l) {
   char url[MD_REST_URL_BYTES_MAX];
   if (!l->wants_snapshots) return;
-  uint32_t limit = snapshot_limit(l);
+  uint32_t limit = md_feed_live_snapshot_limit(l);
+  l->snapshot_ns = l->now_ns;
   for (uint32_t n = 0; n < l->symbol_cnt; n++) {
     md_feed_live_symbol_t *s = &l->symbol[n];
     if (!s->wants_snapshot) continue;

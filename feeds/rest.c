@@ -29,12 +29,15 @@
 #define LIMITED_NS        (30 * NS_PER_S)  /* 429 without Retry-After */
 #define BANNED_NS         (120 * NS_PER_S) /* 418 without Retry-After */
 #define PACED             (1ull << 32)     /* beside a weight in the ring */
+#define ONCE              (1ull << 33)     /* the same */
+#define ONCE_NS           (10 * NS_PER_S)  /* what can wait is forgotten after so long */
 #define CALM_NS           (3 * NS_PER_S)   /* an answer this old was of use: it is forgotten */
 
 typedef struct host {
   char             name[MD_HOST_BYTES_MAX + 8];
   md_rest_budget_t budget;
   uint32_t         flying_cnt;
+  uint32_t         due_cnt; /* requests that wait for nothing but their turn or their weight */
 } host_t;
 
 typedef enum job_state { JOB_IDLE, JOB_WAITING, JOB_FLYING } job_state_t;
@@ -47,10 +50,11 @@ typedef struct job {
   job_state_t       state;
   bool              again;    /* asked for while it flew */
   bool              is_paced; /* by who asks */
+  bool              is_once;  /* it can wait, and is asked for once */
   uint32_t          weight;
   uint32_t          fail_cnt, repeat_cnt;
   uint64_t          order; /* first come, first served */
-  int64_t           not_before_ns, answered_ns;
+  int64_t           not_before_ns, answered_ns, asked_ns;
 } job_t;
 
 struct md_rest_client {
@@ -63,8 +67,9 @@ struct md_rest_client {
   md_rest_taker_t         asked;    /* REST thread */
   md_ring_producer_t      answer;   /* REST thread */
   md_rest_taker_t         answered; /* feed thread */
+  host_t                 *host;     /* asked last; REST thread */
   /* Written by the REST thread, read by any; relaxed: numbers by themselves. */
-  md_atomic_u64 request_cnt, error_cnt, limited_cnt, lost_cnt;
+  md_atomic_u64 request_cnt, error_cnt, limited_cnt, lost_cnt, spare;
 };
 
 struct md_rest {
@@ -147,10 +152,14 @@ take_requests(md_rest_t *r, md_rest_client_t *c) {
       md_bump(&c->error_cnt, 1);
       continue;
     }
-    j->weight   = (uint32_t)weight;
-    j->is_paced = (weight & PACED) != 0;
-    if (j->state == JOB_FLYING) j->again = true;
-    if (j->state == JOB_IDLE) ask_again(r, j, md_clock_mono_ns(r->cfg.clock));
+    const bool is_once = (weight & ONCE) != 0;
+    c->host            = j->host;
+    j->weight          = (uint32_t)weight;
+    j->is_paced        = (weight & (PACED | ONCE)) != 0;
+    j->is_once         = is_once && (j->state == JOB_IDLE || j->is_once);
+    j->asked_ns        = md_clock_mono_ns(r->cfg.clock);
+    if (j->state == JOB_FLYING && !is_once) j->again = true;
+    if (j->state == JOB_IDLE) ask_again(r, j, j->asked_ns);
   }
 }
 
@@ -193,14 +202,43 @@ on_done(void *ctx, void *request, const md_http_result_t *result) {
     j->again = false;
     return;
   }
-  j->again = false;
   if (result->code != 200) md_bump(&j->client->error_cnt, 1);
   if (result->code == 429 || result->code == 418) note_limit(j, result, now);
+  bool is_over = j->is_once && !j->again;
+  j->again     = false;
+  if (is_over) return;
   make_wait(r, j, now + md_backoff_ns(RETRY_BASE_NS, RETRY_MAX_NS, j->fail_cnt, &r->seed));
   j->fail_cnt++;
 }
 
 /* ---- the thread ---- */
+
+/* Counts what waits for each host, and forgets what waited in vain though it could. */
+static void
+count_due(md_rest_t *r, int64_t now) {
+  for (uint32_t n = 0; n < r->host_cnt; n++)
+    r->host[n].due_cnt = 0;
+  for (uint32_t n = 0; n < r->job_cnt && r->waiting_cnt > 0; n++) {
+    job_t *j = &r->job[n];
+    if (j->state != JOB_WAITING) continue;
+    if (j->is_once && now - j->asked_ns > ONCE_NS) {
+      j->state = JOB_IDLE;
+      r->waiting_cnt--;
+    } else if (!j->is_once && j->not_before_ns <= now) {
+      j->host->due_cnt++;
+    }
+  }
+}
+
+static void
+tell_spare(md_rest_t *r, int64_t now) {
+  for (uint32_t n = 0; n < r->client_cnt; n++) {
+    md_rest_client_t *c = r->client[n];
+    if (!c->host) continue;
+    md_store_relaxed(&c->spare,
+                     c->host->due_cnt > 0 ? 0 : md_rest_budget_left(&c->host->budget, now));
+  }
+}
 
 static job_t *
 next_job(md_rest_t *r, int64_t now) {
@@ -209,7 +247,7 @@ next_job(md_rest_t *r, int64_t now) {
   for (uint32_t n = 0; n < r->job_cnt; n++) {
     job_t *j = &r->job[n];
     if (j->state != JOB_WAITING || j->not_before_ns > now || (best && best->order < j->order) ||
-        j->host->flying_cnt >= FLYING_HOST_MAX ||
+        j->host->flying_cnt >= FLYING_HOST_MAX || (j->is_once && j->host->due_cnt > 0) ||
         !md_rest_budget_may(&j->host->budget, now, j->weight))
       continue;
     best = j;
@@ -220,7 +258,9 @@ next_job(md_rest_t *r, int64_t now) {
 static void
 send_next(md_rest_t *r) {
   int64_t now = md_clock_mono_ns(r->cfg.clock);
-  job_t  *j   = next_job(r, now);
+  count_due(r, now);
+  tell_spare(r, now);
+  job_t *j = next_job(r, now);
   if (!j) return;
   j->state = JOB_FLYING;
   r->waiting_cnt--;
@@ -355,6 +395,16 @@ md_rest_ask(md_rest_client_t *c, const char *url, uint32_t weight) {
 md_err_t
 md_rest_ask_paced(md_rest_client_t *c, const char *url, uint32_t weight) {
   return ask(c, url, weight | PACED);
+}
+
+md_err_t
+md_rest_ask_once(md_rest_client_t *c, const char *url, uint32_t weight) {
+  return ask(c, url, weight | ONCE);
+}
+
+uint32_t
+md_rest_spare(const md_rest_client_t *c) {
+  return (uint32_t)md_load_relaxed(&c->spare); /* one number, of the REST thread */
 }
 
 md_err_t

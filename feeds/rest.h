@@ -8,8 +8,8 @@
  * of 200 came. A request that waits already is not taken twice; one that comes again right after
  * its answer waits longer each time.
  *
- * md_rest_open, _client, _start, _close: the main thread; md_rest_ask, _take, _counts: the feed
- * thread that owns the client. The thread touches no feed. */
+ * md_rest_open, _client, _start, _close: the main thread; md_rest_ask*, _spare, _take, _counts: the
+ * feed thread that owns the client. The thread touches no feed. */
 #ifndef FEEDS_REST_H
 #define FEEDS_REST_H
 
@@ -62,6 +62,14 @@ MD_MUST_USE md_err_t md_rest_ask(md_rest_client_t *c, const char *url, uint32_t 
 
 /* md_rest_ask_paced is the same for who asks at times of his own: the pause does not grow. */
 MD_MUST_USE md_err_t md_rest_ask_paced(md_rest_client_t *c, const char *url, uint32_t weight);
+
+/* md_rest_ask_once is for what can wait: it goes when nothing else waits for its host, is not tried
+ * again when it fails, and is forgotten when it could not go within ten seconds. */
+MD_MUST_USE md_err_t md_rest_ask_once(md_rest_client_t *c, const char *url, uint32_t weight);
+
+/* md_rest_spare says how much weight of the host that c asked last may be used now; 0 while a
+ * request waits for it. As of a few milliseconds ago. */
+uint32_t md_rest_spare(const md_rest_client_t *c);
 
 /* md_rest_take gives the next answer as an input, valid until it is called again; MD_ERR_EMPTY. */
 MD_MUST_USE md_err_t md_rest_take(md_rest_client_t *c, md_input_t *out);

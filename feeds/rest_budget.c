@@ -12,14 +12,27 @@ md_rest_budget_init(md_rest_budget_t *b, uint32_t weight_per_min) {
     b->second[n] = INT64_MIN / 2;
 }
 
-bool
-md_rest_budget_may(const md_rest_budget_t *b, int64_t now_ns, uint32_t weight) {
+static uint64_t
+used_at(const md_rest_budget_t *b, int64_t now_ns) {
   const int64_t second = now_ns / NS_PER_S;
   uint64_t      used   = 0;
-  if (now_ns < b->blocked_until_ns || now_ns < b->paced_until_ns) return false;
   for (uint32_t n = 0; n < MD_REST_BUDGET_SLOTS; n++)
     if (second - b->second[n] < (int64_t)MD_REST_BUDGET_SLOTS) used += b->used[n];
+  return used;
+}
+
+bool
+md_rest_budget_may(const md_rest_budget_t *b, int64_t now_ns, uint32_t weight) {
+  if (now_ns < b->blocked_until_ns || now_ns < b->paced_until_ns) return false;
+  const uint64_t used = used_at(b, now_ns);
   return used == 0 || used + weight <= b->weight_per_min;
+}
+
+uint32_t
+md_rest_budget_left(const md_rest_budget_t *b, int64_t now_ns) {
+  const uint64_t used = used_at(b, now_ns);
+  if (now_ns < b->blocked_until_ns || used >= b->weight_per_min) return 0;
+  return b->weight_per_min - (uint32_t)used;
 }
 
 void

@@ -21,6 +21,9 @@ void md_rest_budget_init(md_rest_budget_t *b, uint32_t weight_per_min);
  * whole budget may be used when nothing else is. */
 bool md_rest_budget_may(const md_rest_budget_t *b, int64_t now_ns, uint32_t weight);
 
+/* md_rest_budget_left says how much may be used at now, 0 while blocked. */
+uint32_t md_rest_budget_left(const md_rest_budget_t *b, int64_t now_ns);
+
 /* md_rest_budget_use notes it; the next request waits for pace_ns. */
 void md_rest_budget_use(md_rest_budget_t *b, int64_t now_ns, uint32_t weight, int64_t pace_ns);
 

@@ -62,7 +62,9 @@
   X(CHECKSUM_MISMATCHES, counter, "mdengine_feed_checksum_mismatches_total", "books that differed: STALE until a new snapshot") \
   X(SINK_LAG_SECONDS,  gauge,   "mdengine_sink_lag_seconds", "age of the newest record that the sink has finished, 0: it has all") \
   X(SINK_CATCHUP_RATE, gauge,   "mdengine_sink_catchup_records_per_second", "records that the sink reads from the journal, 0: it need not") \
-  X(SINK_CATCHUP_ETA,  gauge,   "mdengine_sink_catchup_eta_seconds", "until the sink has caught up at the present rate; 31536000: it does not get nearer")
+  X(SINK_CATCHUP_ETA,  gauge,   "mdengine_sink_catchup_eta_seconds", "until the sink has caught up at the present rate; 31536000: it does not get nearer") \
+  X(DEEPENED,          counter, "mdengine_feed_deepened_books_total", "times that a deeper snapshot made more of a VALID book known") \
+  X(DEEPEN_RETRIES,    counter, "mdengine_feed_deepen_retries_total", "deeper snapshots of VALID books that came too late or were of no use, or did not come")
 
 #define MD_STAGE_TABLE(X)                                                                          \
   X(EXCHANGE,  "mdengine_stage_exchange_to_receive_seconds", "exchange's event time to our receive time; clocks differ") \

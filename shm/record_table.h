@@ -92,7 +92,7 @@
   X(ask_cnt,        uint16_t, U16, "ask levels in this record")                                    \
   X(bid_total,      uint32_t, U32, "bid levels in the group")                                      \
   X(ask_total,      uint32_t, U32, "ask levels in the group")                                      \
-  X(limit,          uint32_t, U32, "levels a side that were asked for; 0 all: beyond is unknown")
+  X(limit,          uint32_t, U32, "levels a side that are surely known, a side with fewer as a whole; 0: all are")
 
 /* LADDER: the best levels of a VALID book at an instant that is a multiple of every_ns; that
  * instant is the header's ts_recv_ns. Behind the body bid_cnt then ask_cnt levels md_level_t, best

@@ -6,6 +6,7 @@
  * tape up to the same seq reader --selftest DIR NAME         spoils good reads, torn ones among
  * them: each must be noticed reader --watch-death NS DIR NAME   polls until the engine is DEAD, and
  * some time longer reader --denied DIR NAME           the segment must not open
+ * reader --calm SECONDS DIR NAME    as the first, at the pace of a quiet feed, all joined
  *
  * Exit status 0 ok, 1 at the first inconsistency, which is named. */
 #include <errno.h>
@@ -329,6 +330,32 @@ round_of(row_t *r, bool with_join) {
   if (with_join) join_all(views, r);
 }
 
+static void
+print_figures(unsigned tier) {
+  const figures_t *f = &figures[tier];
+  printf("%s: reads %" PRIu64 ", new %" PRIu64 ", busy %" PRIu64 ", not valid %" PRIu64
+         ", torn 0, joined with the tape %" PRIu64 ", passed %" PRIu64 ", different 0\n",
+         tier_name[tier], f->ok, f->changed, f->busy, f->not_valid, f->joined, f->passed);
+}
+
+static int
+run_calmly(uint64_t seconds) {
+  wait_for_books();
+  int64_t end_ns = mono_ns() + (int64_t)seconds * 1000000000;
+  while (mono_ns() < end_ns) {
+    rows_refresh();
+    for (uint32_t i = 0; i < row_cnt; i++)
+      round_of(&rows[i], true);
+    nap();
+  }
+  for (unsigned i = 0; i < TIERS; i++) {
+    print_figures(i);
+    if (figures[i].joined == 0) fail("%s never met the tape", tier_name[i]);
+  }
+  printf("tape: snapshots %" PRIu64 ", deltas %" PRIu64 "\n", tape.snapshot_cnt, tape.delta_cnt);
+  return 0;
+}
+
 static int
 run(uint64_t reads) {
   wait_for_books();
@@ -345,9 +372,7 @@ run(uint64_t reads) {
   double seconds = (double)(mono_ns() - begin_ns) / 1e9;
   for (unsigned i = 0; i < TIERS; i++) {
     const figures_t *f = &figures[i];
-    printf("%s: reads %" PRIu64 ", new %" PRIu64 ", busy %" PRIu64 ", not valid %" PRIu64
-           ", torn 0, joined with the tape %" PRIu64 ", passed %" PRIu64 ", different 0\n",
-           tier_name[i], f->ok, f->changed, f->busy, f->not_valid, f->joined, f->passed);
+    print_figures(i);
     if (f->changed < reads / 1000) fail("%s hardly changed: the feed did not run", tier_name[i]);
     if (f->joined < reads / 1000) fail("%s hardly met the tape", tier_name[i]);
   }
@@ -600,7 +625,8 @@ check_read_only(const char *dir, const char *name) {
 
 static int
 usage(void) {
-  (void)fputs("Usage: reader [--selftest | --denied | --watch-death NS] DIR NAME [READS]\n",
+  (void)fputs("Usage: reader [--selftest | --denied | --watch-death NS | --calm SECONDS] DIR NAME "
+              "[READS]\n",
               stderr);
   return 2;
 }
@@ -609,12 +635,13 @@ int
 main(int argc, char **argv) {
   const char *mode       = argc > 1 && argv[1][0] == '-' ? argv[1] : "";
   bool        is_watch   = strcmp(mode, "--watch-death") == 0;
-  int         first      = is_watch ? 3 : *mode ? 2 : 1;
+  bool        is_calm    = strcmp(mode, "--calm") == 0;
+  int         first      = is_watch || is_calm ? 3 : *mode ? 2 : 1;
   uint64_t    number     = READS;
   char        text[1024] = "";
   if (argc < first + 2) return usage();
   const char *dir = argv[first], *name = argv[first + 1];
-  if (is_watch) number = strtoull(argv[2], NULL, 10);
+  if (is_watch || is_calm) number = strtoull(argv[2], NULL, 10);
   if (!*mode && argc > first + 2) number = strtoull(argv[first + 2], NULL, 10);
 
   mdshm_result_t result = mdshm_open(dir, name, 10000, &shm, text, sizeof text);
@@ -628,6 +655,8 @@ main(int argc, char **argv) {
   int status;
   if (is_watch)
     status = watch_death((int64_t)number);
+  else if (is_calm)
+    status = run_calmly(number);
   else if (strcmp(mode, "--selftest") == 0)
     status = selftest();
   else if (*mode)

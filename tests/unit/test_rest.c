@@ -205,6 +205,68 @@ Test(rest, a_server_that_fails_is_asked_again_and_hides_no_other) {
   ws_server_stop(&s);
 }
 
+/* Lets some turns of the thread pass: what must not happen has had its chance. */
+static void
+let_pass(void) {
+  for (int n = 0; n < 200; n++)
+    (void)usleep(1000);
+}
+
+static void
+url_of(const ws_server_t *s, const char *path, char *out, size_t bytes) {
+  (void)snprintf(out, bytes, "http://127.0.0.1:%d%s", s->port, path);
+}
+
+Test(rest, what_can_wait_is_not_tried_again_when_it_fails) {
+  ws_server_t       s = ws_server_start(NULL, NULL);
+  md_rest_client_t *c;
+  md_rest_t        *r = start(&c);
+  md_input_t        in;
+  char              url[128];
+  url_of(&s, "/broken", url, sizeof url);
+  cr_assert_eq(md_rest_spare(c), 0, "nothing is known of the host yet");
+  cr_assert_eq(md_rest_ask_once(c, url, 100), MD_OK);
+  md_rest_counts_t counts = {0};
+  int64_t          end    = md_clock_mono_ns(md_clock_system()) + 20 * NS_PER_S;
+  while (counts.error_cnt == 0 && md_clock_mono_ns(md_clock_system()) < end) {
+    (void)usleep(1000);
+    md_rest_counts(c, &counts);
+  }
+  cr_assert(get(c, &s, "/answer", 20, &in));
+  let_pass();
+  let_pass();
+  let_pass(); /* a second try would have come after half a second */
+  expect_counts(c, 2, 1);
+  cr_assert_eq(md_rest_spare(c), 6000 - 100 - 50);
+  md_rest_close(r);
+  ws_server_stop(&s);
+}
+
+Test(rest, what_can_wait_goes_when_nothing_else_waits) {
+  ws_server_t       s = ws_server_start(NULL, NULL);
+  md_rest_client_t *c;
+  md_rest_t        *r = start(&c);
+  md_input_t        in;
+  char              url[128];
+  cr_assert(get(c, &s, "/answer", 20, &in));
+  url_of(&s, "/answer?large", url, sizeof url);
+  cr_assert_eq(md_rest_ask(c, url, 5990), MD_OK); /* there is no weight for it for a minute */
+  url_of(&s, "/answer?small", url, sizeof url);
+  cr_assert_eq(md_rest_ask_once(c, url, 1), MD_OK);
+  let_pass();
+  expect_counts(c, 1, 0);
+  cr_assert_eq(md_rest_spare(c), 0);
+  url_of(&s, "/answer?first", url, sizeof url);
+  cr_assert_eq(md_rest_ask(c, url, 1), MD_OK);
+  cr_assert_eq(md_rest_take(c, &in), MD_ERR_EMPTY);
+  int64_t end = md_clock_mono_ns(md_clock_system()) + 20 * NS_PER_S;
+  while (md_rest_take(c, &in) != MD_OK && md_clock_mono_ns(md_clock_system()) < end)
+    (void)usleep(1000);
+  cr_assert(strstr(in.name, "first") != NULL, "what is needed at once goes");
+  md_rest_close(r);
+  ws_server_stop(&s);
+}
+
 Test(rest, an_answer_that_stops_in_its_middle_is_asked_for_again) {
   ws_server_t       s = ws_server_start(NULL, NULL);
   md_rest_client_t *c;
