@@ -1,13 +1,13 @@
 #!/bin/sh
-# The database is away for ten minutes of stream time, 500 messages a second simulated 30 times faster: the feed and the
+# The database is away for ten minutes of stream time, 500 messages a second simulated 20 times faster: the feed and the
 # journal never stop and lose nothing, full segments are compressed meanwhile and retention waits for the database; when it
 # is back the sink catches up beside the live stream, lag, rate and time to go are shown, and the rows are the exchange's.
 # A stop while the database is away waits for nobody, and the next start stores the rest.
 # OUTAGE seconds and RATE messages a second: OUTAGE=60 RATE=20000 for a longer run.
 . "$(dirname "$0")/lib.sh"
 
-OUTAGE=${OUTAGE:-20}
-RATE=${RATE:-15000}
+OUTAGE=${OUTAGE:-30}
+RATE=${RATE:-10000}
 SIM=
 trap '[ -z "$SIM" ] || kill -9 "$SIM" 2>/dev/null || true; cleanup' EXIT
 cluster

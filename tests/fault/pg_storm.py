@@ -15,7 +15,7 @@ import time
 
 E2E = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e")
 COMMIT = b"Q\x00\x00\x00\x0bCOMMIT\x00"
-POISON = "trade_id % 4001 <> 7"  # compare_rows.py --poison knows it by its argument
+POISON = "trade_id % 4001 <> 7"  # compare_rows.py --rejects knows it
 
 
 class Proxy:
@@ -261,13 +261,14 @@ class Storm:
 
     def disk_full(self):
         ballast = os.path.join(self.cluster, "ballast")
-        with open(ballast, "wb") as out:
+        out = os.open(ballast, os.O_WRONLY | os.O_CREAT)
+        for size in (1 << 20, 4096):  # to the last page
             try:
                 while True:
-                    out.write(b"\0" * (1 << 16))
-                    out.flush()
+                    os.write(out, b"\0" * size)
             except OSError:
                 pass
+        os.close(out)
         self.rest(1, 2.5)
         os.remove(ballast)
         self.control("start")  # when it could not go on by itself
@@ -300,7 +301,7 @@ def main():
         storm.run(cnt)
         text = f"{sum(storm.counts.values())} faults ({', '.join(f'{v} {k}' for k, v in sorted(storm.counts.items()))})"
     except Exception as error:  # said in the file, by which the script knows
-        text = f"failed: {error}"
+        text = f"failed after {sum(storm.counts.values())} faults: {error}"
     with open(os.path.join(work, "storm.tmp"), "w") as out:
         out.write(text + "\n")
     os.rename(os.path.join(work, "storm.tmp"), os.path.join(work, "storm.out"))

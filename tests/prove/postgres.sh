@@ -8,7 +8,8 @@
 
 MODE=${1:-run}
 FAULTS=${FAULTS:-40}
-[ "$MODE" != long ] || FAULTS=500
+[ "$MODE" != long ] || FAULTS=${LONG_FAULTS:-500}
+[ "$MODE" != long ] || DISK=${DISK:-3g}
 [ "$MODE" != control ] || FAULTS=3
 RATE=${RATE:-5000}
 SEED=${SEED:-1}
@@ -44,10 +45,12 @@ config "    symbols: all
     silence_connection: 0s" "postgres:
   enabled: true
   conninfo: \"host=127.0.0.1 port=$(cat "$WORK/port") dbname=postgres user=mdengine\"
+  wait_at_start: true
   timeout: 2s
   connect_timeout: 1s
   batch_rows: 2000
   records: [trade, bbo, kline, gap]"
+"$MDENGINE" db init -c "$WORK/engine.yaml" >/dev/null # without the short timeout, which is for the storm
 start
 "$MD_TEST_BIN/tape_witness" "$SHM" "$NAME" "$WORK/seen" &
 WITNESS=$!
@@ -89,4 +92,5 @@ fi
 # What the engine took for stored is what there is: rows of all tables and rejects, and no LOSS.
 lost=$(sql "SELECT count(*) FROM md.losses")
 [ "$lost" = 0 ] || fail "$lost rows in md.losses, which nothing here explains"
+[ -n "${TINY:-}" ] || storm="$storm, no full disk: a tmpfs cannot be mounted here"
 echo "$storm: $(tail -n 1 "$WORK/rows.out"); $(tail -n 1 "$WORK/check.out")"

@@ -400,6 +400,9 @@ static bool
 pg_drained(void *state, bool stopping) {
   md_pg_sink_t *k = state;
   k->is_stopping  = stopping;
+  /* A stop waits for a server that says nothing as long as for one that does not let us in. */
+  if (stopping && (k->link.silence_ns == 0 || k->link.silence_ns > k->link.connect_timeout_ns))
+    k->link.silence_ns = k->link.connect_timeout_ns;
   if (stopping && is_given_up(k)) return true;
   if (k->mode != MODE_LIVE || k->send.phase != MD_PG_SEND_IDLE || k->is_marking) return false;
   if (k->watch.is_asked) return false;
