@@ -12,3 +12,8 @@ for venue in binance_spot deribit_derivatives; do
     python3 "$HERE/compare_books.py" "$expected" "$WORK/$name.json" || fail "$venue/$name differs"
   done
 done
+
+for recording in "$FIXTURES"/../binance_derivatives/*.wscap* "$FIXTURES"/../binance_coinm/*.wscap*; do
+  "$MDENGINE" replay "$recording" --json >"$WORK/futures.json" || fail "replay of $recording"
+  python3 "$HERE/compare_books.py" "${recording%.wscap*}.expected.json" "$WORK/futures.json" || fail "$recording differs"
+done

@@ -300,6 +300,26 @@ Test(captures, own_deribit_recordings_end_in_exact_books_and_trades) {
   cr_assert_eq(check_file("tests/fixtures/deribit_derivatives/gap.expected.json", dir, ""), 2);
 }
 
+Test(captures, own_futures_of_both_markets_end_in_exact_books_and_trades) {
+  static const char *const folders[] = {"tests/fixtures/binance_derivatives",
+                                        "tests/fixtures/binance_coinm"};
+  for (size_t n = 0; n < MD_CNT(folders); n++) {
+    char path[256];
+    snprintf(path, sizeof path, "%s/market.expected.json", folders[n]);
+    cr_assert_eq(check_file(path, folders[n], ""), 2);
+  }
+}
+
+Test(captures, own_futures_with_a_broken_chain_are_healed_by_a_second_snapshot) {
+  static const char *const folders[] = {"tests/fixtures/binance_derivatives",
+                                        "tests/fixtures/binance_coinm"};
+  for (size_t n = 0; n < MD_CNT(folders); n++) {
+    char path[256];
+    snprintf(path, sizeof path, "%s/gap.expected.json", folders[n]);
+    cr_assert_eq(check_file(path, folders[n], ""), 1);
+  }
+}
+
 Test(captures, playing_twice_gives_the_same_records) {
   played_t *a = play(FIXTURES "/demo.wscap.zst");
   played_t *b = play(FIXTURES "/demo.wscap.zst");
