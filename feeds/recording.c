@@ -368,6 +368,18 @@ md_recording_close(md_recording_t *r) {
 
 /* ---- venue ---- */
 
+/* Connections of our own are named FEED.NUMBER: several feeds may share a host. */
+static const md_venue_t *
+venue_by_feed(const md_input_t *in) {
+  char        name[MD_NAME_BYTES];
+  const char *dot = in->kind == MD_RAW_HTTP ? NULL : memchr(in->name, '.', in->name_len);
+  size_t      len = dot ? (size_t)(dot - in->name) : sizeof name;
+  if (len >= sizeof name) return NULL;
+  memcpy(name, in->name, len);
+  name[len] = 0;
+  return md_venue_find(name);
+}
+
 const char *
 md_recording_find_venue(const char *path, md_msg_t *msg) {
   md_recording_t *r = NULL;
@@ -386,7 +398,8 @@ md_recording_find_venue(const char *path, md_msg_t *msg) {
     uint32_t    len  = has_url ? in.len : in.name_len;
     if (has_url || seen[0] == 0)
       snprintf(seen, sizeof seen, "%.*s", (int)(len < 100 ? len : 100), text);
-    if (has_url) by_url = md_venue_by_host(text, len);
+    if (has_url) by_url = venue_by_feed(&in);
+    if (has_url && !by_url) by_url = md_venue_by_host(text, len);
     if (!has_url && !by_name) by_name = md_venue_by_host(text, len);
   }
   md_recording_close(r);

@@ -330,6 +330,28 @@ Test(captures, playing_twice_gives_the_same_records) {
   drop(b);
 }
 
+Test(captures, own_recordings_of_okx_with_resets_heartbeats_and_holes) {
+  static const char spot[] = "tests/fixtures/okx_spot", other[] = "tests/fixtures/okx_derivatives";
+  cr_assert_eq(check_file("tests/fixtures/okx_spot/demo.expected.json", spot, ""), 2);
+  cr_assert_eq(check_file("tests/fixtures/okx_spot/gap.expected.json", spot, ""), 2);
+  cr_assert_eq(check_file("tests/fixtures/okx_spot/checksum.expected.json", spot, ""), 2);
+  cr_assert_eq(check_file("tests/fixtures/okx_derivatives/demo.expected.json", other, ""), 3);
+  cr_assert_eq(check_file("tests/fixtures/okx_derivatives/gap.expected.json", other, ""), 3);
+}
+
+Test(captures, checksums_of_own_recordings_are_all_compared) {
+  played_t *p = play("tests/fixtures/okx_spot/checksum.wscap.zst");
+  cr_assert_eq(md_load_relaxed(&p->metrics.counter[MD_COUNTER_CHECKSUM_MATCHES]), 160);
+  cr_assert_eq(md_load_relaxed(&p->metrics.counter[MD_COUNTER_CHECKSUM_MISMATCHES]), 0);
+  drop(p);
+}
+
+Test(captures, connection_named_after_a_feed_says_whose_recording_it_is) {
+  md_msg_t    msg;
+  const char *name = md_recording_find_venue("tests/fixtures/okx_derivatives/demo.wscap.zst", &msg);
+  cr_assert_str_eq(name, "okx_derivatives");
+}
+
 static void
 check_real(const char *prefix, uint32_t instrument_cnt) {
   const char *dir = getenv("MD_CAPTURES");
