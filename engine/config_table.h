@@ -43,7 +43,7 @@
   X(list_interval, DURATION, "10m", 0, 86400000000000, "",                                         \
     "the venue's list of symbols is read again after so long, for patterns, or when a stream fell silent; 0s once") \
   X(channels, NAMES, "[depth, trade, bbo]", 0, 4095, "",                                           \
-    "what to collect of each symbol: depth, trade, bbo, agg_trade, kline, ticker, mark, index, funding, liquidation, open_interest, long_short_ratio; what a venue lacks is left out") \
+    "what to collect of each symbol: depth, trade, bbo, agg_trade, kline, ticker, mark, index, funding, liquidation, open_interest, long_short_ratio, fill; what a venue lacks is left out") \
   X(url, TEXT, "", 0, 255, "", "base of the WebSocket URLs; empty: the venue's own")               \
   X(rest_url, TEXT, "", 0, 255, "", "base of the REST URLs; empty: the venue's own")               \
   X(ca_file, TEXT, "", 0, 255, "",                                                                 \

@@ -59,6 +59,7 @@ md_network_open(md_engine_t *e, uint32_t feed, md_msg_t *msg) {
   lc.silence_ns[MD_CHANNEL_TRADE]     = cfg->silence_trade;
   lc.silence_ns[MD_CHANNEL_AGG_TRADE] = cfg->silence_trade;
   lc.silence_ns[MD_CHANNEL_KLINE]     = cfg->silence_trade;
+  lc.silence_ns[MD_CHANNEL_FILL]      = cfg->silence_trade;
   lc.silence_ns[MD_CHANNEL_TICKER]    = cfg->silence_bbo;
   lc.silence_ns[MD_CHANNEL_MARK]      = cfg->silence_bbo;
   lc.silence_ns[MD_CHANNEL_INDEX]     = cfg->silence_bbo;

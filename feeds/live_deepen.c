@@ -89,7 +89,7 @@ is_connected(const md_feed_live_t *l) {
 
 void
 md_feed_live_deepen(md_feed_live_t *l) {
-  if (l->now_ns < l->deeper_next_ns || !l->net->snapshot_url) return;
+  if (l->now_ns < l->deeper_next_ns || !l->net->snapshot_url || l->net->snapshot_ns) return;
   l->deeper_next_ns = l->now_ns + NEXT_NS;
   if (l->deeper_symbol != MD_LIVE_NONE) {
     if (l->now_ns < l->deeper_end_ns) return;

@@ -17,8 +17,8 @@ may_connect(const md_feed_live_t *l) {
   uint32_t max = l->net->connects_per_5min < MD_LIVE_CONNECT_CNT ? l->net->connects_per_5min
                                                                  : MD_LIVE_CONNECT_CNT;
   if (l->connect_cnt == 0) return true;
-  if (l->now_ns - l->connect_ns[(l->connect_cnt - 1) % MD_LIVE_CONNECT_CNT] < CONNECT_PACE_NS)
-    return false;
+  int64_t pace = l->net->connect_pace_ns ? l->net->connect_pace_ns : CONNECT_PACE_NS;
+  if (l->now_ns - l->connect_ns[(l->connect_cnt - 1) % MD_LIVE_CONNECT_CNT] < pace) return false;
   return l->connect_cnt < max ||
          l->now_ns - l->connect_ns[(l->connect_cnt - max) % MD_LIVE_CONNECT_CNT] >= WINDOW_NS;
 }
@@ -64,6 +64,8 @@ connect_half(md_feed_live_t *l, md_feed_live_link_t *k, uint32_t half) {
   if (k->was_open) md_count(l->cfg.metrics, MD_COUNTER_RECONNECTS, 1);
   l->owner[number] = (md_feed_live_owner_t){(uint32_t)(k - l->link), half};
   h->connection    = number;
+  h->hour_ns       = l->now_ns;
+  h->hour_cnt      = 0;
   h->state         = MD_LIVE_CONNECTING;
   h->seen_cnt      = 0;
   for (uint32_t n = 0; n < k->stream_cnt; n++)
@@ -72,9 +74,10 @@ connect_half(md_feed_live_t *l, md_feed_live_link_t *k, uint32_t half) {
 
 void
 md_feed_live_on_open(md_feed_live_t *l, md_feed_live_link_t *k, md_feed_live_half_t *h) {
-  h->state      = MD_LIVE_OPEN;
-  h->open_ns    = l->now_ns;
-  h->message_ns = l->now_ns;
+  h->state        = MD_LIVE_OPEN;
+  h->open_ns      = l->now_ns;
+  h->message_ns   = l->now_ns;
+  h->keepalive_ns = l->now_ns;
   if (h != &k->half[k->active]) return;
   k->was_open       = true;
   k->replace_try_ns = 0;
@@ -86,6 +89,7 @@ md_feed_live_on_open(md_feed_live_t *l, md_feed_live_link_t *k, md_feed_live_hal
     if (s->todo != MD_LIVE_REMOVE) s->todo = MD_LIVE_DONE;
     s->wants_snapshot  = false;
     s->snapshot_due_ns = 0;
+    s->is_by_rest      = false;
     s->is_refused      = false;
   }
   md_feed_live_log(l, "info", "%s: connected, %u streams", h->name, k->stream_cnt);
@@ -172,6 +176,9 @@ md_feed_live_links_tick(md_feed_live_t *l) {
     if (h->state == MD_LIVE_OPEN && k->last_ns - h->open_ns >= CALM_NS) k->attempt = 0;
     tick_replacement(l, k);
     for (uint32_t half = 0; half < 2; half++)
-      if (k->half[half].state == MD_LIVE_OPEN) md_feed_live_speak(l, k, &k->half[half]);
+      if (k->half[half].state == MD_LIVE_OPEN) {
+        md_feed_live_keep_alive(l, &k->half[half]);
+        md_feed_live_speak(l, k, &k->half[half]);
+      }
   }
 }

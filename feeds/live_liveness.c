@@ -44,6 +44,9 @@ md_feed_live_seen(md_feed_live_t *l, md_feed_live_link_t *k, md_feed_live_half_t
   case MD_FRAME_ANSWER:
     md_feed_live_on_answer(l, k, e->payload, e->len);
     return;
+  case MD_FRAME_REFUSED:
+    md_feed_live_on_refused(l, name, len, e->payload, e->len);
+    return;
   case MD_FRAME_LISTING:
     l->wants_list = true;
     return;
@@ -69,8 +72,11 @@ md_feed_live_seen(md_feed_live_t *l, md_feed_live_link_t *k, md_feed_live_half_t
   if (s->is_silent) s->last_ns = 0; /* the pause is no measure of its pace */
   note_time(l->now_ns, &s->last_ns, &s->mean_ns);
   if (kind == MD_FRAME_SNAPSHOT) {
-    s->wants_snapshot  = false;
-    s->snapshot_due_ns = 0;
+    s->wants_snapshot    = false;
+    s->snapshot_due_ns   = 0;
+    l->has_seen_snapshot = true;
+    s->is_by_rest        = false;
+    s->is_refused        = false;
   }
   if (s->todo == MD_LIVE_UNSUBSCRIBE && !s->wants_snapshot)
     s->todo = MD_LIVE_DONE; /* it speaks: leave it alone */
@@ -112,8 +118,9 @@ stream_is_silent(md_feed_live_t *l, md_feed_live_stream_t *s) {
  */
 static bool
 may_be_silent(const md_feed_live_t *l, const md_feed_live_stream_t *s) {
-  if (!l->net->is_sparse) return true;
-  return !s->is_live && s->channel != MD_CHANNEL_TRADE && s->channel != MD_CHANNEL_LIQUIDATION;
+  if (!l->net->is_sparse || (l->net->book_beat_ns && s->channel == MD_CHANNEL_DEPTH)) return true;
+  return !s->is_live && s->channel != MD_CHANNEL_TRADE && s->channel != MD_CHANNEL_LIQUIDATION &&
+         s->channel != MD_CHANNEL_FILL;
 }
 
 static void
@@ -131,17 +138,19 @@ scan_stream(md_feed_live_t *l, md_feed_live_stream_t *s) {
   if (limit == 0 || s->todo != MD_LIVE_DONE || h->state != MD_LIVE_OPEN) return;
   if (s->is_refused || !may_be_silent(l, s)) return;
   int64_t since = s->last_ns > h->open_ns ? s->last_ns : h->open_ns;
+  /* A book that changes seldom has its beat; one that changes all the time its own pace. */
+  bool is_slow = s->mean_ns > NS_PER_S || (s->mean_ns == 0 && s->last_ns != 0);
+  if (is_slow && s->channel == MD_CHANNEL_DEPTH && limit < 2 * l->net->book_beat_ns)
+    limit = 2 * l->net->book_beat_ns;
   if (l->now_ns - since < limit_of(limit, s->mean_ns) || l->now_ns < s->retry_ns) return;
   stream_is_silent(l, s);
 }
 
 /* A book that was asked for anew did not come: the connection is no good. */
 static bool
-snapshot_is_late(const md_feed_live_t *l, const md_feed_live_link_t *k) {
-  for (uint32_t n = 0; n < k->stream_cnt; n++) {
-    const md_feed_live_stream_t *s = &l->stream[k->stream[n]];
-    if (s->snapshot_due_ns && l->now_ns >= s->snapshot_due_ns && !s->is_removed) return true;
-  }
+snapshot_is_late(md_feed_live_t *l, const md_feed_live_link_t *k) {
+  for (uint32_t n = 0; n < k->stream_cnt; n++)
+    if (md_feed_live_snapshot_late(l, &l->stream[k->stream[n]])) return true;
   return false;
 }
 

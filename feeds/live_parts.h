@@ -38,6 +38,7 @@ typedef struct md_feed_live_stream {
   uint8_t  seen; /* bit h: half h of its link gave data */
   bool     is_live, is_silent, is_removed;
   bool     wants_snapshot; /* of a venue whose snapshots come by the stream */
+  bool     is_by_rest;     /* none came: it was asked for by REST */
   bool     is_refused, is_accepted;
   uint32_t symbol, link, retry_cnt;
   uint64_t message_id;                 /* of the message that subscribed last */
@@ -75,6 +76,9 @@ typedef struct md_feed_live_half {
   uint32_t             subscribed_cnt; /* the first of the link's streams that were asked for */
   uint32_t             seen_cnt;
   int64_t              open_ns, message_ns; /* opened; last control message */
+  int64_t              keepalive_ns;        /* last text that keeps it alive */
+  int64_t              hour_ns;             /* since when messages that subscribe are counted */
+  uint32_t             hour_cnt;
 } md_feed_live_half_t;
 
 /* A set of streams that share a connection. */
@@ -145,6 +149,7 @@ struct md_feed_live {
    * until when, and when the next may be asked for. */
   uint32_t deeper_symbol, deeper_from;
   int64_t  deeper_end_ns, deeper_next_ns, snapshot_ns;
+  bool     has_seen_snapshot, has_no_stream_snapshots; /* of streams */
   bool     wants_list, has_news; /* a stream fell silent; the feed must be told of a symbol */
   uint32_t list_cnt;
 };
@@ -190,6 +195,13 @@ void md_feed_live_tell(md_feed_live_t *l);
  * answers its question for a sign of life. */
 void md_feed_live_greet(md_feed_live_t *l, const md_feed_live_link_t *k, md_feed_live_half_t *h);
 void md_feed_live_alive(md_feed_live_t *l, md_feed_live_half_t *h);
+/* md_feed_live_keep_alive says something before the server takes silence for an end. */
+void md_feed_live_keep_alive(md_feed_live_t *l, md_feed_live_half_t *h);
+/* md_feed_live_on_refused notes a stream that the server refused by an error of its own. */
+void md_feed_live_on_refused(md_feed_live_t *l, const char *name, uint32_t len, const uint8_t *text,
+                             uint32_t text_len);
+/* md_feed_live_snapshot_late: true when a book did not come, neither by its stream nor by REST. */
+bool md_feed_live_snapshot_late(md_feed_live_t *l, md_feed_live_stream_t *s);
 /* md_feed_live_on_answer notes which streams of a subscription were refused. */
 void md_feed_live_on_answer(md_feed_live_t *l, md_feed_live_link_t *k, const uint8_t *p,
                             uint32_t len);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HOUR_NS (3600 * NS_PER_S)
+
 #define CHANNEL_NAME(NAME, name) name,
 static const char *const channel_names[MD_CHANNEL_CNT] = {MD_CHANNEL_TABLE(CHANNEL_NAME)};
 #undef CHANNEL_NAME
@@ -108,7 +110,9 @@ take_link(md_feed_live_t *l, const char *path, uint32_t stream_cnt) {
   md_feed_live_link_t *k = NULL;
   for (uint32_t n = l->link_cnt; n > 0 && !k; n--)
     if (strcmp(l->link[n - 1].path, path) == 0) k = &l->link[n - 1];
-  if (k && k->stream_cnt + stream_cnt <= MD_LIVE_LINK_STREAMS) return k;
+  uint32_t max =
+      l->net->streams_max < MD_LIVE_LINK_STREAMS ? l->net->streams_max : MD_LIVE_LINK_STREAMS;
+  if (k && k->stream_cnt + stream_cnt <= max) return k;
   if (l->link_cnt == MD_LIVE_LINK_CNT_MAX) return NULL;
   k       = &l->link[l->link_cnt];
   k->path = path;
@@ -304,6 +308,8 @@ md_feed_live_choose(md_feed_live_t *l, md_msg_t *msg) {
   return MD_OK;
 }
 
+static void on_rest_snapshot(md_feed_live_t *l, const md_input_t *in);
+
 static void
 on_listing(void *ctx, const char *symbol, uint32_t len, bool is_trading) {
   md_feed_live_t *l = ctx;
@@ -323,8 +329,10 @@ on_listing(void *ctx, const char *symbol, uint32_t len, bool is_trading) {
  * list may be of another market. */
 void
 md_feed_live_on_list(md_feed_live_t *l, const md_input_t *in) {
-  if (in->name_len != strlen(l->list_url) || memcmp(in->name, l->list_url, in->name_len) != 0)
+  if (in->name_len != strlen(l->list_url) || memcmp(in->name, l->list_url, in->name_len) != 0) {
+    if (l->net->snapshot_ns && l->net->snapshot_url) on_rest_snapshot(l, in);
     return;
+  }
   l->list_cnt++;
   if (l->net->list(in->payload, in->len, on_listing, l)) {
     md_feed_live_log(l, "error", "the list of symbols cannot be read");
@@ -360,6 +368,7 @@ send_streams(md_feed_live_t *l, md_feed_live_half_t *h, bool on, const char *con
   char     text[MD_LIVE_TEXT_BYTES];
   uint32_t len = l->net->subscribe(text, sizeof text, on, names, cnt, ++l->message_id);
   send_text(l, h, text, len);
+  h->hour_cnt++;
 }
 
 void
@@ -377,6 +386,16 @@ void
 md_feed_live_alive(md_feed_live_t *l, md_feed_live_half_t *h) {
   char text[256];
   if (l->net->alive) send_text(l, h, text, l->net->alive(text, sizeof text, ++l->message_id));
+}
+
+void
+md_feed_live_keep_alive(md_feed_live_t *l, md_feed_live_half_t *h) {
+  const char *text = l->net->keepalive;
+  if (!text || l->now_ns - h->keepalive_ns < l->net->keepalive_ns) return;
+  const uint32_t len = (uint32_t)strlen(text);
+  if (!md_feed_live_push(l, MD_RAW_TEXT_OUT, h->leg, h->name, text, len)) return;
+  (void)l->cfg.transport->send(l->transport, h->connection, text, len);
+  h->keepalive_ns = l->now_ns;
 }
 
 /* A stream is asked for by the next message. */
@@ -422,10 +441,36 @@ subscribe_changed(md_feed_live_t *l, md_feed_live_link_t *k, md_feed_live_half_t
   if (cnt) send_streams(l, h, on, names, cnt);
 }
 
+static bool
+has_to_speak(const md_feed_live_t *l, const md_feed_live_link_t *k, const md_feed_live_half_t *h) {
+  if (h->subscribed_cnt < k->stream_cnt) return true;
+  for (uint32_t n = 0; n < k->stream_cnt; n++) {
+    const md_feed_live_stream_t *s = &l->stream[k->stream[n]];
+    if (s->todo != MD_LIVE_DONE && !(s->todo == MD_LIVE_REMOVE && s->retry_ns == INT64_MAX))
+      return true;
+  }
+  return false;
+}
+
+/* A server that has had enough messages of a connection takes as many from a new one. */
+static bool
+is_used_up(md_feed_live_t *l, md_feed_live_link_t *k, md_feed_live_half_t *h) {
+  if (l->net->messages_per_hour == 0) return false;
+  if (l->now_ns - h->hour_ns >= HOUR_NS) {
+    h->hour_ns  = l->now_ns;
+    h->hour_cnt = 0;
+  }
+  if (h->hour_cnt < l->net->messages_per_hour) return false;
+  if (h == &k->half[k->active] && has_to_speak(l, k, h))
+    (void)md_feed_live_give_up(l, k, h, "its messages of an hour are used up");
+  return true;
+}
+
 void
 md_feed_live_speak(md_feed_live_t *l, md_feed_live_link_t *k, md_feed_live_half_t *h) {
   if (l->now_ns - h->message_ns < NS_PER_S / l->net->messages_per_s) return;
   if (l->pending_cnt + 4 > MD_LIVE_PENDING_CNT) return;
+  if (is_used_up(l, k, h)) return;
   if (h->subscribed_cnt < k->stream_cnt)
     subscribe_next(l, k, h);
   else if (h == &k->half[k->active])
@@ -462,6 +507,19 @@ md_feed_live_on_answer(md_feed_live_t *l, md_feed_live_link_t *k, const uint8_t 
     md_feed_live_log(l, "error", "%u streams were refused, %s the first of them", cnt, first);
 }
 
+void
+md_feed_live_on_refused(md_feed_live_t *l, const char *name, uint32_t len, const uint8_t *text,
+                        uint32_t text_len) {
+  md_feed_live_stream_t *s = len ? md_feed_live_find_stream(l, name, len) : NULL;
+  md_feed_live_log(l, "error", "the server says: %.*s", text_len < 200 ? (int)text_len : 200,
+                   (const char *)text);
+  if (!s) return;
+  s->is_refused      = true;
+  s->snapshot_due_ns = 0;
+  s->retry_ns        = l->now_ns + (MD_LIVE_REFUSED_NS << (s->retry_cnt < 5 ? s->retry_cnt : 5));
+  s->retry_cnt++;
+}
+
 /* ---- snapshots ---- */
 
 /* The stream itself begins with the book: it ends and begins again. */
@@ -474,6 +532,35 @@ renew_stream(md_feed_live_t *l, uint32_t symbol) {
     s->wants_snapshot = true;
     s->todo           = MD_LIVE_UNSUBSCRIBE;
     return;
+  }
+}
+
+/* None came by the stream. Where that never was otherwise, REST is asked at once from now on. */
+bool
+md_feed_live_snapshot_late(md_feed_live_t *l, md_feed_live_stream_t *s) {
+  if (s->snapshot_due_ns == 0 || l->now_ns < s->snapshot_due_ns || s->is_removed) return false;
+  if (!l->net->snapshot_url || s->is_by_rest) return true;
+  l->has_no_stream_snapshots          = !l->has_seen_snapshot;
+  l->symbol[s->symbol].wants_snapshot = true;
+  l->wants_snapshots                  = true;
+  s->is_by_rest                       = true;
+  s->wants_snapshot                   = false;
+  s->snapshot_due_ns                  = l->now_ns + l->net->snapshot_ns;
+  return false;
+}
+
+/* The answer to a request that a stream's own snapshot made necessary. */
+static void
+on_rest_snapshot(md_feed_live_t *l, const md_input_t *in) {
+  char url[MD_REST_URL_BYTES_MAX];
+  for (uint32_t n = 0; n < l->stream_cnt; n++) {
+    md_feed_live_stream_t *s = &l->stream[n];
+    if (!s->is_by_rest) continue;
+    uint32_t len = l->net->snapshot_url(url, sizeof url, l->rest_url, l->symbol[s->symbol].name,
+                                        md_feed_live_snapshot_limit(l));
+    if (len != in->name_len || memcmp(url, in->name, len) != 0) continue;
+    s->is_by_rest      = false;
+    s->snapshot_due_ns = 0;
   }
 }
 
@@ -492,7 +579,7 @@ md_feed_live_request_snapshot(void *ctx, uint32_t instrument_id, const char *sym
   md_feed_live_symbol_t *s = md_feed_live_find_symbol(l, symbol, (uint32_t)strlen(symbol));
   (void)instrument_id;
   if (!s || s->is_removed || !l->channel[MD_CHANNEL_DEPTH]) return;
-  if (!l->net->snapshot_url) {
+  if (l->net->snapshot_ns && !l->has_no_stream_snapshots) {
     renew_stream(l, (uint32_t)(s - l->symbol));
     return;
   }

@@ -22,7 +22,8 @@
   X(FUNDING, "funding")                                                                            \
   X(LIQUIDATION, "liquidation")                                                                    \
   X(OPEN_INTEREST, "open_interest")                                                                \
-  X(LONG_SHORT_RATIO, "long_short_ratio")
+  X(LONG_SHORT_RATIO, "long_short_ratio")                                                          \
+  X(FILL, "fill")
 
 typedef enum md_channel {
 #define MD_CHANNEL_ENUM(NAME, name) MD_CHANNEL_##NAME,
@@ -38,6 +39,7 @@ typedef enum md_frame_kind {
   MD_FRAME_OTHER,    /* an answer, or nothing that is known */
   MD_FRAME_ASKS,     /* the server asks for a sign of life: answered by alive */
   MD_FRAME_ANSWER,   /* to a subscription: answer says what of it was refused */
+  MD_FRAME_REFUSED,  /* an error, of the stream that is named, or of none (length 0) */
   MD_FRAME_LISTING,  /* instruments came or went: the list should be read */
   MD_FRAME_SHUTDOWN  /* the server says that it will close this connection */
 } md_frame_kind_t;
@@ -62,7 +64,9 @@ typedef struct md_venue_net {
   const char     *ws_url, *rest_url; /* bases, without a slash at the end */
   uint32_t        streams_max;       /* of one connection */
   uint32_t        messages_per_s;    /* that we may send on one connection, pongs not counted */
+  uint32_t        messages_per_hour; /* that subscribe; 0: no limit. Used up: a new connection */
   uint32_t        connects_per_5min;
+  int64_t         connect_pace_ns; /* between two connects; 0: 50 ms */
   int64_t         life_ns;         /* of a connection, after which it is closed */
   const uint32_t *snapshot_limits; /* levels that can be asked for, most first, 0 at the end */
   uint32_t        list_weight;
@@ -90,12 +94,18 @@ typedef struct md_venue_net {
   /* list calls fn for every symbol of an answer to list_url. */
   md_err_t (*list)(const uint8_t *p, uint32_t len, md_listing_fn fn, void *ctx);
 
-  /* A venue whose books begin with a snapshot of their own stream has no snapshot_url: a book that
-   * needs one is unsubscribed and subscribed again, and when none comes within snapshot_ns, the
-   * connection is made anew. */
+  /* A venue whose books begin with a snapshot of their own stream has snapshot_ns: a book that
+   * needs one is unsubscribed and subscribed again; when none comes within that time it is asked
+   * for by snapshot_url, if there is one, and when that gives none either, the connection is made
+   * anew. */
   int64_t snapshot_ns;
   /* Most of its streams say nothing for long: silence counts only until a stream gave data. */
   bool is_sparse;
+  /* A book's stream says something at least so often, also when nothing changes; 0: no promise. */
+  int64_t book_beat_ns;
+  /* A text that is sent so often that the server does not call us silent; NULL: none. */
+  const char *keepalive;
+  int64_t     keepalive_ns;
   /* Optional, NULL where the venue needs none. greeting writes the n-th message to send on a new
    * connection of the link, before subscriptions; 0 behind the last. alive writes what answers
    * MD_FRAME_ASKS. answer reads MD_FRAME_ANSWER: the id of the message that subscribed, and fn for

@@ -42,6 +42,7 @@ stream_name(char *out, size_t bytes, const char *symbol, md_channel_t channel) {
   case MD_CHANNEL_AGG_TRADE:
   case MD_CHANNEL_KLINE:
   case MD_CHANNEL_LONG_SHORT_RATIO:
+  case MD_CHANNEL_FILL:
   case MD_CHANNEL_CNT:
     break;
   }

@@ -299,7 +299,8 @@ const md_venue_t md_venue_okx_spot = {.name        = "okx_spot",
                                       .state_bytes = sizeof(md_okx_state_t),
                                       .decode      = decode,
                                       .define      = md_okx_define,
-                                      .checksum_ok = md_okx_checksum_ok};
+                                      .checksum_ok = md_okx_checksum_ok,
+                                      .net         = &md_okx_spot_net};
 
 const md_venue_t md_venue_okx_derivatives = {.name        = "okx_derivatives",
                                              .exchange    = "okx",
@@ -309,4 +310,5 @@ const md_venue_t md_venue_okx_derivatives = {.name        = "okx_derivatives",
                                              .state_bytes = sizeof(md_okx_state_t),
                                              .decode      = decode,
                                              .define      = md_okx_define,
-                                             .checksum_ok = md_okx_checksum_ok};
+                                             .checksum_ok = md_okx_checksum_ok,
+                                             .net         = &md_okx_derivatives_net};

@@ -110,6 +110,9 @@ void md_okx_define(const char *symbol, uint32_t len, md_definition_t *out);
 /* The checksum of a book (okx_book.c): CRC32 of its best 25 levels, in the venue's own texts. */
 bool md_okx_checksum_ok(md_feed_t *f, const md_feed_instrument_t *i, uint32_t checksum);
 
+/* How both venues are spoken to (okx_net.c). */
+extern const md_venue_net_t md_okx_spot_net, md_okx_derivatives_net;
+
 /* A level whose text is not the plain one: "1.50". The checksum is made of the texts as sent. */
 typedef struct md_okx_odd {
   uint32_t instrument; /* index + 1; 0: a free place */
