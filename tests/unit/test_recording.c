@@ -381,11 +381,17 @@ Test(recording, venue_is_found_by_url_else_by_name_and_futures_are_told_apart) {
   cr_assert_str_eq(venue_of("1\tI\tconn\t{}\n" SPOT_HTTP), "binance_spot");
   cr_assert_str_eq(venue_of("1\tI\tconn\t{}\n1\tH\thttps://api.binance.us/api/v3/depth\t{}\n"),
                    "binance_us");
-  cr_assert_str_eq(venue_of("1\tI\tfstream.binance.com\t{}\n"), "none");
-  cr_assert_str_eq(venue_of("1\tI\tdstream.binance.com\t{}\n"), "none");
-  cr_assert_str_eq(venue_of("1\tH\thttps://fapi.binance.com/fapi/v1/depth\t{}\n"), "none");
-  cr_assert_str_eq(venue_of("1\tH\thttps://dapi.binance.com/dapi/v1/depth\t{}\n"), "none");
-  cr_assert_str_eq(venue_of("1\tI\tBINANCE_FUTURES-1125a2.0\t{}\n"), "none");
-  cr_assert_str_eq(venue_of("1\tI\tBINANCE_DELIVERY.ws.1.0\t{}\n"), "none");
-  cr_assert_str_eq(venue_of(SPOT_HTTP "1\tC\tx\twss://fstream.binance.com/stream\n"), "none");
+  cr_assert_str_eq(venue_of("1\tI\tfstream.binance.com\t{}\n"), "binance_derivatives");
+  cr_assert_str_eq(venue_of("1\tI\tdstream.binance.com\t{}\n"), "binance_coinm");
+  cr_assert_str_eq(venue_of("1\tH\thttps://fapi.binance.com/fapi/v1/depth\t{}\n"),
+                   "binance_derivatives");
+  cr_assert_str_eq(venue_of("1\tH\thttps://dapi.binance.com/dapi/v1/depth\t{}\n"), "binance_coinm");
+  cr_assert_str_eq(venue_of("1\tI\tBINANCE_FUTURES-1125a2.0\t{}\n"), "binance_derivatives");
+  cr_assert_str_eq(venue_of("1\tI\tBINANCE_DELIVERY.ws.1.0\t{}\n"), "binance_coinm");
+  cr_assert_str_eq(venue_of(SPOT_HTTP "1\tC\tx\twss://fstream.binance.com/stream\n"),
+                   "binance_derivatives");
+  cr_assert_str_eq(venue_of("1\tC\tx\twss://ws.okx.com:8443/ws/v5/public\n"), "okx_spot");
+  cr_assert_str_eq(venue_of("1\tC\tokx_derivatives.0a\twss://ws.okx.com:8443/ws/v5/public\n"),
+                   "okx_derivatives");
+  cr_assert_str_eq(venue_of("1\tC\tx\twss://real.okex.com:8443/ws/v3\n"), "none");
 }
