@@ -100,18 +100,24 @@ break_book(md_feed_t *f, md_db_slice_t channel, md_err_t err) {
   return MD_OK;
 }
 
-/* The ids of a message, and whether it is the whole book: it says so, or nothing came before it.
- * Old recordings have no type. A change that does not name the one before it cannot be used. */
+/* The ids of a message. A change that does not name the one before it cannot be used. */
 static md_err_t
-read_ids(const md_db_slice_t *v, md_update_ids_t *ids, bool *is_snapshot) {
+read_ids(const md_db_slice_t *v, md_update_ids_t *ids) {
   *ids = (md_update_ids_t){.prev = MD_NULL_U64};
   if (!md_db_u64(v[MD_DB_change_id], &ids->last)) return MD_ERR_SYNTAX;
   ids->first = ids->last;
   if (md_db_has(v[MD_DB_prev_change_id]) && !md_db_u64(v[MD_DB_prev_change_id], &ids->prev))
     return MD_ERR_SYNTAX;
-  *is_snapshot = md_db_is(v[MD_DB_type], "snapshot") || ids->prev == MD_NULL_U64 || ids->prev == 0;
   if (md_db_is(v[MD_DB_type], "change") && ids->prev == MD_NULL_U64) return MD_ERR_SYNTAX;
   return MD_OK;
+}
+
+/* Whether it is the whole book: it says so, or nothing came before it. Old recordings have no type.
+ * A book that begins with id 0 is continued by a change behind 0. */
+static bool
+is_snapshot(const md_feed_instrument_t *i, const md_db_slice_t *v, const md_update_ids_t *ids) {
+  if (md_db_is(v[MD_DB_type], "snapshot") || ids->prev == MD_NULL_U64) return true;
+  return ids->prev == 0 && (i->state != MD_BOOK_VALID || i->exch_seq != 0);
 }
 
 static md_err_t
@@ -119,17 +125,16 @@ on_book(md_db_context_t *c) {
   const md_db_slice_t *v = c->s->value;
   md_update_ids_t      ids;
   md_feed_levels_t     levels;
-  bool                 is_snapshot;
   if (!is_whole_book(c->channel)) return MD_ERR_UNKNOWN;
   md_db_slice_t symbol = part(c->channel, 1);
-  if (read_ids(v, &ids, &is_snapshot) || !v[MD_DB_bids].p || !v[MD_DB_asks].p)
+  if (read_ids(v, &ids) || !v[MD_DB_bids].p || !v[MD_DB_asks].p)
     return break_book(c->feed, c->channel, MD_ERR_SYNTAX);
   md_feed_instrument_t *i = md_feed_find(c->feed, (const char *)symbol.p, symbol.len);
   if (!i) return MD_ERR_UNKNOWN;
   md_err_t err = md_db_levels(c->feed, i, v[MD_DB_bids], v[MD_DB_asks], &levels);
   if (err) return break_book(c->feed, c->channel, err);
   c->event.exch_seq = ids.last;
-  if (is_snapshot)
+  if (is_snapshot(i, v, &ids))
     md_feed_on_stream_snapshot(c->feed, i, &c->event, &levels);
   else
     md_feed_on_update(c->feed, i, &c->event, &ids, &levels);

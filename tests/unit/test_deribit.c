@@ -434,6 +434,15 @@ Test(deribit, case_38_a_change_that_names_no_predecessor_is_no_snapshot) {
   cr_assert_eq(book_of(&x, P)->reason, MD_REASON_BAD_MESSAGE);
 }
 
+Test(deribit, case_38_a_change_behind_id_0_continues_the_book_that_began_with_it) {
+  whole(P, 0, "[\"new\",10,1],[\"new\",9,2]", "");
+  change(P, 0, 30, "[\"change\",10,5]", "");
+  cr_assert_eq(book_of(&x, P)->book.bids.cnt, 2);
+  cr_assert_str_eq(best(&x, P, MD_SIDE_BUY), "10x5");
+  change(P, 0, 40, "[\"new\",8,1]", "");
+  cr_assert_eq(book_of(&x, P)->book.bids.cnt, 1, "behind another id it is a book of its own");
+}
+
 Test(deribit, case_38_delete_of_an_absent_and_new_of_a_present_price_are_tolerated) {
   valid(P, 100);
   change(P, 100, 101, "[\"delete\",3,0.0],[\"new\",10,8],[\"change\",9,4]", "");
