@@ -174,6 +174,7 @@ typedef struct md_feed_event {
   uint16_t flags;        /* MD_FLAG_REST ... */
   bool     has_checksum; /* of the book behind this message: the venue's checksum_ok looks at it */
   uint32_t checksum;
+  uint32_t limit; /* levels a side that the stream of a snapshot keeps; 0: all */
 } md_feed_event_t;
 
 /* Levels of both sides of one message, at the instrument's exponents. */

@@ -468,7 +468,7 @@ md_feed_on_stream_snapshot(md_feed_t *f, md_feed_instrument_t *i, const md_feed_
   if (f->rule->follows_one_leg) forget_waiting(i);
   i->leg       = f->leg;
   md_err_t err = levels_are_sane(levels) ? MD_OK : MD_ERR_SYNTAX;
-  if (!err) err = load_snapshot(f, i, event, 0, levels);
+  if (!err) err = load_snapshot(f, i, event, event->limit, levels);
   if (err) {
     refuse_stream_snapshot(f, i, event, err);
     return;

@@ -236,6 +236,7 @@ read_book(md_okx_message_t *m, book_t *b) {
   if (!b->bids.p || !b->asks.p || !read_ids(seq, prev, b)) return MD_ERR_SYNTAX;
   b->event.ts_exch_ns = md_okx_time(ts, &b->event.flags);
   b->event.exch_seq   = b->ids.last;
+  b->event.limit      = m->channel.len > 7 && memcmp(m->channel.p, "books50", 7) == 0 ? 50 : 400;
   if (!read_checksum(checksum, &b->event)) return MD_ERR_SYNTAX;
   /* With neither there is no telling whether anything is missing. */
   return b->ids.last == 0 && !b->event.has_checksum ? MD_ERR_SYNTAX : MD_OK;

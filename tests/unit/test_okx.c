@@ -26,6 +26,7 @@ Test(okx, snapshot_of_the_stream_is_valid_at_once) {
   assert_book(&x, SWAP, "100.1x2", "100.2x3");
   cr_assert_str_eq(types(&x), "definition status book_snapshot status ");
   cr_assert_eq(book_of(&x, SWAP)->exch_seq, 100);
+  cr_assert_eq(book_of(&x, SWAP)->snapshot_limit, 400, "more is not known");
   cr_assert_eq(x.request_cnt, 0);
 }
 
