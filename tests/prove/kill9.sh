@@ -13,7 +13,7 @@ RATE=${RATE:-50000}
 SEED=${SEED:-1}
 SIM=
 WITNESS=
-trap '[ -z "$SIM" ] || kill -9 "$SIM" 2>/dev/null; [ -z "$WITNESS" ] || kill "$WITNESS" 2>/dev/null; cleanup' EXIT
+trap 'kill -9 $SIM $WITNESS 2>/dev/null || true; cleanup' EXIT
 
 cluster
 "$MDENGINE" sim --symbols 20 --rate "$RATE" --truth "$WORK/truth.json" --truth-every 1 --wait-clients 1 --weight-limit 0 \

@@ -83,6 +83,17 @@ keep_log(void *ctx, const char *level, const char *text) {
   snprintf(w->log + len, sizeof w->log - len, "%s %s\n", level, text);
 }
 
+/* A test that fails ends on the spot: somebody else must stop its server then. */
+static inline void
+world_watch(void) {
+  char command[400];
+  snprintf(command, sizeof command,
+           "(while kill -0 %d; do sleep 1; done; tests/e2e/pg_cluster.sh remove %s; rm -rf %s) "
+           "</dev/null >/dev/null 2>&1 &",
+           (int)getpid(), world.cluster, world.root);
+  cr_assert_eq(system(command), 0);
+}
+
 static inline bool
 world_begin(uint64_t seed) {
   memset(&world, 0, sizeof world);
@@ -92,6 +103,7 @@ world_begin(uint64_t seed) {
   cr_assert_eq(chmod(world.root, 0755), 0);
   snprintf(world.cluster, sizeof world.cluster, "%s/pg", world.root);
   snprintf(world.journal_dir, sizeof world.journal_dir, "%s/journal", world.root);
+  world_watch();
   make_dir();
   world.postgres_cfg = (md_postgres_config_t){.conninfo           = world.conninfo,
                                               .schema             = "md",
