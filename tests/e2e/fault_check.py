@@ -136,8 +136,10 @@ class Symbol:
             last = got["exch_seq_last"]
             if not low <= last <= high or (seen and got["exch_seq_seen"] != seen):
                 self.complain(f"GAP {last}..{got['exch_seq_seen']}, expected {low}..{high}, {seen}")
-        if self.states[-1:] != [("VALID", "NONE", 1 + len(gaps_expected))]:
-            self.complain(f"ends as {self.states[-1:]}")
+        # A second loss before the book is VALID again is healed by the same resync.
+        last = self.states[-1] if self.states else ("EMPTY", "NONE", 0)
+        if last[:2] != ("VALID", "NONE") or not min(2, 1 + len(gaps_expected)) <= last[2] <= 1 + len(gaps_expected):
+            self.complain(f"ends as {last}")
         stale = sum(after == "STALE" for after, _, _ in self.states)
         if stale != len(gaps_expected):
             self.complain(f"was STALE {stale} times, hit {len(gaps_expected)} times")
