@@ -25,8 +25,8 @@ case ${1:-run} in
     ;;
   long)
     for seed in 1 2 3 4 5; do
-      rig --states 700 --seed "$seed"
-      rig --states 300 --seed "$seed" --policy interval
+      rig --states 820 --seed "$seed"
+      rig --states 360 --seed "$seed" --policy interval
     done
     ;;
   *)
