@@ -34,7 +34,9 @@ ask(md_pg_setup_t *u, md_pg_t *pg, md_pg_setup_phase_t phase) {
 
 const char *
 md_pg_setup_session(void) {
+  /* Segments are deleted when their rows are stored: a commit must not be lost with the server. */
   return "SET standard_conforming_strings = on; SET client_min_messages = warning; "
+         "SET synchronous_commit = on; "
          "SET timezone = 'UTC'; SET datestyle = 'ISO'; SET search_path = pg_catalog";
 }
 

@@ -44,6 +44,24 @@ Test(postgres_sink, stays_exact_when_connections_servers_and_engines_are_cut, .t
   world_end();
 }
 
+/* Retention deletes segments that are stored; where commits are asynchronous by default, a crash of
+ * the server could have taken such rows back. */
+Test(postgres_sink, commits_are_synchronous_even_where_the_default_is_not) {
+  BEGIN(7);
+  cluster("start", "");
+  (void)sql("ALTER DATABASE postgres SET synchronous_commit = off");
+  start();
+  (void)sql("CREATE FUNCTION md.want_sync() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF "
+            "current_setting('synchronous_commit') <> 'on' THEN RAISE 'asynchronous'; END IF; "
+            "RETURN NEW; END $$; CREATE TRIGGER want_sync BEFORE UPDATE ON md.progress FOR EACH "
+            "ROW EXECUTE FUNCTION md.want_sync()");
+  produce(500);
+  drain(0);
+  drain(1);
+  expect_equal();
+  world_end();
+}
+
 Test(postgres_sink, two_writers_of_one_journal_store_each_row_once) {
   BEGIN(3);
   cluster("start", "");
