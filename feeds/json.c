@@ -337,3 +337,41 @@ md_json_slice(md_json_t *j, const uint8_t **s, uint32_t *len) {
   *len = (uint32_t)(j->p - first);
   return true;
 }
+
+md_err_t
+md_json_text(md_json_t *j, char *buffer, uint32_t max, const char **text, uint32_t *len) {
+  const uint8_t *p;
+  uint32_t       n;
+  if (!md_json_string(j, &p, &n)) return MD_ERR_SYNTAX;
+  if (j->has_escape) {
+    md_err_t err = md_json_unescape(p, n, (uint8_t *)buffer, max, &n);
+    if (err) return err;
+    p = (const uint8_t *)buffer;
+  }
+  if (n == 0 || n > max) return MD_ERR_SYNTAX;
+  for (uint32_t k = 0; k < n; k++)
+    if (p[k] <= ' ' || p[k] == 0x7f) return MD_ERR_SYNTAX;
+  *text = (const char *)p;
+  *len  = n;
+  return MD_OK;
+}
+
+md_err_t
+md_json_member(const uint8_t *p, uint32_t len, const char *name, const uint8_t **value,
+               uint32_t *value_len) {
+  const size_t   name_len = strlen(name);
+  const uint8_t *key;
+  uint32_t       key_len;
+  md_json_t      j;
+  *value = NULL;
+  md_json_init(&j, p, len);
+  md_json_object_begin(&j);
+  while (md_json_key(&j, &key, &key_len)) {
+    if (key_len == name_len && memcmp(key, name, name_len) == 0)
+      md_json_slice(&j, value, value_len);
+    else
+      md_json_skip(&j);
+  }
+  md_err_t err = md_json_finish(&j);
+  return err ? err : *value ? MD_OK : MD_ERR_UNKNOWN;
+}

@@ -205,14 +205,14 @@ md_json_element(md_json_t *j) {
   return md_json_next(j, '[', ']');
 }
 
-/* md_json_is compares a slice with a literal. */
+/* md_json_is compares a slice with a literal; anything else does not compile. */
 #define md_json_is(s, len, literal)                                                                \
-  ((len) == sizeof(literal) - 1 && memcmp((s), (literal), sizeof(literal) - 1) == 0)
+  ((len) == sizeof("" literal) - 1 && memcmp((s), "" literal, sizeof(literal) - 1) == 0)
 
 /* md_json_expect moves behind the literal (at most MD_FRAME_PAD_BYTES) when exactly that text
  * stands at the cursor; else nothing changes. Depth is not counted, so a literal that opens an
  * object or array is paired by one that closes it. */
-#define md_json_expect(j, literal) md_json_expect_bytes((j), (literal), sizeof(literal) - 1)
+#define md_json_expect(j, literal) md_json_expect_bytes((j), "" literal, sizeof(literal) - 1)
 
 /* Eight bytes at once: n is a constant where this is inlined, and the literal becomes numbers. */
 static inline __attribute__((always_inline)) bool
@@ -297,5 +297,16 @@ md_json_finish(md_json_t *j) {
   if (MD_UNLIKELY(j->p != j->end || j->depth != 0)) md_json_fail(j, MD_ERR_SYNTAX);
   return j->err;
 }
+
+/* md_json_text gives the inside of a string at the cursor that is a name: [1, max] bytes without
+ * blanks and controls, from the text itself, or unescaped into buffer. MD_ERR_SYNTAX for anything
+ * else. */
+MD_MUST_USE md_err_t md_json_text(md_json_t *j, char *buffer, uint32_t max, const char **text,
+                                  uint32_t *len);
+
+/* md_json_member finds a member of the object that p holds and reads the rest through. value is its
+ * text, the last one when it stands twice. MD_ERR_SYNTAX; MD_ERR_UNKNOWN when there is none. */
+MD_MUST_USE md_err_t md_json_member(const uint8_t *p, uint32_t len, const char *name,
+                                    const uint8_t **value, uint32_t *value_len);
 
 #endif

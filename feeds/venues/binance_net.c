@@ -122,21 +122,10 @@ list_one(md_json_t *j, md_listing_fn fn, void *ctx) {
 
 md_err_t
 md_bn_list(const uint8_t *p, uint32_t len, md_listing_fn fn, void *ctx) {
-  md_bn_slice_t  symbols = {0};
-  const uint8_t *key;
-  uint32_t       key_len;
-  md_json_t      j;
-  md_json_init(&j, p, len);
-  md_json_object_begin(&j);
-  while (md_json_key(&j, &key, &key_len)) {
-    if (md_json_is(key, key_len, "symbols"))
-      md_json_slice(&j, &symbols.p, &symbols.len);
-    else
-      md_json_skip(&j);
-  }
-  md_err_t err = md_json_finish(&j);
+  md_bn_slice_t symbols = {0};
+  md_json_t     j;
+  md_err_t      err = md_json_member(p, len, "symbols", &symbols.p, &symbols.len);
   if (err) return err;
-  if (!symbols.p) return MD_ERR_UNKNOWN;
   j = md_bn_cursor(symbols);
   md_json_array_begin(&j);
   while (md_json_element(&j)) {

@@ -240,21 +240,10 @@ md_bn_begin_definition(const md_bn_listing_t *l,
 
 md_err_t
 md_bn_on_exchange_info(md_feed_t *f, const md_input_t *in, md_bn_define_fn define) {
-  md_json_t      j;
-  md_bn_slice_t  symbols = {0};
-  const uint8_t *key;
-  uint32_t       key_len;
-  md_json_init(&j, in->payload, in->len);
-  md_json_object_begin(&j);
-  while (md_json_key(&j, &key, &key_len)) {
-    if (md_json_is(key, key_len, "symbols"))
-      md_json_slice(&j, &symbols.p, &symbols.len);
-    else
-      md_json_skip(&j);
-  }
-  md_err_t err = md_json_finish(&j);
+  md_json_t     j;
+  md_bn_slice_t symbols = {0};
+  md_err_t      err     = md_json_member(in->payload, in->len, "symbols", &symbols.p, &symbols.len);
   if (err) return err;
-  if (!symbols.p) return MD_ERR_UNKNOWN;
 
   /* The text is whole; a row of another form than we know is left out by itself. */
   j = md_bn_cursor(symbols);

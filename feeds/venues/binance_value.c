@@ -53,21 +53,8 @@ md_bn_ts(int64_t v, bool microseconds, int64_t *out) {
 
 md_err_t
 md_bn_text(md_bn_slice_t s, char *buffer, uint32_t max, const char **text, uint32_t *len) {
-  md_json_t      j = md_bn_cursor(s);
-  const uint8_t *p;
-  uint32_t       n;
-  if (!md_json_string(&j, &p, &n)) return MD_ERR_SYNTAX;
-  if (j.has_escape) {
-    md_err_t err = md_json_unescape(p, n, (uint8_t *)buffer, max, &n);
-    if (err) return err;
-    p = (const uint8_t *)buffer;
-  }
-  if (n == 0 || n > max) return MD_ERR_SYNTAX;
-  for (uint32_t k = 0; k < n; k++)
-    if (p[k] <= ' ' || p[k] == 0x7f) return MD_ERR_SYNTAX;
-  *text = (const char *)p;
-  *len  = n;
-  return MD_OK;
+  md_json_t j = md_bn_cursor(s);
+  return md_json_text(&j, buffer, max, text, len);
 }
 
 bool

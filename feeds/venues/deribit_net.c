@@ -182,20 +182,10 @@ static md_err_t
 list(const uint8_t *p, uint32_t len, md_listing_fn fn, void *ctx) {
   md_db_slice_t  result = {0};
   md_db_fields_t row;
-  const uint8_t *key;
-  uint32_t       key_len;
   md_json_t      j;
-  md_json_init(&j, p, len);
-  md_json_object_begin(&j);
-  while (md_json_key(&j, &key, &key_len)) {
-    if (md_json_is(key, key_len, "result"))
-      md_json_slice(&j, &result.p, &result.len);
-    else
-      md_json_skip(&j);
-  }
-  md_err_t err = md_json_finish(&j);
+  md_err_t       err = md_json_member(p, len, "result", &result.p, &result.len);
   if (err) return err;
-  if (!result.p || *result.p != '[') return MD_ERR_UNKNOWN;
+  if (*result.p != '[') return MD_ERR_UNKNOWN;
   j = md_db_cursor(result);
   md_json_array_begin(&j);
   while (md_json_element(&j)) {

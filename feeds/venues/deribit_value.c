@@ -60,22 +60,9 @@ md_db_has(md_db_slice_t s) {
 
 md_err_t
 md_db_text(md_db_slice_t s, char *buffer, uint32_t max, const char **text, uint32_t *len) {
-  const uint8_t *p;
-  uint32_t       n;
   if (!md_db_has(s)) return MD_ERR_SYNTAX;
   md_json_t j = md_db_cursor(s);
-  if (!md_json_string(&j, &p, &n)) return MD_ERR_SYNTAX;
-  if (j.has_escape) {
-    md_err_t err = md_json_unescape(p, n, (uint8_t *)buffer, max, &n);
-    if (err) return err;
-    p = (const uint8_t *)buffer;
-  }
-  if (n == 0 || n > max) return MD_ERR_SYNTAX;
-  for (uint32_t k = 0; k < n; k++)
-    if (p[k] <= ' ' || p[k] == 0x7f) return MD_ERR_SYNTAX;
-  *text = (const char *)p;
-  *len  = n;
-  return MD_OK;
+  return md_json_text(&j, buffer, max, text, len);
 }
 
 bool

@@ -5,6 +5,7 @@ allowed=' CMakeLists.txt CMakePresets.json README.md LICENSE CHANGELOG.md SECURI
  engine shm feeds writers bench monitoring docker tests build '
 status=0
 for entry in *; do
+  git check-ignore -q "$entry" 2>/dev/null && continue
   case $allowed in
     *[[:space:]]"$entry"[[:space:]]*) ;;
     *)

@@ -102,6 +102,15 @@ expect check_includes feeds/recording.h '#include <zstd.h>' 'may not be included
 expect check_includes engine/main.c '#include <unheard_of.h>' 'may not be included here'
 expect check_includes attic/old.c 'int x;' 'no rule'
 
+# ./dev run leaves a journal in the root, which git ignores.
+count=$((count + 1))
+clean_tree
+git init -q . && echo /journal/ >.gitignore && mkdir journal
+out=$("$here/check_layout.sh" "$dir/tree") || {
+  echo "check_layout: complains about what git ignores: $out"
+  failed=$((failed + 1))
+}
+
 expect check_format shm/book.c 'int   x ;' 'is not formatted'
 
 expect check_orders feeds/a.c '  md_store_release(&x, 1);' 'without "label'

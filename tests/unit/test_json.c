@@ -550,3 +550,24 @@ Test(json, mutated_updates_never_crash) {
     (void)skip_all(bytes, sizeof bytes - 1);
   }
 }
+
+static md_err_t
+member_of(const char *text, const uint8_t **value, uint32_t *len) {
+  char           padded[128] = {0};
+  static uint8_t kept[256];
+  (void)snprintf(padded, sizeof padded, "%s", text);
+  memcpy(kept, padded, sizeof padded);
+  return md_json_member(kept, (uint32_t)strlen(text), "a", value, len);
+}
+
+Test(json, a_member_is_found_and_the_rest_is_read_through) {
+  const uint8_t *value;
+  uint32_t       len;
+  cr_assert_eq(member_of("{\"b\":{\"a\":1},\"a\":[2, 3],\"c\":null}", &value, &len), MD_OK);
+  cr_assert_eq(len, 6);
+  cr_assert_arr_eq(value, "[2, 3]", 6);
+  cr_assert_eq(member_of("{\"b\":{\"a\":1}}", &value, &len), MD_ERR_UNKNOWN);
+  cr_assert_eq(member_of("{\"a\":1,\"b\":}", &value, &len), MD_ERR_SYNTAX);
+  cr_assert_eq(member_of("{\"a\":1} 2", &value, &len), MD_ERR_SYNTAX);
+  cr_assert_eq(member_of("[1]", &value, &len), MD_ERR_SYNTAX);
+}
