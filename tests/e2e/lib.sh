@@ -67,18 +67,22 @@ stop() {
   ENGINE=
 }
 
-# wait_for WHAT COMMAND...: polls, at most 60 seconds.
+# wait_for WHAT COMMAND...: polls, 120 seconds at least. Whatever another thread or process does, be it a line of the log
+# that comes with something else, is waited for so and never looked at once.
 wait_for() {
   what=$1
   shift
   tries=0
   until "$@"; do
     tries=$((tries + 1))
-    [ "$tries" -lt 1200 ] || fail "waited in vain for $what"
+    [ "$tries" -lt 2400 ] || fail "waited in vain for $what"
     [ -z "$ENGINE" ] || kill -0 "$ENGINE" 2>/dev/null || fail "the engine ended while waiting for $what"
     sleep 0.05
   done
 }
+
+# logged PATTERN: the engine's log has such a line; for wait_for.
+logged() { grep -q "$1" "$WORK/engine.log"; }
 
 status_json() { "$MDENGINE" status -n "$NAME" -S "$SHM" --json 2>/dev/null; }
 

@@ -46,7 +46,7 @@ feeds:
 monitoring:
   enabled: false
 """
-PATIENCE_S = 90
+PATIENCE_S = 150
 SAMPLE_S = 0.05
 MDENGINE = os.environ["MDENGINE"]
 

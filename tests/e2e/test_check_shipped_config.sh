@@ -36,9 +36,9 @@ ENGINE=$!
 line='level=warn at=binance_spot msg="binance_spot.0a: cannot reach wss://stream.binance.com:9443 (.*stream.binance.com cannot be looked up.*); again in [0-9]* ms"'
 tried() { [ "$(grep -c "$line" "$WORK/engine.log")" -ge 3 ]; }
 wait_for "three tries to reach the exchange" tried
+stop
 [ "$(grep -c 'level=error' "$WORK/engine.log")" = 0 ] || fail "no network is an error"
 [ "$(grep -c 'level=warn' "$WORK/engine.log")" = "$(grep -c "$line" "$WORK/engine.log")" ] || fail "more than a line a try"
-stop
 [ -d "$WORK/data/run" ] || fail "the journal is not where MD_JOURNAL says"
 : >"$WORK/engine.log"
 
@@ -63,7 +63,8 @@ start
 # The clients of the user ask on the shipped ports.
 healthy() { curl -s -m 10 http://127.0.0.1:8087/health | grep -q '"books_valid":10,"books_known":10'; }
 wait_for "ten books on /health" healthy
-curl -s -m 10 http://127.0.0.1:9092/metrics | grep -q '^mdengine_feed_frames_total' || fail "/metrics"
+counts() { curl -s -m 10 http://127.0.0.1:9092/metrics | grep -q '^mdengine_feed_frames_total{.*} [1-9]'; }
+wait_for "frames in /metrics" counts
 books() {
   rm -f "$WORK/books"
   for symbol in $SYMBOLS; do
@@ -73,7 +74,7 @@ books() {
   [ "$(grep -c '"VALID"' "$WORK/books")" = 10 ]
 }
 wait_for "ten VALID books" books
-grep -q "all 10 books are valid" "$WORK/engine.log" || fail "the log does not say that all books are valid"
+wait_for "the log to say that all books are valid" logged "all 10 books are valid"
 # A stop would wait for the database that is not there, for engine.stop_timeout.
 kill -9 "$ENGINE"
 wait "$ENGINE" 2>/dev/null || true

@@ -84,11 +84,7 @@ arrived() {
 
 wait_for "the market's end" grep -q '"at":"end"' "$WORK/truth.jsonl"
 for name in ccxt_book binance_spot_book; do
-  tries=0
-  until arrived $name || [ $tries -eq 100 ]; do
-    tries=$((tries + 1))
-    sleep 0.1
-  done
+  wait_for "the last book and trade of $name" arrived $name
   echo "$name"
   compare "$WORK/truth.jsonl" $name || fail "$name does not hold what the simulator sent"
 

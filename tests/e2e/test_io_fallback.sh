@@ -11,6 +11,12 @@ MONITORING="http_port: 0
 port_of() { sed -n "s|.*127\.0\.0\.1:\([0-9]*\)/$1.*|\1|p" "$WORK/engine.log" | tail -n 1; }
 cluster
 
+# gauges FALLBACK: both sinks say so.
+gauges() {
+  curl -s -m 10 -o "$WORK/metrics.txt" "http://127.0.0.1:$(port_of metrics)/metrics" &&
+    [ "$(grep -c "^mdengine_sink_io_fallback{.*sink=\"[a-z]*\"} $1\$" "$WORK/metrics.txt")" -eq 2 ]
+}
+
 # run_once NAME FALLBACK LINE: plays the recording into a journal of that name and the database; wants the gauge of both sinks
 # to be FALLBACK and the LINE in the log of both.
 run_once() {
@@ -23,9 +29,7 @@ run_once() {
   : >"$WORK/engine.log"
   start
   wait_for "the recording to be durable" ended
-  curl -s -m 10 -o "$WORK/metrics.txt" "http://127.0.0.1:$(port_of metrics)/metrics" || fail "no metrics"
-  [ "$(grep -c "^mdengine_sink_io_fallback{.*sink=\"[a-z]*\"} $2\$" "$WORK/metrics.txt")" -eq 2 ] ||
-    fail "$1: $(grep io_fallback "$WORK/metrics.txt")"
+  wait_for "both sinks of $1 to tell their I/O ($2)" gauges "$2"
   stop
   for sink in journal postgres; do
     grep "$sink" "$WORK/engine.log" | grep -q "$3" || fail "$1: $sink does not say '$3'"

@@ -33,8 +33,8 @@ HEALTH=http://127.0.0.1:$(port_of health)
 METRICS=http://127.0.0.1:$(port_of metrics)
 
 # --- endpoints ---
-is_ready() { [ "$(http "$HEALTH/ready")" = 200 ]; }
-wait_for "/ready" is_ready
+is_ready() { [ "$(http "$HEALTH/ready")" = 200 ] && [ "$(http "$HEALTH/health")" = 200 ] && grep -q '"state":"live"' "$WORK/body"; }
+wait_for "/ready, and a live feed" is_ready
 expect 200 "$HEALTH/live"
 expect 200 "$HEALTH/health"
 python3 - "$WORK/body" "$MONITORING_DIR/README.md" <<'END' || fail "the body of /health: $(cat "$WORK/body")"
@@ -70,16 +70,16 @@ import socket, sys, time, urllib.request
 health, metrics = int(sys.argv[1]), int(sys.argv[2])
 
 def half(port):
-    s = socket.create_connection(("127.0.0.1", port), 5)
+    s = socket.create_connection(("127.0.0.1", port), 30)
     s.sendall(b"GET /metrics HTTP/1.1\r\nHo")
     return s
 
 slow = [half(metrics) for _ in range(40)]
-body = urllib.request.urlopen("http://127.0.0.1:%d/metrics" % metrics, timeout=5).read()
+body = urllib.request.urlopen("http://127.0.0.1:%d/metrics" % metrics, timeout=30).read()
 assert b"mdengine_build_info" in body, "no scrape beside slow clients"
 slow += [half(health) for _ in range(40)]
 # Those that drip a byte now and then are closed, too: the limit is for the whole header.
-end = time.monotonic() + 15
+end = time.monotonic() + 60
 left = slow
 while left and time.monotonic() < end:
     still = []
@@ -96,27 +96,27 @@ while left and time.monotonic() < end:
     left = still
     time.sleep(0.2)
 assert not left, "%d clients with half a request are still connected" % len(left)
-big = socket.create_connection(("127.0.0.1", health), 5)
+big = socket.create_connection(("127.0.0.1", health), 30)
 try:
     big.sendall(b"GET /health HTTP/1.1\r\nX-Long: " + b"x" * 100000 + b"\r\n\r\n")
-    big.settimeout(10)
+    big.settimeout(30)
     answer = big.recv(4096)
 except OSError:
     answer = b""
 assert b" 200 " not in answer, "a header of 100000 bytes is taken"
 # One that asks and does not read its answer.
-deaf = socket.create_connection(("127.0.0.1", metrics), 5)
+deaf = socket.create_connection(("127.0.0.1", metrics), 30)
 deaf.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
 for port, path in ((metrics, "metrics"), (health, "live")):
-    assert urllib.request.urlopen("http://127.0.0.1:%d/%s" % (port, path), timeout=5).status == 200
+    assert urllib.request.urlopen("http://127.0.0.1:%d/%s" % (port, path), timeout=30).status == 200
 END
 
 # What the library would leave open is closed by the limit of a connection; looked at below, meanwhile.
 python3 - "${HEALTH##*:}" <<'END' &
 import socket, sys
 def ask(text):
-    s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), 5)
-    s.settimeout(25)
+    s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), 30)
+    s.settimeout(60)
     s.sendall(text)
     return s
 upgrade = ask(b"GET /health HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -131,7 +131,7 @@ ODD_CLIENTS=$!
 sed "s|name: $NAME|name: other|; s|$WORK/journal|$WORK/journal2|; s|metrics_port: 0|metrics_port: ${METRICS##*:}|
   /^postgres:/,/conninfo/d" "$WORK/engine.yaml" >"$WORK/other.yaml"
 status=0
-timeout 20 "$MDENGINE" run -c "$WORK/other.yaml" 2>"$WORK/other.log" || status=$?
+timeout 100 "$MDENGINE" run -c "$WORK/other.yaml" 2>"$WORK/other.log" || status=$?
 [ "$status" = 1 ] || fail "a second engine on the same port ends with $status: $(cat "$WORK/other.log")"
 [ "$(wc -l <"$WORK/other.log")" = 1 ] && grep -q "monitoring.metrics_port: port .* is taken" "$WORK/other.log" ||
   fail "a second engine on the same port says: $(cat "$WORK/other.log")"
@@ -153,17 +153,22 @@ wait_for "Prometheus to scrape the engine" query 'up{job="mdengine"} == 1'
 wait_for "a second row in PostgreSQL" query 'mdengine_sink_rows_total{sink="postgres"} > 1'
 wait_for "eight scrapes" query 'count_over_time(mdengine_epoch[1m]) > 8'
 python3 - "$MONITORING_DIR" "$PORT" <<'END' || fail "queries without data"
-import json, re, sys, urllib.parse, urllib.request
+import json, re, sys, time, urllib.parse, urllib.request
 folder, port = sys.argv[1:]
+end = time.monotonic() + 120 # what happens seldom may be in no window yet
 dashboard = json.load(open(folder + "/grafana/dashboards/mdengine.json"))
 bad, cnt, ids = [], 0, set()
 
 def ask(expr):
     data = urllib.parse.urlencode({"query": expr}).encode()
-    try:
-        return json.load(urllib.request.urlopen("http://127.0.0.1:%s/api/v1/query" % port, data, 10))["data"]["result"]
-    except urllib.error.HTTPError as error:
-        return "error: " + error.read().decode()
+    while True:
+        try:
+            found = json.load(urllib.request.urlopen("http://127.0.0.1:%s/api/v1/query" % port, data, 30))["data"]["result"]
+        except urllib.error.HTTPError as error:
+            return "error: " + error.read().decode()
+        if found or time.monotonic() > end:
+            return found
+        time.sleep(0.5)
 
 for panel in dashboard["panels"]:
     assert panel["id"] not in ids, "panel id %d stands twice" % panel["id"]

@@ -64,7 +64,12 @@ sys.exit(bad != 0)
 END
 equal() { grep -q '"at":"end"' "$WORK/truth.json" && python3 "$WORK/equal.py" "$MDENGINE" "$NAME" "$SHM" "$WORK/truth.json"; }
 wait_for "books that equal the exchange's" equal
-curl -s -m 10 "$METRICS" >"$WORK/metrics"
+# drained: the sinks have let go of everything, as they say a moment after the last record is durable.
+drained() {
+  curl -s -m 10 "$METRICS" >"$WORK/metrics" &&
+    [ "$(awk '/^mdengine_ring_used_bytes/ { sum += $2 } END { print sum + 0 }' "$WORK/metrics")" = 0 ]
+}
+wait_for "empty rings" drained
 stop_sim
 python3 - "$WORK/metrics" "$WORK/sim.out" <<'END' || fail "an account does not add up"
 import json, sys

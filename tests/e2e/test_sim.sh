@@ -22,7 +22,7 @@ sim() {
 client() {
   expected=$1
   shift
-  timeout 60 "$PYTHON" "$HERE/sim_client.py" --ws "$WSS" --rest "$REST" --ca "$WORK/ca.pem" \
+  timeout 120 "$PYTHON" "$HERE/sim_client.py" --ws "$WSS" --rest "$REST" --ca "$WORK/ca.pem" \
     --truth "$WORK/truth.jsonl" --expect "$expected" "$@" || fail "a client with $expected"
   wait "$ENGINE" || fail "the simulator ended with status $?"
   ENGINE=
@@ -50,13 +50,15 @@ faulty() {
   expected=$2
   shift 2
   sim --symbols 3 --rate 1500 --seconds 3 --seed 7 --fault "$fault" "$@"
-  client "$expected" --silence 1
+  client "$expected" --silence "${SILENCE:-15}"
 }
 faulty gap:after=0.6 '{"faulty":true,"gaps":1,"snapshots":4,"ends":3,"faults":1}'
 faulty duplicate:after=0.6 '{"faulty":true,"repeats":1,"snapshots":3,"ends":3,"faults":1}'
 faulty stall:after=0.6,for=0.6 '{"faulty":true,"gaps":1,"snapshots":4,"ends":3,"faults":1}'
 faulty cut:after=0.6 '{"faulty":true,"closes":1006,"snapshots":6,"ends":3,"faults":1}'
+SILENCE=1
 faulty half-open:after=0.4 '{"faulty":true,"closes":"silent","snapshots":6,"ends":3,"faults":1}'
+SILENCE=
 faulty shutdown:after=0.6,for=0.3 '{"faulty":true,"serverShutdown":1,"snapshots":6,"ends":3}'
 faulty 429:cnt=2,retry=1 '{"faulty":true,"429":2,"snapshots":3,"ends":3,"faults":2}'
 faulty slow:cnt=1,for=1 '{"faulty":true,"snapshots":3,"ends":3,"faults":1}'

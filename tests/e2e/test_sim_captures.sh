@@ -83,7 +83,7 @@ PY
   tries=0
   until equal; do
     tries=$((tries + 1))
-    [ $tries -lt 150 ] || fail "$key, lag $lag: $(cat "$WORK/differs")"
+    [ $tries -lt 600 ] || fail "$key, lag $lag: $(cat "$WORK/differs")"
     sleep 0.2
   done
   stop

@@ -12,12 +12,15 @@ holder_cleanup() {
 trap holder_cleanup EXIT
 
 MONITORING="enabled: false
-  heartbeat_age: 2s"
+  heartbeat_age: 4s"
 config "    recording: $FIXTURES/demo.wscap.zst
     speed: 1
     repeat: 0"
 
-hang() { # THREAD: the engine must end with 75
+has_thread() { cat /proc/"$ENGINE"/task/*/comm 2>/dev/null | grep -qx "$1"; }
+
+hang() { # THREAD LINES: the engine must end with 75
+  wait_for "thread $1" has_thread "$1"
   python3 "$HERE/stop_thread.py" "$ENGINE" "$1" >"$WORK/holder" 2>&1 &
   HOLDER=$!
   status=0
@@ -34,13 +37,13 @@ hang() { # THREAD: the engine must end with 75
   kill -9 "$HOLDER" 2>/dev/null || true
   HOLDER=
   [ "$status" = 75 ] || fail "with $1 stuck the engine ended with $status"
-  [ "$(grep -c "is stuck: no heartbeat for 2 s" "$WORK/engine.log")" = "$2" ] || fail "not one line for $1"
+  [ "$(grep -c "is stuck: no heartbeat for 4 s" "$WORK/engine.log")" = "$2" ] || fail "not one line for $1"
 }
 
 start
 sleep 1
 kill -STOP "$ENGINE" # as a whole: nobody is stuck afterwards
-sleep 4
+sleep 6
 kill -CONT "$ENGINE"
 sleep 1
 kill -0 "$ENGINE" || fail "an engine that was stopped as a whole ended"

@@ -162,13 +162,13 @@ class Storm:
     def wait_commit(self, what):
         """Two more commits: the first may have been under way."""
         before = self.commits()
-        until = time.monotonic() + 60
+        until = time.monotonic() + 120
         while time.monotonic() < until:
             now = self.commits()
             if now is not None and before is not None and now >= before + 2:
                 return
             time.sleep(0.05)
-        raise RuntimeError(f"no commit within 60 s after {what}")
+        raise RuntimeError(f"no commit within 120 s after {what}")
 
     def rest(self, least, most):
         time.sleep(self.random.uniform(least, most))
@@ -179,7 +179,7 @@ class Storm:
             return any(all(w in line for w in words) for line in lines)
 
     def wait_log(self, *words):
-        until = time.monotonic() + 30
+        until = time.monotonic() + 90
         while not self.log_has(*words):
             if time.monotonic() > until:
                 raise RuntimeError(f"the engine's log never said {words}")
