@@ -1,6 +1,7 @@
 /* config.c - the table as data, values from text, and relations between keys. */
 #include "engine/config.h"
 
+#include "engine/secret.h"
 #include "feeds/live.h"
 #include "feeds/url.h"
 #include "feeds/venue.h"
@@ -350,6 +351,11 @@ check_input(checker_t *c, const md_config_feed_t *f) {
   check_readable(c, f, "ca_file", f->ca_file);
   check_url(c, f, "url", f->url, true);
   check_url(c, f, "rest_url", f->rest_url, false);
+  const char *wrong = "";
+  if (md_secret_check(f, &wrong, &msg)) {
+    (void)snprintf(key, sizeof key, "feeds.%s.%s", f->name, wrong);
+    say(c, key, msg.text);
+  }
 }
 
 /* How many instruments a list of symbols may choose: a pattern as many as there are rows for. */

@@ -48,6 +48,13 @@
   X(rest_url, TEXT, "", 0, 255, "", "base of the REST URLs; empty: the venue's own")               \
   X(ca_file, TEXT, "", 0, 255, "",                                                                 \
     "PEM file of the authorities that may sign certificates; empty: the system's")                 \
+  X(stream_pace, CHOICE, "100ms", 0, 0, "100ms|raw|raw_or_100ms",                                  \
+    "Deribit: book, trades and ticker each 100 ms, or raw, which needs client_id; or 100 ms where raw is refused") \
+  X(client_id, TEXT, "", 0, 255, "", "name of an API key, for a venue whose streams need one; only with its secret") \
+  X(client_secret_file, TEXT, "", 0, 255, "",                                                      \
+    "file whose first line is the secret of client_id, mode 0600; a secret never stands in this configuration") \
+  X(client_secret_env, TEXT, "", 0, 255, "",                                                       \
+    "environment variable that holds the secret, instead of a file")                               \
   X(rest_weight_per_min, NUMBER, "6000", 50, 1000000, "",                                          \
     "REST weight that may be used in any minute; less where others use the same address")          \
   X(poll_interval, DURATION, "60s", 1000000000, 86400000000000, "",                                \

@@ -171,6 +171,10 @@ read_section(walker_t *w, const md_config_section_t *s, struct fy_node *node, co
     key_text(key_node, key, sizeof key);
     (void)snprintf(path, sizeof path, "%s.%s", prefix, key);
     const md_config_row_t *row = find_row(s, key, &g);
+    if (!row && strstr(key, "secret")) { /* without its line: that would show it */
+      say_at(w, NULL, path, "a secret does not belong here; write client_secret_file: FILE");
+      continue;
+    }
     if (!row) {
       say_unknown(w, key_node, path, "key", key, &g);
       continue;

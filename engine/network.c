@@ -1,7 +1,9 @@
 #include "engine/network.h"
 
+#include "engine/secret.h"
 #include "feeds/venue.h"
 
+#include <string.h>
 #include <unistd.h>
 
 static void
@@ -31,8 +33,9 @@ open_rest(md_engine_t *e, uint32_t feed, md_rest_client_t **out, md_msg_t *msg) 
 
 md_err_t
 md_network_open(md_engine_t *e, uint32_t feed, md_msg_t *msg) {
-  const md_config_feed_t *cfg         = e->topology.feed_cfg[feed];
-  md_engine_feed_t       *f           = &e->feed[feed];
+  const md_config_feed_t *cfg = e->topology.feed_cfg[feed];
+  md_engine_feed_t       *f   = &e->feed[feed];
+  char                    secret[MD_SECRET_BYTES];
   md_feed_live_config_t   lc          = {.name                  = cfg->name,
                                          .venue                 = md_venue_find(cfg->name),
                                          .url                   = cfg->url,
@@ -41,6 +44,9 @@ md_network_open(md_engine_t *e, uint32_t feed, md_msg_t *msg) {
                                          .symbols               = cfg->symbols,
                                          .exclude               = cfg->exclude,
                                          .channels              = cfg->channels,
+                                         .pace                  = (md_feed_live_pace_t)cfg->stream_pace,
+                                         .client_id             = cfg->client_id,
+                                         .client_secret         = secret,
                                          .symbol_cnt_max        = (uint32_t)e->cfg->engine.instruments,
                                          .weight_per_min        = (uint32_t)cfg->rest_weight_per_min,
                                          .silence_connection_ns = cfg->silence_connection,
@@ -67,7 +73,9 @@ md_network_open(md_engine_t *e, uint32_t feed, md_msg_t *msg) {
   f->engine                           = e;
   f->name                             = cfg->name;
   md_err_t err                        = open_rest(e, feed, &lc.rest, msg);
+  if (!err) err = md_secret_read(cfg, secret, sizeof secret, msg);
   if (!err) err = md_feed_live_open(&lc, &f->live, msg);
+  explicit_bzero(secret, sizeof secret);
   if (err) return err;
   f->source      = md_feed_live_source(f->live);
   f->source_open = true;

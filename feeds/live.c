@@ -101,10 +101,11 @@ take_event(md_feed_live_t *l, const md_transport_event_t *e, md_input_t *out) {
     md_feed_live_on_open(l, k, h);
     (void)md_feed_live_push(l, MD_RAW_CONNECT, h->leg, h->name, h->url, (uint32_t)strlen(h->url));
     md_feed_live_greet(l, k, h);
+    md_feed_live_auth_begin(l, h);
     return false;
   case MD_TRANSPORT_TEXT:
   case MD_TRANSPORT_BINARY:
-    md_feed_live_seen(l, k, h, e);
+    if (!md_feed_live_seen(l, k, h, e)) return false;
     as_input(h, e, e->kind == MD_TRANSPORT_TEXT ? MD_RAW_TEXT_IN : MD_RAW_BINARY_IN, out);
     return true;
   case MD_TRANSPORT_PONG:
@@ -283,6 +284,7 @@ md_feed_live_open(const md_feed_live_config_t *cfg, md_feed_live_t **out, md_msg
   md_err_t err = MD_OK;
   if (!l->net->list_url(l->list_url, sizeof l->list_url, l->rest_url))
     err = md_fail(msg, MD_ERR_CONFIG, "the REST URL of %s is too long", cfg->name);
+  if (!err) err = md_feed_live_auth_open(l, msg);
   if (!err) err = md_feed_live_choose(l, msg);
   if (!err) err = open_transport(l, msg);
   if (err) {
@@ -304,6 +306,7 @@ md_feed_live_close(md_feed_live_t *l) {
     free(l->link[n].half[1].url);
     free(l->link[n].stream);
   }
+  md_feed_live_auth_close(l);
   free(l->symbol);
   free(l->stream);
   free(l->hash);

@@ -16,18 +16,28 @@
 
 typedef struct md_feed_live md_feed_live_t;
 
+/* Which streams of a venue that has two sorts of them. */
+typedef enum md_feed_live_pace {
+  MD_LIVE_PACE_PUBLIC,
+  MD_LIVE_PACE_RAW,
+  MD_LIVE_PACE_RAW_OR_PUBLIC /* where raw is refused because nobody said who we are */
+} md_feed_live_pace_t;
+
 typedef struct md_feed_live_config {
-  const char       *name; /* feed */
-  const md_venue_t *venue;
-  const char       *url, *rest_url; /* bases; NULL or empty: the venue's */
-  const char       *ca_file;        /* NULL or empty: the system's */
-  const char       *symbols;        /* names, patterns with '*', or all; blanks or commas between */
-  const char       *exclude;        /* the same: taken out of what symbols chose */
-  const char       *channels;       /* names of MD_CHANNEL_TABLE */
-  uint32_t          symbol_cnt_max;
-  uint32_t          weight_per_min;
-  int64_t           silence_ns[MD_CHANNEL_CNT]; /* of one stream; 0: not looked at */
-  int64_t           silence_connection_ns;
+  const char         *name; /* feed */
+  const md_venue_t   *venue;
+  const char         *url, *rest_url; /* bases; NULL or empty: the venue's */
+  const char         *ca_file;        /* NULL or empty: the system's */
+  const char         *symbols;  /* names, patterns with '*', or all; blanks or commas between */
+  const char         *exclude;  /* the same: taken out of what symbols chose */
+  const char         *channels; /* names of MD_CHANNEL_TABLE */
+  md_feed_live_pace_t pace;
+  const char         *client_id;     /* NULL or empty: we are nobody */
+  const char         *client_secret; /* copied, and wiped by close */
+  uint32_t            symbol_cnt_max;
+  uint32_t            weight_per_min;
+  int64_t             silence_ns[MD_CHANNEL_CNT]; /* of one stream; 0: not looked at */
+  int64_t             silence_connection_ns;
   int64_t  reconnect_min_ns, reconnect_max_ns; /* pauses; 0: a tenth of a second, 30 seconds */
   int64_t  poll_ns; /* between two polls of a value that has no pace of its own; 0: a minute */
   int64_t  list_ns; /* between two readings of the venue's list of symbols; 0: only once */

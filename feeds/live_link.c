@@ -102,6 +102,7 @@ md_feed_live_on_lost(md_feed_live_t *l, md_feed_live_link_t *k, md_feed_live_hal
   bool was_active = h == &k->half[k->active], was_open = h->state == MD_LIVE_OPEN;
   h->connection = MD_LIVE_NONE;
   h->state      = MD_LIVE_DOWN;
+  h->auth       = MD_LIVE_NOBODY;
   if (!was_active) {
     k->replace_try_ns = l->now_ns + REPLACE_RETRY_NS;
     return;
@@ -178,6 +179,7 @@ md_feed_live_links_tick(md_feed_live_t *l) {
     for (uint32_t half = 0; half < 2; half++)
       if (k->half[half].state == MD_LIVE_OPEN) {
         md_feed_live_keep_alive(l, &k->half[half]);
+        if (md_feed_live_auth_tick(l, k, &k->half[half])) continue;
         md_feed_live_speak(l, k, &k->half[half]);
       }
   }

@@ -28,39 +28,12 @@ note_time(int64_t now, int64_t *last, int64_t *mean) {
   *last = now;
 }
 
-void
-md_feed_live_seen(md_feed_live_t *l, md_feed_live_link_t *k, md_feed_live_half_t *h,
-                  const md_transport_event_t *e) {
-  const char     *name;
-  uint32_t        len  = 0;
-  uint32_t        half = h == &k->half[1];
-  md_frame_kind_t kind = l->net->frame(e->payload, e->len, &name, &len);
-  switch (kind) {
-  case MD_FRAME_OTHER:
-    return;
-  case MD_FRAME_ASKS:
-    md_feed_live_alive(l, h);
-    return;
-  case MD_FRAME_ANSWER:
-    md_feed_live_on_answer(l, k, e->payload, e->len);
-    return;
-  case MD_FRAME_REFUSED:
-    md_feed_live_on_refused(l, name, len, e->payload, e->len);
-    return;
-  case MD_FRAME_LISTING:
-    l->wants_list = true;
-    return;
-  case MD_FRAME_SHUTDOWN:
-    md_feed_live_log(l, "info", "%s: the server says that it closes this connection", h->name);
-    md_feed_live_replace(l, k);
-    return;
-  case MD_FRAME_SNAPSHOT:
-  case MD_FRAME_DATA:
-    break;
-  }
-  md_feed_live_stream_t *s = md_feed_live_find_stream(l, name, len);
-  if (!s || &l->link[s->link] != k) return;
-  uint64_t hash = hash_of(e->payload, e->len);
+/* What a message of a stream tells about its connection and itself. */
+static void
+stream_spoke(md_feed_live_t *l, md_feed_live_link_t *k, md_feed_live_half_t *h,
+             md_feed_live_stream_t *s, md_frame_kind_t kind, const md_transport_event_t *e) {
+  const uint32_t half = h == &k->half[1];
+  uint64_t       hash = hash_of(e->payload, e->len);
   if (hash == s->last_hash && !(k->half[!half].state == MD_LIVE_OPEN))
     return; /* a repeat is no data */
   s->last_hash = hash;
@@ -83,6 +56,43 @@ md_feed_live_seen(md_feed_live_t *l, md_feed_live_link_t *k, md_feed_live_half_t
   s->is_live   = true;
   s->is_silent = false;
   s->retry_cnt = 0;
+}
+
+bool
+md_feed_live_seen(md_feed_live_t *l, md_feed_live_link_t *k, md_feed_live_half_t *h,
+                  const md_transport_event_t *e) {
+  const char     *name;
+  uint32_t        len  = 0;
+  md_frame_kind_t kind = l->net->frame(e->payload, e->len, &name, &len);
+  switch (kind) {
+  case MD_FRAME_OTHER:
+    return true;
+  case MD_FRAME_ASKS:
+    md_feed_live_alive(l, h);
+    return true;
+  case MD_FRAME_ANSWER:
+    md_feed_live_on_answer(l, k, h, e->payload, e->len);
+    return true;
+  case MD_FRAME_AUTH:
+    md_feed_live_on_grant(l, h, e->payload, e->len);
+    return false;
+  case MD_FRAME_REFUSED:
+    md_feed_live_on_refused(l, name, len, e->payload, e->len);
+    return true;
+  case MD_FRAME_LISTING:
+    l->wants_list = true;
+    return true;
+  case MD_FRAME_SHUTDOWN:
+    md_feed_live_log(l, "info", "%s: the server says that it closes this connection", h->name);
+    md_feed_live_replace(l, k);
+    return true;
+  case MD_FRAME_SNAPSHOT:
+  case MD_FRAME_DATA:
+    break;
+  }
+  md_feed_live_stream_t *s = md_feed_live_find_stream(l, name, len);
+  if (s && &l->link[s->link] == k) stream_spoke(l, k, h, s, kind, e);
+  return true;
 }
 
 static int64_t

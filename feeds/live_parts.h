@@ -1,8 +1,8 @@
 /* live_parts.h - the inside of a live source, shared by the live*.c files and by nobody else.
  *
  * live.c has the order of inputs, live_link.c connections, live_subscribe.c symbols and streams,
- * live_poll.c what is asked for now and then, live_deepen.c deeper snapshots, live_liveness.c what
- * is silent. All on the feed's thread. */
+ * live_auth.c who we are, live_poll.c what is asked for now and then, live_deepen.c deeper
+ * snapshots, live_liveness.c what is silent. All on the feed's thread. */
 #ifndef FEEDS_LIVE_PARTS_H
 #define FEEDS_LIVE_PARTS_H
 
@@ -65,6 +65,14 @@ typedef enum md_feed_live_state {
   MD_LIVE_OPEN
 } md_feed_live_state_t;
 
+/* Whether the server knows who we are, on one connection. */
+typedef enum md_feed_live_auth {
+  MD_LIVE_NOBODY, /* we have no name to say */
+  MD_LIVE_ASKED,  /* nothing is subscribed before the answer */
+  MD_LIVE_KNOWN,
+  MD_LIVE_REFUSED
+} md_feed_live_auth_t;
+
 /* One connection of a link. A link has two places for one, so that the next stands before the last
  * goes. */
 typedef struct md_feed_live_half {
@@ -79,6 +87,10 @@ typedef struct md_feed_live_half {
   int64_t              keepalive_ns;        /* last text that keeps it alive */
   int64_t              hour_ns;             /* since when messages that subscribe are counted */
   uint32_t             hour_cnt;
+  md_feed_live_auth_t  auth;
+  uint64_t             auth_id;     /* of the message that said who we are */
+  int64_t              auth_due_ns; /* ASKED: until when; KNOWN: when it is said again, 0 never */
+  char                 refresh_token[MD_SECRET_BYTES];
 } md_feed_live_half_t;
 
 /* A set of streams that share a connection. */
@@ -90,6 +102,7 @@ typedef struct md_feed_live_link {
   uint32_t            stream_cnt, stream_max;
   uint32_t            attempt;
   bool                was_open;
+  bool                is_raw; /* its streams are those at full pace */
   int64_t             not_before_ns, replace_ns, replace_try_ns;
   int64_t             last_ns, mean_ns;
 } md_feed_live_link_t;
@@ -119,6 +132,7 @@ struct md_feed_live {
   char                  url[512], rest_url[512], list_url[1024];
   bool                  channel[MD_CHANNEL_CNT];
   bool                  has_patterns;
+  char                  client_id[MD_SECRET_BYTES], client_secret[MD_SECRET_BYTES];
   md_transport_t       *transport;
   uint64_t              seed, message_id;
 
@@ -203,10 +217,32 @@ void md_feed_live_on_refused(md_feed_live_t *l, const char *name, uint32_t len, 
 /* md_feed_live_snapshot_late: true when a book did not come, neither by its stream nor by REST. */
 bool md_feed_live_snapshot_late(md_feed_live_t *l, md_feed_live_stream_t *s);
 /* md_feed_live_on_answer notes which streams of a subscription were refused. */
-void md_feed_live_on_answer(md_feed_live_t *l, md_feed_live_link_t *k, const uint8_t *p,
-                            uint32_t len);
+void md_feed_live_on_answer(md_feed_live_t *l, md_feed_live_link_t *k, md_feed_live_half_t *h,
+                            const uint8_t *p, uint32_t len);
+/* md_feed_live_name writes a stream's name; 0: the venue has no such stream. */
+uint32_t md_feed_live_name(const md_feed_live_t *l, const md_feed_live_link_t *k, char *out,
+                           size_t bytes, uint32_t symbol, uint32_t channel);
+/* md_feed_live_rename gives the streams of a link the names that they have now. */
+void md_feed_live_rename(md_feed_live_t *l, md_feed_live_link_t *k);
 /* md_feed_live_is_wanted says whether a link still has a stream that is wanted. */
 bool md_feed_live_is_wanted(const md_feed_live_t *l, const md_feed_live_link_t *k);
+
+/* ---- live_auth.c ---- */
+
+MD_MUST_USE md_err_t md_feed_live_auth_open(md_feed_live_t *l, md_msg_t *msg);
+/* md_feed_live_auth_begin says who we are on a new connection. */
+void md_feed_live_auth_begin(md_feed_live_t *l, md_feed_live_half_t *h);
+/* md_feed_live_auth_tick says it again before it expires; true: nothing may be subscribed yet. */
+bool md_feed_live_auth_tick(md_feed_live_t *l, md_feed_live_link_t *k, md_feed_live_half_t *h);
+/* md_feed_live_on_grant reads MD_FRAME_AUTH and gives the feed an input without the tokens. */
+void md_feed_live_on_grant(md_feed_live_t *l, md_feed_live_half_t *h, const uint8_t *p,
+                           uint32_t len);
+/* md_feed_live_auth_refused: true when an answer was to what we said about us. */
+bool md_feed_live_auth_refused(md_feed_live_t *l, md_feed_live_half_t *h, uint64_t id);
+/* md_feed_live_fall_back takes the streams of everybody where those at full pace were refused. */
+bool md_feed_live_fall_back(md_feed_live_t *l, md_feed_live_link_t *k, const uint8_t *p,
+                            uint32_t len);
+void md_feed_live_auth_close(md_feed_live_t *l);
 
 /* ---- live_poll.c ---- */
 
@@ -220,8 +256,8 @@ void md_feed_live_deepen(md_feed_live_t *l);
 
 /* ---- live_liveness.c ---- */
 
-/* md_feed_live_seen notes a message of a half. */
-void md_feed_live_seen(md_feed_live_t *l, md_feed_live_link_t *k, md_feed_live_half_t *h,
+/* md_feed_live_seen notes a message of a half; false: it is not for the feed. */
+bool md_feed_live_seen(md_feed_live_t *l, md_feed_live_link_t *k, md_feed_live_half_t *h,
                        const md_transport_event_t *e);
 void md_feed_live_scan(md_feed_live_t *l);
 

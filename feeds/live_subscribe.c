@@ -91,6 +91,35 @@ md_feed_live_find_stream(md_feed_live_t *l, const char *name, uint32_t len) {
   return NULL;
 }
 
+/* Puts a stream where its name is looked for. */
+static void
+hash_add(md_feed_live_t *l, uint32_t stream) {
+  const char *name = l->stream[stream].name;
+  uint32_t    at   = name_hash(name, (uint32_t)strlen(name)) & l->hash_mask;
+  while (l->hash[at])
+    at = (at + 1) & l->hash_mask;
+  l->hash[at] = stream + 1;
+}
+
+uint32_t
+md_feed_live_name(const md_feed_live_t *l, const md_feed_live_link_t *k, char *out, size_t bytes,
+                  uint32_t symbol, uint32_t channel) {
+  const char *name = l->symbol[symbol].name;
+  uint32_t len = k->is_raw ? l->net->raw_stream_name(out, bytes, name, (md_channel_t)channel) : 0;
+  return len ? len : l->net->stream_name(out, bytes, name, (md_channel_t)channel);
+}
+
+void
+md_feed_live_rename(md_feed_live_t *l, md_feed_live_link_t *k) {
+  for (uint32_t n = 0; n < k->stream_cnt; n++) {
+    md_feed_live_stream_t *s = &l->stream[k->stream[n]];
+    (void)md_feed_live_name(l, k, s->name, sizeof s->name, s->symbol, s->channel);
+  }
+  memset(l->hash, 0, ((size_t)l->hash_mask + 1) * sizeof *l->hash);
+  for (uint32_t n = 0; n < l->stream_cnt; n++)
+    hash_add(l, n);
+}
+
 static bool
 link_add(md_feed_live_link_t *k, uint32_t stream) {
   if (k->stream_cnt == k->stream_max) {
@@ -114,8 +143,9 @@ take_link(md_feed_live_t *l, const char *path, uint32_t stream_cnt) {
       l->net->streams_max < MD_LIVE_LINK_STREAMS ? l->net->streams_max : MD_LIVE_LINK_STREAMS;
   if (k && k->stream_cnt + stream_cnt <= max) return k;
   if (l->link_cnt == MD_LIVE_LINK_CNT_MAX) return NULL;
-  k       = &l->link[l->link_cnt];
-  k->path = path;
+  k         = &l->link[l->link_cnt];
+  k->path   = path;
+  k->is_raw = l->cfg.pace != MD_LIVE_PACE_PUBLIC && l->net->raw_stream_name;
   for (uint32_t n = 0; n < 2; n++) {
     md_feed_live_half_t *h = &k->half[n];
     h->connection          = MD_LIVE_NONE;
@@ -128,19 +158,15 @@ take_link(md_feed_live_t *l, const char *path, uint32_t stream_cnt) {
 
 static bool
 add_stream(md_feed_live_t *l, md_feed_live_link_t *k, uint32_t symbol, uint32_t channel) {
-  md_feed_live_stream_t *s = &l->stream[l->stream_cnt];
-  uint32_t               len =
-      l->net->stream_name(s->name, sizeof s->name, l->symbol[symbol].name, (md_channel_t)channel);
+  md_feed_live_stream_t *s   = &l->stream[l->stream_cnt];
+  uint32_t               len = md_feed_live_name(l, k, s->name, sizeof s->name, symbol, channel);
   if (len == 0 || l->stream_cnt == l->stream_max) return false;
   if (md_feed_live_find_stream(l, s->name, len)) return false; /* two channels, one stream */
   if (!link_add(k, l->stream_cnt)) return false;
-  s->channel  = (uint8_t)channel;
-  s->symbol   = symbol;
-  s->link     = (uint32_t)(k - l->link);
-  uint32_t at = name_hash(s->name, len) & l->hash_mask;
-  while (l->hash[at])
-    at = (at + 1) & l->hash_mask;
-  l->hash[at] = ++l->stream_cnt;
+  s->channel = (uint8_t)channel;
+  s->symbol  = symbol;
+  s->link    = (uint32_t)(k - l->link);
+  hash_add(l, l->stream_cnt++);
   return true;
 }
 
@@ -487,13 +513,15 @@ on_accepted(void *ctx, const char *stream, uint32_t len) {
 
 /* What the answer leaves out was refused: it is asked for again, with growing pauses. */
 void
-md_feed_live_on_answer(md_feed_live_t *l, md_feed_live_link_t *k, const uint8_t *p, uint32_t len) {
+md_feed_live_on_answer(md_feed_live_t *l, md_feed_live_link_t *k, md_feed_live_half_t *h,
+                       const uint8_t *p, uint32_t len) {
   uint64_t    id    = 0;
   uint32_t    cnt   = 0;
   const char *first = "";
   for (uint32_t n = 0; n < k->stream_cnt; n++)
     l->stream[k->stream[n]].is_accepted = false;
   if (!l->net->answer || l->net->answer(p, len, &id, on_accepted, l)) return;
+  if (md_feed_live_auth_refused(l, h, id) || md_feed_live_fall_back(l, k, p, len)) return;
   for (uint32_t n = 0; n < k->stream_cnt; n++) {
     md_feed_live_stream_t *s = &l->stream[k->stream[n]];
     if (s->message_id != id || id == 0 || s->todo != MD_LIVE_DONE) continue;

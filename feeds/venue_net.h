@@ -39,6 +39,7 @@ typedef enum md_frame_kind {
   MD_FRAME_OTHER,    /* an answer, or nothing that is known */
   MD_FRAME_ASKS,     /* the server asks for a sign of life: answered by alive */
   MD_FRAME_ANSWER,   /* to a subscription: answer says what of it was refused */
+  MD_FRAME_AUTH,     /* we are known now; holds tokens: read by auth_answer, kept by nobody else */
   MD_FRAME_REFUSED,  /* an error, of the stream that is named, or of none (length 0) */
   MD_FRAME_LISTING,  /* instruments came or went: the list should be read */
   MD_FRAME_SHUTDOWN  /* the server says that it will close this connection */
@@ -47,6 +48,23 @@ typedef enum md_frame_kind {
 typedef void (*md_listing_fn)(void *ctx, const char *symbol, uint32_t len, bool is_trading);
 
 typedef void (*md_accepted_fn)(void *ctx, const char *stream, uint32_t len);
+
+#define MD_SECRET_BYTES 512u /* of a secret or a token, with its NUL */
+
+/* Who we are to a venue, and what it said about it. In memory only: what is recorded or logged has
+ * MD_SECRET_HIDDEN in its place. */
+typedef struct md_venue_credentials {
+  const char *client_id, *secret;
+  const char *refresh_token; /* used instead of the secret; NULL: none */
+} md_venue_credentials_t;
+
+#define MD_SECRET_HIDDEN "***"
+
+typedef struct md_venue_grant {
+  uint64_t id;                             /* of the message that it answers */
+  uint64_t expires_s;                      /* from now on; 0: it does not say */
+  char     refresh_token[MD_SECRET_BYTES]; /* empty: none */
+} md_venue_grant_t;
 
 /* Something that a venue tells only when it is asked: of one symbol, or of all at once. */
 typedef struct md_venue_poll {
@@ -113,6 +131,14 @@ typedef struct md_venue_net {
   uint32_t (*greeting)(char *out, size_t bytes, uint32_t link, uint32_t n, uint64_t id);
   uint32_t (*alive)(char *out, size_t bytes, uint64_t id);
   md_err_t (*answer)(const uint8_t *p, uint32_t len, uint64_t *id, md_accepted_fn fn, void *ctx);
+
+  /* Streams of those that have an account, NULL where there are none. raw_stream_name names the
+   * stream at full pace, 0 where there is none other. auth writes who we are, auth_answer reads
+   * MD_FRAME_AUTH, is_unauthorised says that an answer refuses because nobody said who we are. */
+  uint32_t (*raw_stream_name)(char *out, size_t bytes, const char *symbol, md_channel_t channel);
+  uint32_t (*auth)(char *out, size_t bytes, const md_venue_credentials_t *who, uint64_t id);
+  md_err_t (*auth_answer)(const uint8_t *p, uint32_t len, md_venue_grant_t *out);
+  bool (*is_unauthorised)(const uint8_t *p, uint32_t len);
 } md_venue_net_t;
 
 #endif

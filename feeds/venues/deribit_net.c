@@ -11,6 +11,10 @@
 #define SNAPSHOT_NS   (10ll * 1000000000)
 #define CHANNEL_BYTES 96u
 #define LIST_WEIGHT   50u
+#define AUTH_BYTES    8192u /* no answer to public/auth is longer */
+
+#define ERROR_UNAUTHORIZED     13009 /* unauthorized */
+#define ERROR_RAW_UNAUTHORIZED 13778 /* raw_subscriptions_not_available_for_unauthorized */
 
 static uint32_t format(char *out, size_t bytes, const char *text, ...) MD_PRINTF(3, 4);
 
@@ -47,6 +51,16 @@ stream_name(char *out, size_t bytes, const char *symbol, md_channel_t channel) {
     break;
   }
   return 0; /* it has no such channel */
+}
+
+/* At full pace, for those who said who they are. A quote has no pace. */
+static uint32_t
+raw_stream_name(char *out, size_t bytes, const char *symbol, md_channel_t channel) {
+  static const char pace[] = ".100ms";
+  uint32_t          len    = stream_name(out, bytes, symbol, channel);
+  if (len < sizeof pace || strcmp(out + len - (sizeof pace - 1), pace) != 0) return 0;
+  memcpy(out + len - (sizeof pace - 1), ".raw", sizeof ".raw");
+  return len - 2;
 }
 
 /* Everything is subscribed by message. */
@@ -94,6 +108,21 @@ alive(char *out, size_t bytes, uint64_t id) {
                 (unsigned long long)id);
 }
 
+static uint32_t
+auth(char *out, size_t bytes, const md_venue_credentials_t *who, uint64_t id) {
+  static const char head[] =
+      "{\"jsonrpc\":\"2.0\",\"id\":%llu,\"method\":\"public/auth\",\"params\":{";
+  char begin[128];
+  (void)format(begin, sizeof begin, head, (unsigned long long)id);
+  if (who->refresh_token)
+    return format(out, bytes, "%s\"grant_type\":\"refresh_token\",\"refresh_token\":\"%s\"}}",
+                  begin, who->refresh_token);
+  return format(out, bytes,
+                "%s\"grant_type\":\"client_credentials\",\"client_id\":\"%s\","
+                "\"client_secret\":\"%s\"}}",
+                begin, who->client_id, who->secret);
+}
+
 /* ---- what comes ---- */
 
 static bool
@@ -110,6 +139,7 @@ frame(const uint8_t *p, uint32_t len, const char **stream, uint32_t *stream_len)
   const uint8_t    *at    = memmem(p, head, key, sizeof key - 1);
   if (!at) {
     if (len < 256 && has(p, len, "\"test_request\"")) return MD_FRAME_ASKS;
+    if (len < AUTH_BYTES && has(p, len, "\"access_token\"")) return MD_FRAME_AUTH;
     return has(p, head, "\"result\":[\"") || has(p, head, "\"result\":[]") ||
                    has(p, head, "\"error\":{")
                ? MD_FRAME_ANSWER
@@ -155,6 +185,45 @@ answer(const uint8_t *p, uint32_t len, uint64_t *id, md_accepted_fn fn, void *ct
   while (md_json_element(&j))
     if (md_json_string(&j, &name, &name_len)) fn(ctx, (const char *)name, name_len);
   return md_json_finish(&j);
+}
+
+/* {"id":2,"result":{"access_token":"...","expires_in":900,"refresh_token":"...",...}} */
+static md_err_t
+auth_answer(const uint8_t *p, uint32_t len, md_venue_grant_t *out) {
+  const uint8_t *key, *token        = NULL, *result, *id;
+  uint32_t       key_len, token_len = 0, result_len, id_len;
+  md_json_t      j;
+  md_err_t       err = md_json_member(p, len, "id", &id, &id_len);
+  if (!err) err = md_json_member(p, len, "result", &result, &result_len);
+  if (err) return err;
+  if (!md_db_u64((md_db_slice_t){id, id_len}, &out->id)) return MD_ERR_SYNTAX;
+  j = md_db_cursor((md_db_slice_t){result, result_len});
+  md_json_object_begin(&j);
+  while (md_json_key(&j, &key, &key_len)) {
+    if (md_json_is(key, key_len, "expires_in"))
+      md_json_u64(&j, &out->expires_s);
+    else if (md_json_is(key, key_len, "refresh_token"))
+      md_json_string(&j, &token, &token_len);
+    else
+      md_json_skip(&j);
+  }
+  err = md_json_finish(&j);
+  if (!err && token && token_len < sizeof out->refresh_token) {
+    memcpy(out->refresh_token, token, token_len);
+    out->refresh_token[token_len] = 0;
+  }
+  return err;
+}
+
+static bool
+is_unauthorised(const uint8_t *p, uint32_t len) {
+  const uint8_t *error, *code;
+  uint32_t       error_len, code_len;
+  uint64_t       v = 0;
+  if (md_json_member(p, len, "error", &error, &error_len)) return false;
+  if (md_json_member(error, error_len, "code", &code, &code_len)) return false;
+  return md_db_u64((md_db_slice_t){code, code_len}, &v) &&
+         (v == ERROR_RAW_UNAUTHORIZED || v == ERROR_UNAUTHORIZED);
 }
 
 /* ---- the list ---- */
@@ -212,4 +281,8 @@ const md_venue_net_t md_db_net = {.ws_url            = "wss://www.deribit.com/ws
                                   .is_sparse         = true,
                                   .greeting          = greeting,
                                   .alive             = alive,
-                                  .answer            = answer};
+                                  .answer            = answer,
+                                  .raw_stream_name   = raw_stream_name,
+                                  .auth              = auth,
+                                  .auth_answer       = auth_answer,
+                                  .is_unauthorised   = is_unauthorised};

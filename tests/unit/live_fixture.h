@@ -97,6 +97,13 @@ static md_metrics_t    metrics;
 static md_feed_live_t *live;
 static md_source_t     source;
 
+/* Who the next setup_venue says that we are. */
+static struct {
+  md_feed_live_pace_t pace;
+  const char         *client_id, *client_secret;
+  void (*log)(void *ctx, const char *level, const char *text);
+} account;
+
 static inline void
 setup_venue(const char *venue, const char *symbols, const char *channels) {
   static const md_rest_client_config_t cc  = {.weight_per_min = 6000};
@@ -110,13 +117,17 @@ setup_venue(const char *venue, const char *symbols, const char *channels) {
                                       .venue                 = md_venue_find(venue),
                                       .symbols               = symbols,
                                       .channels              = channels,
+                                      .pace                  = account.pace,
+                                      .client_id             = account.client_id,
+                                      .client_secret         = account.client_secret,
                                       .symbol_cnt_max        = 1000,
                                       .weight_per_min        = 6000,
                                       .silence_connection_ns = 60 * S,
                                       .seed                  = 1,
                                       .clock                 = &test_clock,
                                       .transport             = &fake_ops,
-                                      .metrics               = &metrics};
+                                      .metrics               = &metrics,
+                                      .log                   = account.log};
   cfg.silence_ns[MD_CHANNEL_DEPTH] = 30 * S;
   cr_assert_eq(md_rest_open(&rc, &rest, &msg), MD_OK, "%s", msg.text);
   cr_assert_eq(md_rest_client(rest, &cc, &cfg.rest, &msg), MD_OK, "%s", msg.text);

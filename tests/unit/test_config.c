@@ -57,6 +57,22 @@ typedef struct broken {
 } broken_t;
 
 static const broken_t broken[] = {
+    /* secrets */
+    {"feeds:\n  deribit_derivatives:\n    symbols: all\n    client_id: a\n    client_secret: b\n",
+     0, 0, "feeds.deribit_derivatives.client_secret", "does not belong", "client_secret_file"},
+    {"feeds:\n  deribit_derivatives:\n    symbols: all\n    client_id: a\n", 0, 0,
+     "feeds.deribit_derivatives.client_secret_file", "comes from", "name one"},
+    {"feeds:\n  deribit_derivatives:\n    symbols: all\n    client_id: a\n"
+     "    client_secret_file: /no/such\n",
+     0, 0, "feeds.deribit_derivatives.client_secret_file", "cannot read", "readable file"},
+    {"feeds:\n  deribit_derivatives:\n    symbols: all\n    client_secret_env: X\n", 0, 0,
+     "feeds.deribit_derivatives.client_id", "is missing", "a secret alone"},
+    {"feeds:\n  deribit_derivatives:\n    symbols: all\n    stream_pace: raw\n", 0, 0,
+     "feeds.deribit_derivatives.stream_pace", "needs client_id", "100ms"},
+    {"feeds:\n  binance_spot:\n    symbols: all\n    client_id: a\n", 0, 0,
+     "feeds.binance_spot.client_id", "wants none", "take it out"},
+    {"feeds:\n  binance_spot:\n    symbols: all\n    stream_pace: raw_or_100ms\n", 0, 0,
+     "feeds.binance_spot.stream_pace", "no meaning", "take it out"},
     /* unknown names */
     {"feedz: {}\n", 1, 1, "feedz", "unknown section", "did you mean feeds"},
     {"colour: red\n", 1, 1, "colour", "unknown section", "check --keys"},
