@@ -9,6 +9,7 @@
 
 enum {
   KEY_TLS_PORT = 1000,
+  KEY_VENUE,
   KEY_CA_OUT,
   KEY_LAG,
   KEY_WAIT,
@@ -24,6 +25,8 @@ enum {
 
 static const struct argp_option option_rows[] = {
     {0, 0, 0, 0, "What it plays: a recording, or a synthetic market", 1},
+    {"venue", KEY_VENUE, "NAME", 0,
+     "the exchange to be: a feed's name (default: the recording's, else binance_spot)", 1},
     {"capture", 'c', "FILE", 0, "play this recording (.wscap, .wscap.zst)", 1},
     {"speed", 's', "N|max", 0, "of the recording: times real time, or as fast as clients take it",
      1},
@@ -50,11 +53,12 @@ static const struct argp_option option_rows[] = {
     {"truth", KEY_TRUTH, "FILE", 0, "log what really happened, as JSON lines", 3},
     {"truth-every", KEY_TRUTH_EVERY, "N", 0, "depth events of a symbol (default 100)", 3},
     {0, 0, 0, 0, "Limits", 4},
-    {"ping-interval", KEY_PING, "SECONDS", 0, "between pings (default 20)", 4},
-    {"life", KEY_LIFE, "SECONDS", 0, "of a connection (default 86400)", 4},
+    {"ping-interval", KEY_PING, "SECONDS", 0, "between pings (default: the venue's; 0: none)", 4},
+    {"life", KEY_LIFE, "SECONDS", 0, "of a connection (default: the venue's; 0: without end)", 4},
     {"shutdown-warning", KEY_WARNING, "SECONDS", 0,
      "serverShutdown comes so long before the life's end (default 10)", 4},
-    {"weight-limit", KEY_WEIGHT, "N", 0, "REST weight in a minute, 0: no limit (default 6000)", 4},
+    {"weight-limit", KEY_WEIGHT, "N", 0,
+     "REST weight in a minute, 0: no limit (default: the venue's)", 4},
     {0}};
 
 static double
@@ -105,6 +109,9 @@ static error_t
 parse_source(int key, char *arg, struct argp_state *state) {
   md_sim_cfg_t *cfg = state->input;
   switch (key) {
+  case KEY_VENUE:
+    cfg->venue = arg;
+    return 0;
   case 'c':
     cfg->recording = arg;
     return 0;
@@ -158,7 +165,7 @@ parse_limit(int key, char *arg, struct argp_state *state) {
     cfg->warning_ns = nanoseconds(state, arg);
     return 0;
   case KEY_WEIGHT:
-    cfg->weight_max = (uint32_t)number(state, arg, UINT32_MAX);
+    cfg->weight_max = (int64_t)number(state, arg, UINT32_MAX);
     return 0;
   default:
     return parse_source(key, arg, state);
@@ -197,7 +204,7 @@ static const struct argp argp = {
     option_rows,
     parse_option,
     "",
-    "Be an exchange: Binance spot over real WebSocket and REST on 127.0.0.1. The first line "
+    "Be an exchange over real WebSocket and REST on 127.0.0.1. The first line "
     "printed is JSON "
     "with the URLs."
     "\vExamples:\n  mdengine sim --symbols 20 --rate 5000 --tls-port 0 --ca-out ca.pem\n  mdengine "

@@ -1,4 +1,4 @@
-/* sim.h - mdengine sim: a simulated Binance spot over real WebSocket and REST.
+/* sim.h - mdengine sim: a simulated exchange over real WebSocket and REST.
  *
  * The only header that the command needs. A run owns one exchange, one source (a recording or a
  * seeded synthetic market), its sockets and the log of the truth, all on the caller's thread. */
@@ -10,6 +10,7 @@
 #define MD_SIM_FAULTS_MAX 32u
 
 typedef struct md_sim_cfg {
+  const char  *venue;     /* of sim_venue_table.h; NULL: the recording's, else the first */
   const char  *recording; /* NULL: the synthetic market */
   uint32_t     speed_permille;
   uint32_t     symbol_cnt; /* of the market */
@@ -20,10 +21,11 @@ typedef struct md_sim_cfg {
   bool         hold;         /* stay after the source's end */
   md_sim_lag_t lag;
   int64_t      lag_ms;
-  int          port, tls_port; /* tls_port -1: none */
-  const char  *ca_out;         /* NULL: none */
-  int64_t      ping_ns, pong_timeout_ns, life_ns, warning_ns;
-  uint32_t     weight_max;  /* of REST in a minute, 0: no limit */
+  int          port, tls_port;   /* tls_port -1: none */
+  const char  *ca_out;           /* NULL: none */
+  int64_t      ping_ns, life_ns; /* -1: as the venue has it */
+  int64_t      warning_ns;
+  int64_t      weight_max;  /* of REST in a minute, 0: no limit, -1: the venue's */
   const char  *truth;       /* file, NULL: none */
   uint32_t     truth_every; /* depth events of a symbol between points */
   const char  *faults[MD_SIM_FAULTS_MAX];

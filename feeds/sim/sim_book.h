@@ -9,18 +9,21 @@
 #include "feeds/orderbook.h"
 #include "feeds/sim/sim_text.h"
 
-#define MD_SIM_LEVELS_MAX  16384u /* of one side of one message */
-#define MD_SIM_REST_LEVELS 5000u  /* of one side of an answer */
+#define MD_SIM_LEVELS_MAX 16384u /* of one side of one message */
 
 typedef struct md_sim_book {
   md_orderbook_t book;
   uint64_t       id;    /* lastUpdateId */
-  bool           valid; /* a snapshot was loaded and no diff is missing since */
+  bool           valid; /* a snapshot was loaded and no event is missing since */
+  bool           fresh; /* and nothing was applied to it yet */
 } md_sim_book_t;
 
-/* A depthUpdate, its levels in the scratch of md_sim_depth_parse until the next call. */
+/* A book event or a whole book, its levels in md_sim_scratch until the next one is read. */
 typedef struct md_sim_depth {
-  uint64_t          first, last; /* U, u */
+  uint64_t          first, last; /* U, u; the same where an event has one id. last is not 0 */
+  uint64_t          prev;        /* the id that it follows, where the venue says so */
+  bool              has_prev;
+  bool              is_snapshot; /* of a stream: it replaces the book */
   const md_level_t *bids, *asks;
   uint32_t          bid_cnt, ask_cnt;
 } md_sim_depth_t;
@@ -28,19 +31,13 @@ typedef struct md_sim_depth {
 void md_sim_book_init(md_sim_book_t *b, md_level_pool_t *pool);
 void md_sim_book_free(md_sim_book_t *b);
 
-/* md_sim_depth_parse reads a depthUpdate or the body of a depth snapshot (first is 0 then);
- * MD_FRAME_PAD_BYTES are readable behind data. MD_ERR_SYNTAX and others: neither of them. */
-MD_MUST_USE md_err_t md_sim_depth_parse(const char *data, size_t len, md_sim_depth_t *out);
+/* md_sim_scratch: room for MD_SIM_LEVELS_MAX levels of a side, one for the whole process. */
+md_level_t *md_sim_scratch(md_side_t side);
 
 /* md_sim_book_load makes the book a snapshot. */
 MD_MUST_USE md_err_t md_sim_book_load(md_sim_book_t *b, const md_sim_depth_t *snapshot);
 
-/* md_sim_book_apply: MD_OK applied or old; MD_ERR_RANGE a diff is missing before it: the book is
- * not valid any more. */
-MD_MUST_USE md_err_t md_sim_book_apply(md_sim_book_t *b, const md_sim_depth_t *diff);
-
-/* md_sim_book_body writes {"lastUpdateId":id,"bids":[...],"asks":[...]} with at most limit levels a
- * side. */
-void md_sim_book_body(const md_sim_book_t *b, uint64_t id, uint32_t limit, md_sim_text_t *out);
+/* md_sim_book_apply sets the levels of an event that continues the book, and its id. */
+MD_MUST_USE md_err_t md_sim_book_apply(md_sim_book_t *b, const md_sim_depth_t *event);
 
 #endif

@@ -1,7 +1,9 @@
 #include "feeds/sim/sim_exchange.h"
 
 #include "feeds/sim/sim_fault.h"
+#include "feeds/sim/sim_market.h"
 #include "feeds/sim/sim_truth.h"
+#include "feeds/sim/sim_venue.h"
 #include "feeds/venue.h"
 
 #include <stdlib.h>
@@ -9,39 +11,62 @@
 
 #define POOL_BYTES (8ull << 30) /* of address space: touched where levels stand */
 
+/* What is pending is for those who were there before. */
+static void
+on_subscribing(void *ctx, md_sim_stream_t *s) {
+  md_sim_t *sim = ctx;
+  if (!sim->market || !sim->venue->begins_with_book || !md_sim_is_book(s->kind)) return;
+  md_sim_symbol_t *symbol = md_sim_symbol_of_stream(sim, s);
+  if (symbol) md_sim_market_settle(sim->market, symbol);
+}
+
 /* A client that subscribes depth needs a snapshot that reaches the diffs it will get. */
 static void
 on_subscribed(void *ctx, md_sim_conn_t *c, md_sim_stream_t *s) {
-  md_sim_t *sim = ctx;
-  (void)c;
-  if (s->kind != MD_SIM_DEPTH && s->kind != MD_SIM_DEPTH_100) return;
-  md_sim_symbol_t *symbol = md_sim_symbol_of_stream(sim, s);
+  md_sim_t        *sim     = ctx;
+  bool             is_book = md_sim_is_book(s->kind) || s->kind == MD_SIM_BOOK_SLOW;
+  md_sim_symbol_t *symbol  = is_book ? md_sim_symbol_of_stream(sim, s) : NULL;
   if (symbol && symbol->sent_id) symbol->needed_id = symbol->sent_id + 1;
+  if (sim->venue->subscribed) sim->venue->subscribed(sim, c, s);
 }
 
 void
-md_sim_init(md_sim_t *sim, const md_clock_t *clock, uint64_t seed) {
+md_sim_init(md_sim_t *sim, const md_sim_venue_t *venue, const md_clock_t *clock, uint64_t seed) {
   memset(sim, 0, sizeof *sim);
-  md_sim_hub_init(&sim->hub);
-  sim->hub.ctx        = sim;
-  sim->hub.subscribed = on_subscribed;
-  sim->pool           = md_level_pool_new(POOL_BYTES);
+  sim->venue       = venue;
+  sim->venue_state = md_sim_alloc(1, venue->state_bytes ? venue->state_bytes : 1);
+  md_sim_hub_init(&sim->hub, venue);
+  sim->hub.ctx         = sim;
+  sim->hub.subscribing = on_subscribing;
+  sim->hub.subscribed  = on_subscribed;
+  sim->pool            = md_level_pool_new(POOL_BYTES);
   md_assert(sim->pool != NULL);
   sim->clock      = clock;
-  sim->weight_max = 6000;
+  sim->weight_max = venue->weight_max;
   sim->rng        = seed * 0x9e3779b97f4a7c15u + 0x243f6a8885a308d3u;
   md_sim_turn(sim);
+  if (venue->init) venue->init(sim);
 }
 
 void
 md_sim_free(md_sim_t *sim) {
   md_sim_hub_free(&sim->hub);
   md_sim_faults_free(sim);
+  if (sim->venue->end) sim->venue->end(sim);
   for (uint32_t i = 0; i < sim->symbol_cnt; i++) {
+    if (sim->venue->symbol_end) sim->venue->symbol_end(sim->symbols[i]);
     md_sim_book_free(&sim->symbols[i]->book);
+    free(sim->symbols[i]->venue_state);
     free(sim->symbols[i]);
   }
   free(sim->symbols);
+  free(sim->venue_state);
+  while (sim->recorded) {
+    md_sim_recorded_t *next = sim->recorded->next;
+    free(sim->recorded->path);
+    free(sim->recorded);
+    sim->recorded = next;
+  }
   md_level_pool_delete(sim->pool);
   md_sim_text_free(&sim->text);
 }
@@ -72,8 +97,8 @@ md_sim_symbol(const md_sim_t *sim, const char *name, size_t len) {
 }
 
 static void
-split_assets(md_sim_symbol_t *s) {
-  const md_venue_t *venue = md_venue_find("binance_spot");
+split_assets(const md_sim_t *sim, md_sim_symbol_t *s) {
+  const md_venue_t *venue = md_venue_find(sim->venue->name);
   md_definition_t   d;
   memset(&d, 0, sizeof d);
   if (venue) venue->define(s->name, s->len, &d);
@@ -95,11 +120,14 @@ md_sim_symbol_add(md_sim_t *sim, const char *name, size_t len) {
   s->len = (uint32_t)len;
   memcpy(s->name, name, len);
   for (size_t i = 0; i < len; i++) {
-    char c      = name[i];
-    s->lower[i] = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+    bool is_capital = sim->venue->has_lower_names && name[i] >= 'A' && name[i] <= 'Z';
+    s->key[i]       = is_capital ? (char)(name[i] + 32) : name[i];
   }
-  split_assets(s);
+  s->px_exp = s->qty_exp = MD_SIM_EXP;
+  s->venue_state         = md_sim_alloc(1, sim->venue->symbol_bytes ? sim->venue->symbol_bytes : 1);
+  split_assets(sim, s);
   md_sim_book_init(&s->book, sim->pool);
+  if (sim->venue->symbol_init) sim->venue->symbol_init(sim, s);
   sim->symbols[sim->symbol_cnt++] = s;
   return s;
 }
@@ -110,7 +138,8 @@ md_sim_symbol_of_stream(const md_sim_t *sim, md_sim_stream_t *s) {
   s->is_known = true;
   for (uint32_t i = 0; i < sim->symbol_cnt; i++) {
     md_sim_symbol_t *symbol = sim->symbols[i];
-    if (symbol->len != s->symbol_len || memcmp(symbol->lower, s->name, symbol->len) != 0) continue;
+    if (symbol->len != s->symbol_len) continue;
+    if (memcmp(symbol->key, s->name + s->symbol_off, symbol->len) != 0) continue;
     s->symbol = symbol;
     if (s->kind != MD_SIM_OTHER) symbol->stream[s->kind] = s;
     break;
@@ -121,11 +150,19 @@ md_sim_symbol_of_stream(const md_sim_t *sim, md_sim_stream_t *s) {
 md_sim_stream_t *
 md_sim_symbol_stream(md_sim_t *sim, md_sim_symbol_t *symbol, md_sim_kind_t kind) {
   if (symbol->stream[kind]) return symbol->stream[kind];
-  char             name[MD_SIM_NAME_BYTES + 32];
-  int              n = snprintf(name, sizeof name, "%s@%s", symbol->lower, md_sim_kind_name(kind));
-  md_sim_stream_t *s = md_sim_hub_stream(&sim->hub, name, (size_t)n);
+  char             name[MD_SIM_NAME_BYTES + 64];
+  size_t           n = sim->venue->stream_name(name, sizeof name, symbol, kind);
+  md_sim_stream_t *s = n ? md_sim_hub_stream(&sim->hub, name, n) : NULL;
   if (s) (void)md_sim_symbol_of_stream(sim, s);
   return s;
+}
+
+const md_sim_recorded_t *
+md_sim_recorded_find(const md_sim_t *sim, const char *path, const char *query) {
+  const md_sim_recorded_t *found = NULL;
+  for (const md_sim_recorded_t *r = sim->recorded; r; r = r->next)
+    if (strcmp(r->path, path) == 0 && (!query || strcmp(r->query, query) == 0)) found = r;
+  return found;
 }
 
 /* ---- sending ---- */
@@ -147,4 +184,18 @@ md_sim_send(md_sim_t *sim, md_sim_symbol_t *symbol, md_sim_stream_t *s, const ch
   if (verdict == MD_SIM_DROP) return;
   md_sim_hub_publish(&sim->hub, s, data, len);
   if (verdict == MD_SIM_TWICE) md_sim_hub_publish(&sim->hub, s, data, len);
+}
+
+void
+md_sim_send_to(md_sim_t *sim, md_sim_symbol_t *symbol, md_sim_stream_t *s, md_sim_conn_t *c,
+               const char *data, size_t len) {
+  if (symbol && (symbol->is_unlisted || md_sim_fault_is_silent(sim, symbol))) return;
+  md_sim_conn_data(&sim->hub, c, s, data, len);
+}
+
+void
+md_sim_goodbye(md_sim_t *sim, md_sim_conn_t *c, int64_t time_ms) {
+  if (c->told_shutdown) return;
+  c->told_shutdown = true;
+  if (sim->venue->goodbye) sim->venue->goodbye(sim, c, time_ms);
 }

@@ -1,6 +1,7 @@
 #include "feeds/sim/sim_fault.h"
 
 #include "feeds/sim/sim_truth.h"
+#include "feeds/sim/sim_venue.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -188,8 +189,8 @@ md_sim_faults_begin(md_sim_t *sim) {
 
 static bool
 depth_is_wanted(const md_sim_symbol_t *s) {
-  const md_sim_stream_t *stream = s->stream[MD_SIM_DEPTH_100];
-  return stream && stream->conn_cnt > 0;
+  const md_sim_stream_t *usual = s->stream[MD_SIM_BOOK], *fast = s->stream[MD_SIM_BOOK_FAST];
+  return (usual && usual->conn_cnt > 0) || (fast && fast->conn_cnt > 0);
 }
 
 /* The named symbol, or by the seed one whose depth somebody follows; NULL: none now. */
@@ -230,7 +231,7 @@ static void
 list_symbols(md_sim_t *sim, const md_sim_conn_t *c, md_sim_text_t *out) {
   md_sim_text_str(out, "");
   for (uint32_t i = 0; i < c->sub_cnt; i++) {
-    if (c->subs[i]->kind != MD_SIM_DEPTH_100) continue;
+    if (!md_sim_is_book(c->subs[i]->kind)) continue;
     const md_sim_symbol_t *s = md_sim_symbol_of_stream(sim, c->subs[i]);
     if (s) md_sim_text_format(out, "%s\"%s\":%" PRIu64, out->len ? "," : "", s->name, s->sent_id);
   }
@@ -259,7 +260,7 @@ hit_all(md_sim_t *sim, md_sim_fault_t *f) {
   if (!choose_conn(sim)) return false;
   md_sim_truth_fault(sim->truth, sim, names[f->kind], ",\"connections\":%u", sim->hub.conn_cnt);
   for (md_sim_conn_t *c = sim->hub.conns; c; c = c->next) {
-    md_sim_conn_shutdown(&sim->hub, c, sim->time_ms);
+    md_sim_goodbye(sim, c, sim->time_ms);
     c->end_ns = sim->now_ns + f->for_ns;
   }
   return true;
@@ -272,6 +273,7 @@ hit_listing(md_sim_t *sim, const md_sim_fault_t *f) {
   s->is_unlisted = s->is_over = f->kind == DELIST;
   md_sim_truth_fault(sim->truth, sim, names[f->kind], ",\"symbol\":\"%s\",\"u\":%" PRIu64, s->name,
                      s->sent_id);
+  if (sim->venue->listing) sim->venue->listing(sim, s);
   return true;
 }
 
@@ -342,7 +344,7 @@ lose(md_sim_symbol_t *symbol) {
 md_sim_verdict_t
 md_sim_fault_on_send(md_sim_t *sim, md_sim_symbol_t *symbol, const md_sim_stream_t *s) {
   md_sim_verdict_t verdict  = MD_SIM_PASS;
-  bool             is_depth = s->kind == MD_SIM_DEPTH_100;
+  bool             is_depth = md_sim_is_book(s->kind);
   for (md_sim_fault_t *f = sim->faults; f && symbol; f = f->next) {
     if (f->symbol != symbol) continue;
     if (f->until_ns) {
@@ -364,6 +366,13 @@ md_sim_fault_on_send(md_sim_t *sim, md_sim_symbol_t *symbol, const md_sim_stream
 }
 
 bool
+md_sim_fault_is_silent(const md_sim_t *sim, const md_sim_symbol_t *symbol) {
+  for (const md_sim_fault_t *f = sim->faults; f; f = f->next)
+    if (f->symbol == symbol && f->until_ns) return true;
+  return false;
+}
+
+bool
 md_sim_fault_on_depth(md_sim_t *sim, md_sim_answer_t *out) {
   for (md_sim_fault_t *f = sim->faults; f; f = f->next) {
     if (f->kind < SLOW || f->left == 0) continue;
@@ -374,10 +383,8 @@ md_sim_fault_on_depth(md_sim_t *sim, md_sim_answer_t *out) {
       out->due_ns += f->for_ns;
       continue;
     }
-    out->status        = f->kind == LIMIT_429 ? 429 : 418;
     out->retry_after_s = f->retry_s;
-    md_sim_text_clear(&out->body);
-    md_sim_text_str(&out->body, "{\"code\":-1003,\"msg\":\"Too much request weight used.\"}");
+    md_sim_refuse(sim, out, f->kind == LIMIT_429 ? 429 : 418);
     return true;
   }
   return false;

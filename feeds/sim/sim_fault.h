@@ -32,6 +32,9 @@ void md_sim_fault_end(md_sim_t *sim);
 md_sim_verdict_t md_sim_fault_on_send(md_sim_t *sim, md_sim_symbol_t *symbol,
                                       const md_sim_stream_t *s);
 
+/* md_sim_fault_is_silent: a stall of the symbol is on. */
+bool md_sim_fault_is_silent(const md_sim_t *sim, const md_sim_symbol_t *symbol);
+
 /* md_sim_fault_on_depth changes a depth answer that is ready: refused, or later. True: refused. */
 bool md_sim_fault_on_depth(md_sim_t *sim, md_sim_answer_t *out);
 

@@ -1,34 +1,15 @@
 #include "feeds/sim/sim_hub.h"
 
+#include "feeds/sim/sim_venue.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #define SPARE_MAX 4096u
 
-static const char *const suffix[MD_SIM_KIND_CNT] = {
-    [MD_SIM_BOOK_TICKER]    = "bookTicker",
-    [MD_SIM_TRADE]          = "trade",
-    [MD_SIM_AGG_TRADE]      = "aggTrade",
-    [MD_SIM_DEPTH]          = "depth",
-    [MD_SIM_DEPTH_100]      = "depth@100ms",
-    [MD_SIM_PARTIAL_5]      = "depth5",
-    [MD_SIM_PARTIAL_10]     = "depth10",
-    [MD_SIM_PARTIAL_20]     = "depth20",
-    [MD_SIM_PARTIAL_5_100]  = "depth5@100ms",
-    [MD_SIM_PARTIAL_10_100] = "depth10@100ms",
-    [MD_SIM_PARTIAL_20_100] = "depth20@100ms",
-    [MD_SIM_KLINE_1M]       = "kline_1m",
-    [MD_SIM_TICKER]         = "ticker",
-};
-
-const char *
-md_sim_kind_name(md_sim_kind_t kind) {
-  return suffix[kind];
-}
-
 void
-md_sim_hub_init(md_sim_hub_t *h) {
-  *h           = (md_sim_hub_t){0};
+md_sim_hub_init(md_sim_hub_t *h, const md_sim_venue_t *venue) {
+  *h           = (md_sim_hub_t){.venue = venue};
   h->table_cap = 1024;
   h->table     = md_sim_alloc(h->table_cap, sizeof *h->table);
 }
@@ -86,12 +67,9 @@ stream_new(md_sim_hub_t *h, const char *name, size_t len, uint32_t hash) {
   md_sim_stream_t *s = md_sim_alloc(1, sizeof *s);
   s->name            = md_sim_alloc(len + 1, 1);
   memcpy(s->name, name, len);
-  s->name_len    = (uint32_t)len;
-  s->hash        = hash;
-  const char *at = memchr(name, '@', len);
-  s->symbol_len  = at ? (uint32_t)(at - name) : 0;
-  for (unsigned k = 1; at && k < MD_SIM_KIND_CNT; k++)
-    if (strcmp(s->name + s->symbol_len + 1, suffix[k]) == 0) s->kind = (md_sim_kind_t)k;
+  s->name_len = (uint32_t)len;
+  s->hash     = hash;
+  h->venue->parse_name(s);
   h->streams[h->stream_cnt++] = s;
   if (h->stream_cnt * 2 > h->table_cap) {
     free(h->table);
@@ -119,10 +97,12 @@ md_sim_hub_stream(md_sim_hub_t *h, const char *name, size_t len) {
 
 md_sim_conn_t *
 md_sim_conn_open(md_sim_hub_t *h, int64_t now_ns) {
-  md_sim_conn_t *c = md_sim_alloc(1, sizeof *c);
-  c->id            = ++h->conn_id_last;
-  c->open_ns       = now_ns;
-  c->next          = h->conns;
+  size_t         own = (sizeof(md_sim_conn_t) + 15) & ~(size_t)15;
+  md_sim_conn_t *c   = md_sim_alloc(1, own + h->venue->conn_bytes);
+  c->venue_state     = (char *)c + own;
+  c->id              = ++h->conn_id_last;
+  c->open_ns         = now_ns;
+  c->next            = h->conns;
   if (c->next) c->next->prev = c;
   h->conns = c;
   h->conn_cnt++;
@@ -187,7 +167,7 @@ md_sim_conn_subscribe(md_sim_hub_t *h, md_sim_conn_t *c, const char *name, size_
   if (!s) return MD_ERR_FULL;
   for (uint32_t i = 0; i < c->sub_cnt; i++)
     if (c->subs[i] == s) return MD_OK;
-  if (c->sub_cnt == MD_SIM_SUBSCRIPTIONS_MAX) return MD_ERR_FULL;
+  if (c->sub_cnt >= h->venue->subscriptions_max) return MD_ERR_FULL;
   if (c->sub_cnt == c->sub_cap) {
     c->sub_cap = c->sub_cap ? c->sub_cap * 2 : 16;
     c->subs    = md_sim_resize(c->subs, c->sub_cap, sizeof(md_sim_stream_t *));
@@ -196,13 +176,15 @@ md_sim_conn_subscribe(md_sim_hub_t *h, md_sim_conn_t *c, const char *name, size_
     s->conn_cap = s->conn_cap ? s->conn_cap * 2 : 4;
     s->conns    = md_sim_resize(s->conns, s->conn_cap, sizeof(md_sim_conn_t *));
   }
-  c->subs[c->sub_cnt++]   = s;
+  if (h->subscribing) h->subscribing(h->ctx, s);
+  c->subs[c->sub_cnt++] = s;
+  if (h->venue->hears && !h->venue->hears(c, s)) return MD_OK;
   s->conns[s->conn_cnt++] = c;
   if (h->subscribed) h->subscribed(h->ctx, c, s);
   return MD_OK;
 }
 
-void
+bool
 md_sim_conn_unsubscribe(md_sim_hub_t *h, md_sim_conn_t *c, const char *name, size_t len) {
   md_sim_stream_t *s = md_sim_hub_stream(h, name, len);
   for (uint32_t i = 0; s && i < c->sub_cnt; i++) {
@@ -210,16 +192,20 @@ md_sim_conn_unsubscribe(md_sim_hub_t *h, md_sim_conn_t *c, const char *name, siz
     memmove(c->subs + i, c->subs + i + 1, (c->sub_cnt - i - 1) * sizeof(md_sim_stream_t *));
     c->sub_cnt--;
     stream_remove(s, c);
-    return;
+    return true;
   }
+  return false;
 }
 
 bool
-md_sim_conn_may_receive(md_sim_conn_t *c, int64_t now_ns) {
+md_sim_conn_may_receive(const md_sim_hub_t *h, md_sim_conn_t *c, int64_t now_ns) {
+  uint32_t max = h->venue->messages_per_s;
+  if (max == 0) return true;
+  md_assert(max <= MD_SIM_MESSAGES_MAX);
   int64_t *oldest = &c->message_ns[c->message_idx];
   bool     may    = now_ns - *oldest >= 1000000000;
   *oldest         = now_ns;
-  c->message_idx  = (c->message_idx + 1) % MD_SIM_MESSAGES_MAX;
+  c->message_idx  = (c->message_idx + 1) % max;
   return may;
 }
 
@@ -299,17 +285,6 @@ md_sim_conn_ping(md_sim_hub_t *h, md_sim_conn_t *c, const char *payload, size_t 
 }
 
 void
-md_sim_conn_shutdown(md_sim_hub_t *h, md_sim_conn_t *c, int64_t time_ms) {
-  if (c->told_shutdown) return;
-  c->told_shutdown = true;
-  md_sim_text_clear(&h->scratch);
-  md_sim_text_format(&h->scratch, "%s{\"e\":\"serverShutdown\",\"E\":%lld%s}%s",
-                     c->combined ? "{\"stream\":\"!serverShutdown\",\"data\":" : "",
-                     (long long)time_ms, c->microseconds ? "000" : "", c->combined ? "}" : "");
-  md_sim_conn_text(h, c, &h->scratch);
-}
-
-void
 md_sim_conn_freeze(md_sim_hub_t *h, md_sim_conn_t *c) {
   c->half_open = true;
   wake(h, c);
@@ -361,10 +336,17 @@ md_sim_hub_publish(md_sim_hub_t *h, md_sim_stream_t *s, const char *data, size_t
       send_data(h, c, s, data, len);
       continue;
     }
-    if (!has_us) md_sim_microseconds(s->kind, data, len, &h->scratch);
+    if (!has_us) h->venue->microseconds(s->kind, data, len, &h->scratch);
     has_us = true;
     send_data(h, c, s, h->scratch.p, h->scratch.len);
   }
+}
+
+void
+md_sim_conn_data(md_sim_hub_t *h, md_sim_conn_t *c, md_sim_stream_t *s, const char *data,
+                 size_t len) {
+  md_assert(!c->microseconds);
+  send_data(h, c, s, data, len);
 }
 
 bool
@@ -372,34 +354,4 @@ md_sim_hub_is_busy(const md_sim_hub_t *h) {
   for (const md_sim_conn_t *c = h->conns; c; c = c->next)
     if (!c->half_open && c->pending_bytes > MD_SIM_BUSY_BYTES) return true;
   return false;
-}
-
-/* ---- microseconds ---- */
-
-/* Keys, one letter each, that hold a time in a stream's payload. A trade's t is an id. */
-static const char *
-time_keys(md_sim_kind_t kind) {
-  if (kind == MD_SIM_KLINE_1M) return "EtT";
-  if (kind == MD_SIM_TICKER) return "EOC";
-  return "ET";
-}
-
-void
-md_sim_microseconds(md_sim_kind_t kind, const char *data, size_t len, md_sim_text_t *out) {
-  const char *keys = time_keys(kind);
-  size_t      done = 0;
-  md_sim_text_clear(out);
-  for (size_t i = 0; i + 4 < len; i++) {
-    if (data[i] != '"' || data[i + 2] != '"' || data[i + 3] != ':' || !data[i + 1]) continue;
-    if (!strchr(keys, data[i + 1])) continue;
-    size_t end = i + 4;
-    while (end < len && data[end] >= '0' && data[end] <= '9')
-      end++;
-    if (end == i + 4) continue;
-    md_sim_text_add(out, data + done, end - done);
-    md_sim_text_str(out, "000");
-    done = end;
-    i    = end - 1;
-  }
-  md_sim_text_add(out, data + done, len - done);
 }

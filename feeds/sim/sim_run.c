@@ -1,12 +1,14 @@
 /* One run of the simulator: source, sockets, start line, last line. */
 #include "feeds/sim/sim.h"
 
+#include "feeds/recording.h"
 #include "feeds/sim/sim_cert.h"
 #include "feeds/sim/sim_fault.h"
 #include "feeds/sim/sim_market.h"
 #include "feeds/sim/sim_record.h"
 #include "feeds/sim/sim_server.h"
 #include "feeds/sim/sim_truth.h"
+#include "feeds/sim/sim_venue.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -28,17 +30,16 @@ typedef struct run {
 
 md_sim_cfg_t
 md_sim_cfg_default(void) {
-  return (md_sim_cfg_t){.speed_permille  = 1000,
-                        .symbol_cnt      = 5,
-                        .rate            = 1000,
-                        .seed            = 1,
-                        .ping_ns         = 20 * SECOND_NS,
-                        .pong_timeout_ns = 60 * SECOND_NS,
-                        .life_ns         = 86400 * SECOND_NS,
-                        .warning_ns      = 10 * SECOND_NS,
-                        .tls_port        = -1,
-                        .weight_max      = 6000,
-                        .truth_every     = 100};
+  return (md_sim_cfg_t){.speed_permille = 1000,
+                        .symbol_cnt     = 5,
+                        .rate           = 1000,
+                        .seed           = 1,
+                        .ping_ns        = -1,
+                        .life_ns        = -1,
+                        .warning_ns     = 10 * SECOND_NS,
+                        .tls_port       = -1,
+                        .weight_max     = -1,
+                        .truth_every    = 100};
 }
 
 /* A stream that does not exist is no subscription: some connect to /ws/0 and subscribe then. */
@@ -60,7 +61,8 @@ subscriber_cnt(const md_sim_t *sim) {
 static void
 say_start(const run_t *r, FILE *out) {
   int port = md_sim_server_port(r->server), tls = md_sim_server_tls_port(r->server);
-  (void)fprintf(out, "{\"ws\":\"ws://127.0.0.1:%d\",\"rest\":\"http://127.0.0.1:%d\"", port, port);
+  (void)fprintf(out, "{\"venue\":\"%s\",", r->sim.venue->name);
+  (void)fprintf(out, "\"ws\":\"ws://127.0.0.1:%d\",\"rest\":\"http://127.0.0.1:%d\"", port, port);
   if (tls > 0)
     (void)fprintf(out, ",\"wss\":\"wss://127.0.0.1:%d\",\"rest_tls\":\"https://127.0.0.1:%d\"", tls,
                   tls);
@@ -179,14 +181,15 @@ open_source(run_t *r, md_msg_t *msg) {
 
 static md_err_t
 open_server(run_t *r, md_msg_t *msg) {
-  const md_sim_cfg_t *cfg    = r->cfg;
-  md_sim_server_cfg_t server = {.sim             = &r->sim,
-                                .port            = cfg->port,
-                                .tls_port        = cfg->tls_port,
-                                .ping_ns         = cfg->ping_ns,
-                                .pong_timeout_ns = cfg->pong_timeout_ns,
-                                .life_ns         = cfg->life_ns,
-                                .warning_ns      = cfg->warning_ns};
+  const md_sim_cfg_t   *cfg    = r->cfg;
+  const md_sim_venue_t *venue  = r->sim.venue;
+  md_sim_server_cfg_t   server = {.sim      = &r->sim,
+                                  .port     = cfg->port,
+                                  .tls_port = cfg->tls_port,
+                                  .ping_ns  = cfg->ping_ns >= 0 ? cfg->ping_ns : venue->ping_ns,
+                                  .pong_timeout_ns = venue->pong_timeout_ns,
+                                  .life_ns    = cfg->life_ns >= 0 ? cfg->life_ns : venue->life_ns,
+                                  .warning_ns = cfg->warning_ns};
   if (cfg->tls_port >= 0) {
     md_err_t err = md_sim_cert_make(CERT_NAMES, &r->cert, msg);
     if (!err && cfg->ca_out) err = md_sim_cert_save(&r->cert, cfg->ca_out, msg);
@@ -197,15 +200,37 @@ open_server(run_t *r, md_msg_t *msg) {
   return md_sim_server_open(&server, &r->server, msg);
 }
 
+/* The venue that was asked for, else the recording's, else the first. */
+static md_err_t
+find_venue(const md_sim_cfg_t *cfg, const md_sim_venue_t **out, md_msg_t *msg) {
+  const char *name = cfg->venue;
+  if (!name && cfg->recording) {
+    name = md_recording_find_venue(cfg->recording, msg);
+    if (!name) return MD_ERR_USAGE;
+  }
+  *out = name ? md_sim_venue_find(name) : md_sim_venue_at(0);
+  if (*out) return MD_OK;
+  char     list[256];
+  uint32_t len = 0;
+  for (uint32_t i = 0; md_sim_venue_at(i) && len < sizeof list; i++)
+    len += (uint32_t)snprintf(list + len, sizeof list - len, "%s%s", i ? ", " : "",
+                              md_sim_venue_at(i)->name);
+  return md_fail(msg, MD_ERR_USAGE, "no venue '%s' in the simulator; --venue wants one of %s", name,
+                 list);
+}
+
 md_err_t
 md_sim_run(const md_sim_cfg_t *cfg, bool (*is_stopped)(void), FILE *out, md_msg_t *msg) {
+  const md_sim_venue_t *venue = NULL;
+  md_err_t              err   = find_venue(cfg, &venue, msg);
+  if (err) return err;
   run_t *r = md_sim_alloc(1, sizeof *r);
   r->cfg   = cfg;
-  md_sim_init(&r->sim, md_clock_system(), cfg->seed);
-  r->sim.lag        = cfg->lag;
-  r->sim.lag_ms     = cfg->lag_ms;
-  r->sim.weight_max = cfg->weight_max;
-  md_err_t err      = open_source(r, msg);
+  md_sim_init(&r->sim, venue, md_clock_system(), cfg->seed);
+  r->sim.lag    = cfg->lag;
+  r->sim.lag_ms = cfg->lag_ms;
+  if (cfg->weight_max >= 0) r->sim.weight_max = (uint32_t)cfg->weight_max;
+  err = open_source(r, msg);
   if (!err && cfg->truth) err = md_sim_truth_open(cfg->truth, cfg->truth_every, &r->sim.truth, msg);
   if (!err) err = open_server(r, msg);
   if (!err) {

@@ -2,6 +2,7 @@
 
 #include "feeds/sim/sim_control.h"
 #include "feeds/sim/sim_rest.h"
+#include "feeds/sim/sim_venue.h"
 
 #include <libwebsockets.h>
 #include <stdlib.h>
@@ -30,7 +31,6 @@ struct md_sim_server {
   struct lws_context    *context;
   struct lws_vhost      *plain, *tls;
   session_t             *waiting;
-  md_sim_text_t          reply;
   lws_sorted_usec_list_t timer;
   int64_t                check_ns;
 };
@@ -78,7 +78,7 @@ ws_open(md_sim_server_t *s, session_t *session, struct lws *wsi) {
       !query_of(wsi, query, sizeof query)) {
     return -1;
   }
-  md_err_t err = md_sim_control_open(&sim->hub, c, path, query);
+  md_err_t err = md_sim_control_open(sim, c, path, query);
   if (err == MD_ERR_FULL) md_sim_conn_end(&sim->hub, c, 1008, "Too many streams", false);
   return err == MD_ERR_ABSENT ? -1 : 0;
 }
@@ -126,9 +126,7 @@ ws_receive(md_sim_server_t *s, session_t *session, const void *in, size_t len) {
   md_sim_text_add(&session->message, in, len);
   if (lws_remaining_packet_payload(session->wsi) || !lws_is_final_fragment(session->wsi)) return 0;
   md_sim_turn(sim);
-  md_sim_control_receive(&sim->hub, c, session->message.p, session->message.len, sim->now_ns,
-                         &s->reply);
-  if (s->reply.len) md_sim_conn_text(&sim->hub, c, &s->reply);
+  md_sim_control_receive(sim, c, session->message.p, session->message.len);
   md_sim_text_clear(&session->message);
   return 0;
 }
@@ -138,9 +136,7 @@ ws_pong(md_sim_server_t *s, session_t *session) {
   md_sim_conn_t *c = session->conn;
   if (!c) return;
   md_sim_turn(s->cfg.sim);
-  c->pong_due_ns = 0;
-  if (!md_sim_conn_may_receive(c, s->cfg.sim->now_ns))
-    md_sim_conn_end(&s->cfg.sim->hub, c, 1008, "Too many requests", false);
+  md_sim_control_pong(s->cfg.sim, c);
 }
 
 /* ---- HTTP ---- */
@@ -187,6 +183,13 @@ add_header(struct lws *wsi, const char *name, uint32_t v, unsigned char **p, uns
 }
 
 static int
+add_weights(struct lws *wsi, const md_sim_answer_t *a, unsigned char **p, unsigned char *end) {
+  for (unsigned i = 0; i < MD_SIM_HEADERS_MAX && a->headers[i]; i++)
+    if (add_header(wsi, a->headers[i], a->weight, p, end)) return -1;
+  return 0;
+}
+
+static int
 http_headers(session_t *session) {
   unsigned char          buffer[LWS_PRE + 2048], *start = buffer + LWS_PRE, *p = start;
   unsigned char         *end = buffer + sizeof buffer - 1;
@@ -194,8 +197,7 @@ http_headers(session_t *session) {
   struct lws            *wsi = session->wsi;
   if (lws_add_http_common_headers(wsi, a->status, "application/json;charset=UTF-8", a->body.len, &p,
                                   end) ||
-      add_header(wsi, "x-mbx-used-weight:", a->weight, &p, end) ||
-      add_header(wsi, "x-mbx-used-weight-1m:", a->weight, &p, end) ||
+      add_weights(wsi, a, &p, end) ||
       (a->retry_after_s && add_header(wsi, "retry-after:", a->retry_after_s, &p, end)) ||
       lws_finalize_write_http_header(wsi, start, &p, end)) {
     return -1;
@@ -267,7 +269,7 @@ on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
 }
 
 static const struct lws_protocols protocols[] = {
-    {"binance", on_event, sizeof(session_t), 65536, 0, NULL, 0}, {NULL, NULL, 0, 0, 0, NULL, 0}};
+    {"exchange", on_event, sizeof(session_t), 65536, 0, NULL, 0}, {NULL, NULL, 0, 0, 0, NULL, 0}};
 
 static struct lws_vhost *
 vhost_open(md_sim_server_t *s, int port, bool is_tls, md_msg_t *msg) {
@@ -332,7 +334,6 @@ md_sim_server_close(md_sim_server_t *s) {
     lws_sul_schedule(s->context, 0, &s->timer, NULL, LWS_SET_TIMER_USEC_CANCEL);
     lws_context_destroy(s->context);
   }
-  md_sim_text_free(&s->reply);
   free(s);
 }
 
@@ -353,11 +354,12 @@ check_conn(md_sim_server_t *s, md_sim_conn_t *c) {
   md_sim_t *sim = s->cfg.sim;
   int64_t   now = sim->now_ns;
   if (c->half_open || c->close_code) return;
+  if (sim->venue->check) sim->venue->check(sim, c);
   if (c->pong_due_ns && now >= c->pong_due_ns) {
     md_sim_conn_end(&sim->hub, c, 1011, "Pong timeout", false);
     return;
   }
-  if (now >= c->next_ping_ns) {
+  if (s->cfg.ping_ns && now >= c->next_ping_ns) {
     char payload[32];
     int  n          = snprintf(payload, sizeof payload, "%lld", (long long)(now / 1000000));
     c->next_ping_ns = now + s->cfg.ping_ns;
@@ -368,7 +370,7 @@ check_conn(md_sim_server_t *s, md_sim_conn_t *c) {
     md_sim_conn_end(&sim->hub, c, 1001, "Server is shutting down", true);
   if (s->cfg.life_ns == 0) return;
   if (!c->told_shutdown && now >= c->open_ns + s->cfg.life_ns - s->cfg.warning_ns)
-    md_sim_conn_shutdown(&sim->hub, c, md_clock_real_ns(sim->clock) / 1000000);
+    md_sim_goodbye(sim, c, md_clock_real_ns(sim->clock) / 1000000);
   if (now >= c->open_ns + s->cfg.life_ns)
     md_sim_conn_end(&sim->hub, c, 1001, "Connection life is over", true);
 }

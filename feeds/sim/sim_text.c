@@ -88,17 +88,41 @@ md_sim_text_u64(md_sim_text_t *t, uint64_t v) {
 }
 
 void
+md_sim_text_fixed(md_sim_text_t *t, int64_t mantissa, int cnt) {
+  md_assert(mantissa >= 0 && cnt >= 0 && cnt <= 18);
+  uint64_t v = (uint64_t)mantissa;
+  char     digits[40];
+  unsigned n = sizeof digits;
+  for (int i = 0; i < cnt; i++, v /= 10)
+    digits[--n] = (char)('0' + v % 10);
+  if (cnt) digits[--n] = '.';
+  do {
+    digits[--n] = (char)('0' + v % 10);
+    v /= 10;
+  } while (v);
+  md_sim_text_add(t, digits + n, sizeof digits - n);
+}
+
+void
 md_sim_text_decimal(md_sim_text_t *t, int64_t mantissa) {
-  md_assert(mantissa >= 0);
-  uint64_t whole = (uint64_t)mantissa / 100000000u, part = (uint64_t)mantissa % 100000000u;
-  md_sim_text_u64(t, whole);
-  char *to = md_sim_text_room(t, 9);
-  to[0]    = '.';
-  for (unsigned i = 8; i > 0; i--) {
-    to[i] = (char)('0' + part % 10);
-    part /= 10;
+  md_sim_text_fixed(t, mantissa, 8);
+}
+
+void
+md_sim_text_plain(md_sim_text_t *t, int64_t mantissa, int exp) {
+  if (mantissa < 0) {
+    md_sim_text_str(t, "-");
+    mantissa = -mantissa;
   }
-  t->len += 9;
+  for (; exp < 0 && mantissa % 10 == 0; exp++)
+    mantissa /= 10;
+  if (exp <= 0) {
+    md_sim_text_fixed(t, mantissa, -exp);
+    return;
+  }
+  md_sim_text_u64(t, (uint64_t)mantissa);
+  for (; exp > 0 && mantissa; exp--)
+    md_sim_text_str(t, "0");
 }
 
 void

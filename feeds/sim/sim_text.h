@@ -8,8 +8,7 @@
 
 #include "shm/decimal.h"
 
-/* Every price and quantity of the simulator is a mantissa with this exponent, as Binance prints it.
- */
+/* Exponent of the prices and quantities of a symbol, unless its venue says another. */
 #define MD_SIM_EXP (-8)
 
 typedef struct md_sim_text {
@@ -36,6 +35,13 @@ void md_sim_text_u64(md_sim_text_t *t, uint64_t v);
 /* md_sim_text_decimal writes a mantissa that is not negative with its eight decimals:
  * "61837.63000000". */
 void md_sim_text_decimal(md_sim_text_t *t, int64_t mantissa);
+
+/* md_sim_text_fixed writes a mantissa that is not negative with cnt decimals, 0 to 18: (6183763, 2)
+ * is "61837.63". */
+void md_sim_text_fixed(md_sim_text_t *t, int64_t mantissa, int cnt);
+
+/* md_sim_text_plain writes mantissa * 10^exp as short as it is: "61837.6", "1000", "-0.5". */
+void md_sim_text_plain(md_sim_text_t *t, int64_t mantissa, int exp);
 
 /* md_sim_text_quote writes s as a JSON string with its quotes. */
 void md_sim_text_quote(md_sim_text_t *t, const char *s, size_t len);

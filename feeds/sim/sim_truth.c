@@ -31,9 +31,9 @@ md_sim_truth_close(md_sim_truth_t *t) {
 }
 
 static void
-write_sum(FILE *out, const char *name, const md_sim_totals_t *t) {
+write_sum(FILE *out, const char *name, const md_sim_totals_t *t, int qty_exp) {
   char sum[192];
-  (void)md_decimal_format(t->qty_sum, MD_SIM_EXP, sum, sizeof sum);
+  (void)md_decimal_format(t->qty_sum, qty_exp, sum, sizeof sum);
   (void)fprintf(out, ",\"%ss\":%" PRIu64 ",\"%s_qty_sum\":\"%s\"", name, t->cnt, name, sum);
   if (t->id_first) (void)fprintf(out, ",\"%s_id_first\":%" PRIu64, name, t->id_first);
 }
@@ -42,15 +42,15 @@ static void
 write_state(md_sim_truth_t *t, const char *at, const md_sim_symbol_t *s) {
   const md_sim_book_t *b = &s->book;
   char                 all[65], top[65];
-  md_orderbook_digest(&b->book, MD_SIM_EXP, MD_SIM_EXP, 0, all);
-  md_orderbook_digest(&b->book, MD_SIM_EXP, MD_SIM_EXP, 20, top);
+  md_orderbook_digest(&b->book, s->px_exp, s->qty_exp, 0, all);
+  md_orderbook_digest(&b->book, s->px_exp, s->qty_exp, 20, top);
   (void)fprintf(t->out,
                 "{\"at\":\"%s\",\"symbol\":\"%s\",\"valid\":%s,\"id\":%" PRIu64
                 ",\"bids\":%u,\"asks\":%u,\"digest\":\"%s\",\"digest_top20\":\"%s\"",
                 at, s->name, b->valid ? "true" : "false", b->id, b->book.bids.cnt, b->book.asks.cnt,
                 all, top);
-  write_sum(t->out, "trade", &s->trades);
-  write_sum(t->out, "agg_trade", &s->agg_trades);
+  write_sum(t->out, "trade", &s->trades, s->qty_exp);
+  write_sum(t->out, "agg_trade", &s->agg_trades, s->qty_exp);
   (void)fputs("}\n", t->out);
 }
 

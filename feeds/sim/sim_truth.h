@@ -1,6 +1,6 @@
 /* sim_truth.h - the log of what really happened, to hold clients against.
  *
- * JSON lines. {"at":"point",...}: a symbol's book after a depth@100ms event, by its update id;
+ * JSON lines. {"at":"point",...}: a symbol's book after a book event, by its update id;
  * {"at":"end"}: the last state of each symbol with its trade totals; {"at":"fault"}: what was done
  * to clients and what they may have missed by it; {"at":"request"}: each REST request.
  * Digests are md_orderbook_digest's. */

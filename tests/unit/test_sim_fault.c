@@ -5,6 +5,7 @@
 #include "feeds/sim/sim_market.h"
 #include "feeds/sim/sim_rest.h"
 #include "feeds/sim/sim_truth.h"
+#include "feeds/sim/sim_venue.h"
 
 #include <criterion/criterion.h>
 #include <string.h>
@@ -24,7 +25,7 @@ setup(void) {
   md_msg_t msg = {0};
   hands        = (md_clock_manual_t){.real_ns = 1700000000 * S, .mono_ns = S};
   hand_clock   = md_clock_manual(&hands);
-  md_sim_init(&sim, &hand_clock, 7);
+  md_sim_init(&sim, md_sim_venue_find("binance_spot"), &hand_clock, 7);
   (void)snprintf(path, sizeof path, "/tmp/test_sim_fault.XXXXXX");
   int fd = mkstemp(path);
   cr_assert_geq(fd, 0);
@@ -63,7 +64,7 @@ play(int64_t ns) {
     }
     if (!sim.hub.conns) {
       md_sim_conn_t *c = md_sim_conn_open(&sim.hub, sim.now_ns);
-      cr_assert_eq(md_sim_control_open(&sim.hub, c, "/stream",
+      cr_assert_eq(md_sim_control_open(&sim, c, "/stream",
                                        "streams=btcusdt@depth@100ms/ethusdt@depth@100ms"),
                    MD_OK);
     }

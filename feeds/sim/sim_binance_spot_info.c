@@ -1,5 +1,5 @@
 /* The body of exchangeInfo: what clients read of it to know symbols, ticks and permissions. */
-#include "feeds/sim/sim_rest.h"
+#include "feeds/sim/sim_binance.h"
 
 #include <inttypes.h>
 
@@ -43,8 +43,8 @@ write_symbol(const md_sim_symbol_t *s, md_sim_text_t *out) {
 }
 
 void
-md_sim_rest_exchange_info(md_sim_t *sim, md_sim_symbol_t *const *symbols, uint32_t cnt,
-                          md_sim_text_t *out) {
+md_sim_bn_spot_info(md_sim_t *sim, md_sim_symbol_t *const *symbols, uint32_t cnt,
+                    md_sim_text_t *out) {
   md_sim_text_format(out,
                      "{\"timezone\":\"UTC\",\"serverTime\":%" PRId64
                      ",\"rateLimits\":[{\"rateLimitType\":\"REQUEST_WEIGHT\",\"interval\":"

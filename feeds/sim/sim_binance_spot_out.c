@@ -1,13 +1,24 @@
-/* The payloads of the synthetic market's streams. */
-#include "feeds/sim/sim_market_parts.h"
+/* The payloads of Binance spot's streams. */
+#include "feeds/sim/sim_binance.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 
-/* The stream, or NULL when writing its payload would be for nobody. */
-static md_sim_stream_t *
-wanted(md_sim_t *sim, md_sim_listing_t *l, md_sim_kind_t kind) {
-  md_sim_stream_t *s = md_sim_symbol_stream(sim, l->symbol, kind);
-  return s && s->conn_cnt ? s : NULL;
+static const char *const bases[] = {"BTC",  "ETH",  "BNB", "SOL", "XRP",  "ADA",  "DOGE",
+                                    "AVAX", "LINK", "DOT", "LTC", "ATOM", "NEAR", "UNI",
+                                    "APT",  "ARB",  "FIL", "OP",  "SUI",  "TRX"};
+
+static bool
+list(md_sim_t *sim, uint32_t idx, md_sim_spec_t *out) {
+  (void)sim;
+  /* A price of 5 to 7 digits of its tick, which is 0.01 to 0.000001. */
+  static const int64_t ticks[] = {1000000, 100000, 10000, 1000, 100};
+  if (idx < MD_CNT(bases))
+    (void)snprintf(out->name, sizeof out->name, "%sUSDT", bases[idx]);
+  else
+    (void)snprintf(out->name, sizeof out->name, "C%uUSDT", idx);
+  out->tick = ticks[idx % MD_CNT(ticks)];
+  out->lot  = 1000;
+  return true;
 }
 
 static void
@@ -43,9 +54,9 @@ decimal(md_sim_text_t *t, const char *key, int64_t v) {
   md_sim_text_str(t, "\"");
 }
 
-void
-md_sim_out_book_ticker(md_sim_t *sim, md_sim_listing_t *l) {
-  md_sim_stream_t *s = wanted(sim, l, MD_SIM_BOOK_TICKER);
+static void
+write_top(md_sim_t *sim, md_sim_listing_t *l) {
+  md_sim_stream_t *s = md_sim_wanted(sim, l->symbol, MD_SIM_BBO);
   md_sim_text_t   *t = &sim->text;
   if (!s) return;
   md_sim_text_clear(t);
@@ -65,119 +76,82 @@ md_sim_out_book_ticker(md_sim_t *sim, md_sim_listing_t *l) {
 /* ---- trades ---- */
 
 static void
-candle_add(md_sim_candle_t *c, int64_t id, int64_t px, int64_t qty, bool buyer_makes) {
-  if (c->cnt++ == 0) {
-    c->open = c->high = c->low = px;
-    c->first_id                = id;
-  }
-  if (px > c->high) c->high = px;
-  if (px < c->low) c->low = px;
-  c->close   = px;
-  c->last_id = id;
-  c->qty += qty;
-  c->quote += (md_i128)px * qty;
-  if (buyer_makes) return;
-  c->taker_qty += qty;
-  c->taker_quote += (md_i128)px * qty;
-}
-
-static void
 trade_tail(md_sim_t *sim, bool buyer_makes) {
   md_sim_text_t *t = &sim->text;
   number(t, ",\"T\":", sim->time_ms);
   md_sim_text_str(t, buyer_makes ? ",\"m\":true,\"M\":true}" : ",\"m\":false,\"M\":true}");
 }
 
-void
-md_sim_out_trade(md_sim_t *sim, md_sim_listing_t *l, int64_t px, int64_t qty, bool buyer_makes) {
-  md_sim_symbol_t *symbol = l->symbol;
+static void
+write_trade(md_sim_t *sim, md_sim_listing_t *l, const md_sim_print_t *p) {
   md_sim_stream_t *s;
-  md_sim_text_t   *t  = &sim->text;
-  int64_t          id = ++l->trade_id;
-  candle_add(&l->day, id, px, qty, buyer_makes);
-  candle_add(&l->minute, id, px, qty, buyer_makes);
-  if (symbol->trades.cnt++ == 0) symbol->trades.id_first = (uint64_t)id;
-  symbol->trades.qty_sum += qty;
-  symbol->agg_trades = symbol->trades; /* each trade is an aggregate of its own */
-  if ((s = wanted(sim, l, MD_SIM_TRADE))) {
+  md_sim_text_t   *t = &sim->text;
+  if ((s = md_sim_wanted(sim, l->symbol, MD_SIM_TRADE))) {
     begin(sim, l, "trade");
-    number(t, ",\"t\":", id);
-    decimal(t, ",\"p\":", px);
-    decimal(t, ",\"q\":", qty);
-    trade_tail(sim, buyer_makes);
+    number(t, ",\"t\":", p->id);
+    decimal(t, ",\"p\":", p->px);
+    decimal(t, ",\"q\":", p->qty);
+    trade_tail(sim, p->buyer_makes);
     send(sim, l, s);
   }
-  if ((s = wanted(sim, l, MD_SIM_AGG_TRADE))) {
+  if ((s = md_sim_wanted(sim, l->symbol, MD_SIM_AGG_TRADE))) {
     begin(sim, l, "aggTrade");
-    number(t, ",\"a\":", id);
-    decimal(t, ",\"p\":", px);
-    decimal(t, ",\"q\":", qty);
-    number(t, ",\"f\":", id);
-    number(t, ",\"l\":", id);
-    trade_tail(sim, buyer_makes);
+    number(t, ",\"a\":", p->id);
+    decimal(t, ",\"p\":", p->px);
+    decimal(t, ",\"q\":", p->qty);
+    number(t, ",\"f\":", p->id);
+    number(t, ",\"l\":", p->id);
+    trade_tail(sim, p->buyer_makes);
     send(sim, l, s);
   }
 }
 
 /* ---- depth ---- */
 
-static int
-by_price(const void *a, const void *b) {
-  const md_sim_change_t *x = a, *y = b;
-  if (x->side != y->side) return x->side < y->side ? -1 : 1;
-  if (x->level.px != y->level.px) return x->level.px < y->level.px ? -1 : 1;
-  return x->order < y->order ? -1 : 1;
-}
-
-/* The last change of each price of a side, in the order of prices. */
 static void
 write_changes(md_sim_text_t *t, const md_sim_batch_t *b, md_side_t side) {
-  bool is_first = true;
-  for (uint32_t i = 0; i < b->cnt; i++) {
-    const md_sim_change_t *c = &b->changes[i], *next = c + 1;
-    if (c->side != side) continue;
-    if (i + 1 < b->cnt && next->side == side && next->level.px == c->level.px) continue;
-    decimal(t, is_first ? "[" : ",[", c->level.px);
-    decimal(t, ",", c->level.qty);
+  md_level_t level;
+  uint32_t   at = 0;
+  for (bool is_first = true; md_sim_batch_next(b, side, &at, &level, NULL); is_first = false) {
+    decimal(t, is_first ? "[" : ",[", level.px);
+    decimal(t, ",", level.qty);
     md_sim_text_str(t, "]");
-    is_first = false;
   }
 }
 
-void
-md_sim_out_depth(md_sim_t *sim, md_sim_listing_t *l, unsigned batch) {
-  md_sim_batch_t  *b    = &l->batch[batch];
-  md_sim_symbol_t *sym  = l->symbol;
-  md_sim_kind_t    kind = batch == 0 ? MD_SIM_DEPTH_100 : MD_SIM_DEPTH;
-  md_sim_stream_t *s    = wanted(sim, l, kind);
-  if (s) {
-    md_sim_text_t *t = &sim->text;
-    qsort(b->changes, b->cnt, sizeof *b->changes, by_price);
-    begin(sim, l, "depthUpdate");
-    number(t, ",\"U\":", (int64_t)b->first_id);
-    number(t, ",\"u\":", (int64_t)sym->book.id);
-    md_sim_text_str(t, ",\"b\":[");
-    write_changes(t, b, MD_SIDE_BUY);
-    md_sim_text_str(t, "],\"a\":[");
-    write_changes(t, b, MD_SIDE_SELL);
-    md_sim_text_str(t, "]}");
-  }
-  uint64_t first = b->first_id;
-  b->cnt         = 0;
-  b->first_id    = sym->book.id + 1;
-  if (batch == 0) md_sim_depth_happened(sim, sym, first, sym->book.id);
-  if (s) send(sim, l, s);
+static void
+write_book(md_sim_t *sim, md_sim_listing_t *l, const md_sim_batch_t *b, unsigned cadence) {
+  md_sim_text_t *t = &sim->text;
+  (void)cadence;
+  begin(sim, l, "depthUpdate");
+  number(t, ",\"U\":", (int64_t)b->first_id);
+  number(t, ",\"u\":", (int64_t)b->last_id);
+  md_sim_text_str(t, ",\"b\":[");
+  write_changes(t, b, MD_SIDE_BUY);
+  md_sim_text_str(t, "],\"a\":[");
+  write_changes(t, b, MD_SIDE_SELL);
+  md_sim_text_str(t, "]}");
 }
 
 void
-md_sim_out_partials(md_sim_t *sim, md_sim_listing_t *l, bool is_second) {
+md_sim_bn_spot_body(const md_sim_symbol_t *symbol, const md_sim_book_t *b, uint64_t id,
+                    uint32_t limit, md_sim_text_t *out) {
+  md_sim_text_str(out, "{\"lastUpdateId\":");
+  md_sim_text_u64(out, id);
+  md_sim_text_str(out, ",");
+  md_sim_bn_levels(symbol, b, limit, out);
+  md_sim_text_str(out, "}");
+}
+
+static void
+write_partials(md_sim_t *sim, md_sim_listing_t *l, bool is_second) {
   static const uint32_t levels[] = {5, 10, 20};
   for (unsigned i = 0; i < 6; i++) {
     if (i < 3 && !is_second) continue;
-    md_sim_stream_t *s = wanted(sim, l, (md_sim_kind_t)(MD_SIM_PARTIAL_5 + i));
+    md_sim_stream_t *s = md_sim_wanted(sim, l->symbol, (md_sim_kind_t)(MD_SIM_PARTIAL_5 + i));
     if (!s) continue;
     md_sim_text_clear(&sim->text);
-    md_sim_book_body(&l->symbol->book, l->symbol->book.id, levels[i % 3], &sim->text);
+    md_sim_bn_spot_body(l->symbol, &l->symbol->book, l->symbol->book.id, levels[i % 3], &sim->text);
     send(sim, l, s);
   }
 }
@@ -195,10 +169,10 @@ quote_of(md_i128 v) {
   return narrow(v / 100000000);
 }
 
-void
-md_sim_out_kline(md_sim_t *sim, md_sim_listing_t *l, bool is_closed) {
+static void
+write_kline(md_sim_t *sim, md_sim_listing_t *l, bool is_closed) {
   const md_sim_candle_t *c = &l->minute;
-  md_sim_stream_t       *s = wanted(sim, l, MD_SIM_KLINE_1M);
+  md_sim_stream_t       *s = md_sim_wanted(sim, l->symbol, MD_SIM_KLINE_1M);
   md_sim_text_t         *t = &sim->text;
   if (!s) return;
   begin(sim, l, "kline");
@@ -221,10 +195,10 @@ md_sim_out_kline(md_sim_t *sim, md_sim_listing_t *l, bool is_closed) {
   send(sim, l, s);
 }
 
-void
-md_sim_out_ticker(md_sim_t *sim, md_sim_listing_t *l) {
+static void
+write_ticker(md_sim_t *sim, md_sim_listing_t *l) {
   const md_sim_candle_t *c = &l->day;
-  md_sim_stream_t       *s = wanted(sim, l, MD_SIM_TICKER);
+  md_sim_stream_t       *s = md_sim_wanted(sim, l->symbol, MD_SIM_TICKER);
   md_sim_text_t         *t = &sim->text;
   if (!s || c->cnt == 0) return;
   begin(sim, l, "24hrTicker");
@@ -251,3 +225,14 @@ md_sim_out_ticker(md_sim_t *sim, md_sim_listing_t *l) {
   md_sim_text_str(t, "}");
   send(sim, l, s);
 }
+
+const md_sim_writers_t md_sim_bn_spot_writers = {
+    .cadence = {MD_SIM_BOOK, MD_SIM_BOOK_SLOW, MD_SIM_OTHER},
+    .list    = list,
+    .book    = write_book,
+    .top     = write_top,
+    .trade   = write_trade,
+    .tenth   = write_partials,
+    .second  = write_ticker,
+    .kline   = write_kline,
+};
