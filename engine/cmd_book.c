@@ -205,16 +205,16 @@ static int
 ask_digest(const options_t *o, uint32_t row) {
   md_segment_t        segment;
   md_msg_t            msg;
-  md_instrument_row_t instrument;
+  mdshm_instrument_t  instrument = {.struct_size = sizeof instrument};
   md_command_answer_t answer;
-  md_err_t            err = md_segment_join(o->live.dir, o->live.name, &segment, &msg);
+  if (mdshm_instrument_get(o->live.shm, row, &instrument) != MDSHM_OK)
+    return md_cli_error(MD_ERR_ABSENT, "the instrument is gone");
+  md_err_t err = md_segment_join(o->live.dir, o->live.name, &segment, &msg);
   if (err) return md_cli_error(err, msg.text);
   err = md_segment_join_rings(&segment, COMMAND_TIMEOUT_MS, &msg);
   if (!err) {
-    err = md_instrument_read(&segment, row, &instrument);
-    if (!err)
-      err = md_command_ask(md_segment_command(&segment, instrument.feed), MD_COMMAND_DIGEST,
-                           instrument.id, COMMAND_TIMEOUT_MS, &answer);
+    err = md_command_ask(md_segment_command(&segment, instrument.feed), MD_COMMAND_DIGEST,
+                         instrument.id, COMMAND_TIMEOUT_MS, &answer);
     (void)md_fail(&msg, err, "the feed thread gave no answer: %s", md_err_text(err));
   }
   md_segment_leave(&segment);

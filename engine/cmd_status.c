@@ -58,6 +58,7 @@ pause_for(double seconds) {
 
 static void
 watch(const options_t *o, md_status_view_t *view, md_status_view_t *before) {
+  mdshm_result_t result;
   do {
     *before = *view;
     pause_for(o->every_s);
@@ -68,7 +69,8 @@ watch(const options_t *o, md_status_view_t *view, md_status_view_t *before) {
     else
       md_status_print_text(view);
     (void)fflush(stdout);
-  } while (!ferror(stdout) && mdshm_check(o->live.shm) == MDSHM_OK);
+    result = mdshm_check(o->live.shm);
+  } while (!ferror(stdout) && (result == MDSHM_OK || result == MDSHM_RESTARTED));
 }
 
 int

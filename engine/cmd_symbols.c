@@ -1,7 +1,6 @@
 /* cmd_symbols.c - mdengine symbols: what a running engine knows. */
 #include "engine/live.h"
 
-#include <fnmatch.h>
 #include <string.h>
 
 typedef struct options {
@@ -66,21 +65,17 @@ print_row(const mdshm_instrument_t *i, const mdshm_feed_t *feed, const char *sta
 
 static void
 list(const options_t *o) {
-  uint32_t cnt = mdshm_instrument_cnt(o->live.shm), shown = 0;
+  uint32_t           next = 0, shown = 0;
+  mdshm_instrument_t i = {.struct_size = sizeof i};
   (void)printf("%s", o->json ? "[" : "");
   if (!o->json)
     (void)printf("%-20s %-16s %-16s %-8s %14s %14s\n", "feed", "symbol", "normalised", "state",
                  "tick", "lot");
-  for (uint32_t row = 0; row < cnt; row++) {
-    mdshm_instrument_t i    = {.struct_size = sizeof i};
-    mdshm_feed_t       feed = {.struct_size = sizeof feed};
-    mdshm_top_t        top  = {.struct_size = sizeof top};
-    if (mdshm_instrument_get(o->live.shm, row, &i) || mdshm_feed(o->live.shm, i.feed, &feed))
-      continue;
-    if (o->pattern && fnmatch(o->pattern, i.symbol, FNM_CASEFOLD) != 0 &&
-        fnmatch(o->pattern, i.normalised, FNM_CASEFOLD) != 0)
-      continue;
-    mdshm_result_t result = mdshm_read_top(o->live.shm, row, MD_LIVE_MAX_AGE_NS, &top);
+  while (mdshm_instrument_next(o->live.shm, MDSHM_ANY_FEED, o->pattern, &next, &i) == MDSHM_OK) {
+    mdshm_feed_t feed = {.struct_size = sizeof feed};
+    mdshm_top_t  top  = {.struct_size = sizeof top};
+    if (mdshm_feed(o->live.shm, i.feed, &feed)) continue;
+    mdshm_result_t result = mdshm_read_top(o->live.shm, i.row, MD_LIVE_MAX_AGE_NS, &top);
     const char    *state  = result == MDSHM_OK || result == MDSHM_NOT_VALID
                                 ? mdshm_state_name(top.meta.state)
                                 : mdshm_result_name(result);

@@ -136,13 +136,17 @@ step(const options_t *o, mdshm_tape_t *tape, names_t *names, uint32_t feed, char
         lost);
     return true;
   }
+  if (result == MDSHM_RESTARTED) {
+    (void)fprintf(stderr, "mdengine: the engine was restarted, its next records follow\n");
+    return true;
+  }
   if (result == MDSHM_EMPTY) {
     struct timespec idle = {0, TAIL_IDLE_NS};
     (void)fflush(stdout);
     if (ferror(stdout)) return false;
     result = mdshm_feed_check(o->live.shm, feed, MD_LIVE_MAX_AGE_NS);
     (void)nanosleep(&idle, NULL);
-    return result == MDSHM_OK || result == MDSHM_STALE;
+    return result == MDSHM_OK || result == MDSHM_STALE || result == MDSHM_RESTARTED;
   }
   if (result != MDSHM_OK) return false;
   const md_record_t *rec    = bytes;

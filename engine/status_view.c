@@ -111,8 +111,10 @@ md_status_take(mdshm_t *shm, const md_status_view_t *before, md_status_view_t *v
   v->taken_mono_ns    = md_clock_mono_ns(md_clock_system());
   v->taken_real_ns    = md_clock_real_ns(md_clock_system());
   if (mdshm_info(shm, &v->info)) return;
-  for (uint32_t i = 0; i < v->info.feed_cnt && i < MD_FEED_CNT_MAX; i++)
-    take_feed(shm, i, &v->feed[v->feed_cnt++]);
+  for (uint32_t i = 0; i < v->info.feed_cnt && v->feed_cnt < MD_FEED_CNT_MAX; i++) {
+    mdshm_feed_t feed = {.struct_size = sizeof feed};
+    if (mdshm_feed(shm, i, &feed) != MDSHM_ABSENT) take_feed(shm, i, &v->feed[v->feed_cnt++]);
+  }
   for (uint32_t i = 0; i < v->info.thread_cnt; i++) {
     mdshm_thread_t row = {.struct_size = sizeof row};
     if (mdshm_thread(shm, i, &row) == MDSHM_OK && row.kind == MD_THREAD_WRITER &&

@@ -95,8 +95,20 @@ void md_book_write_changes(md_book_t *b, const md_book_meta_t *meta,
 MD_MUST_USE md_err_t md_book_read_top(const md_book_t *b, md_book_top_t *out);
 MD_MUST_USE md_err_t md_book_read_ladder(const md_book_t *b, md_book_ladder_t *out);
 
-/* md_book_read_depth copies up to max levels a side, best first, into bids and asks; *bid_cnt and
- * *ask_cnt say how many. MD_ERR_ABSENT when the instrument has no depth. */
+/* A book of another process with the depth_levels that were checked against the mapping: the
+ * places of the depth copies follow from them, so the book's own word is not read again. */
+typedef struct md_book_view {
+  const md_book_t *book;
+  uint32_t         depth_levels;
+} md_book_view_t;
+
+/* md_book_read_depth_view copies up to max levels a side, best first, into bids and asks; *bid_cnt
+ * and *ask_cnt say how many. MD_ERR_ABSENT when the instrument has no depth. md_book_read_depth
+ * trusts the book's own depth_levels: for a book that this process made. */
+MD_MUST_USE md_err_t md_book_read_depth_view(const md_book_view_t *view, uint32_t max,
+                                             md_book_meta_t *meta, md_level_t *bids,
+                                             uint32_t *bid_cnt, md_level_t *asks,
+                                             uint32_t *ask_cnt);
 MD_MUST_USE md_err_t md_book_read_depth(const md_book_t *b, uint32_t max, md_book_meta_t *meta,
                                         md_level_t *bids, uint32_t *bid_cnt, md_level_t *asks,
                                         uint32_t *ask_cnt);

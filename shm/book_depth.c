@@ -280,9 +280,10 @@ depth_copy_side(const md_book_depth_t *copy, uint32_t cap, uint32_t which, uint3
 }
 
 md_err_t
-md_book_read_depth(const md_book_t *b, uint32_t max, md_book_meta_t *meta, md_level_t *bids,
-                   uint32_t *bid_cnt, md_level_t *asks, uint32_t *ask_cnt) {
-  const uint32_t cap = b->depth_levels;
+md_book_read_depth_view(const md_book_view_t *view, uint32_t max, md_book_meta_t *meta,
+                        md_level_t *bids, uint32_t *bid_cnt, md_level_t *asks, uint32_t *ask_cnt) {
+  const md_book_t *b   = view->book;
+  const uint32_t   cap = view->depth_levels;
 
   *bid_cnt = 0;
   *ask_cnt = 0;
@@ -305,4 +306,12 @@ md_book_read_depth(const md_book_t *b, uint32_t max, md_book_meta_t *meta, md_le
   *bid_cnt = 0;
   *ask_cnt = 0;
   return MD_ERR_BUSY;
+}
+
+md_err_t
+md_book_read_depth(const md_book_t *b, uint32_t max, md_book_meta_t *meta, md_level_t *bids,
+                   uint32_t *bid_cnt, md_level_t *asks, uint32_t *ask_cnt) {
+  const md_book_view_t view = {b, b->depth_levels};
+
+  return md_book_read_depth_view(&view, max, meta, bids, bid_cnt, asks, ask_cnt);
 }

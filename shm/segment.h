@@ -136,6 +136,8 @@ typedef struct md_segment {
   uint64_t             rings_bytes;
   int                  rings_fd; /* holds the flock; -1 for a reader */
   char                 path[128], rings_path[128];
+  uint64_t             device, inode; /* of the main file: tells a newer one at its path */
+  uint32_t             owner_uid;
 
   /* Checked copies: once mapped, the header's own words are not looked at again. */
   uint32_t     thread_cnt, feed_cnt, stream_cnt, tape_cnt, instrument_capacity;

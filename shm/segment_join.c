@@ -96,8 +96,8 @@ static bool
 section_holds(const md_section_t *c, uint64_t total_bytes, uint64_t stride, uint32_t cnt_max) {
   if (c->off < MD_SEGMENT_HEADER_BYTES || c->off % MD_CACHE_BLOCK != 0) return false;
   if (c->off > total_bytes || c->bytes > total_bytes - c->off) return false;
-  if (c->cnt > cnt_max || c->stride != stride) return false;
-  return (uint64_t)c->cnt * stride <= c->bytes;
+  if (c->cnt > cnt_max || (stride && c->stride != stride)) return false;
+  return (uint64_t)c->cnt * c->stride <= c->bytes;
 }
 
 static bool
@@ -105,11 +105,11 @@ sections_hold(const md_section_t *c, uint64_t total_bytes) {
   static const struct {
     uint32_t stride, cnt_max;
   } rows[MD_SECTION_CNT] = {
-      [MD_SECTION_THREADS]     = {sizeof(md_thread_row_t), MD_THREAD_CNT_MAX},
-      [MD_SECTION_FEEDS]       = {sizeof(md_feed_row_t), MD_FEED_CNT_MAX},
-      [MD_SECTION_STREAMS]     = {sizeof(md_stream_row_t), MD_STREAM_CNT_MAX},
-      [MD_SECTION_METRICS]     = {sizeof(md_metrics_t), MD_THREAD_CNT_MAX},
-      [MD_SECTION_ERRLOG]      = {sizeof(md_errlog_t), 1},
+      [MD_SECTION_THREADS] = {sizeof(md_thread_row_t), MD_THREAD_CNT_MAX},
+      [MD_SECTION_FEEDS]   = {sizeof(md_feed_row_t), MD_FEED_CNT_MAX},
+      [MD_SECTION_STREAMS] = {sizeof(md_stream_row_t), MD_STREAM_CNT_MAX},
+      [MD_SECTION_METRICS] = {0, MD_THREAD_CNT_MAX}, /* another version may have other metrics */
+      [MD_SECTION_ERRLOG]  = {sizeof(md_errlog_t), 1},
       [MD_SECTION_INSTRUMENTS] = {sizeof(md_instrument_row_t), MD_INSTRUMENT_CNT_MAX},
       [MD_SECTION_TAPES]       = {sizeof(uint64_t), MD_FEED_CNT_MAX},
       [MD_SECTION_BOOKS]       = {0, 0},
@@ -168,10 +168,19 @@ map_file(int fd, md_segment_t *s, md_msg_t *msg) {
   (void)close(fd);
   if (rc == 0 && !fits)
     return md_fail(msg, MD_ERR_CORRUPT, "%s is not a segment of mdengine: remove it", s->path);
+  if (is_plain && (st.st_mode & (S_IWGRP | S_IWOTH))) {
+    if (base != MAP_FAILED) (void)munmap(base, bytes);
+    return md_fail(msg, MD_ERR_DENIED,
+                   "%s may be written by others than its owner, who could forge it: chmod go-w",
+                   s->path);
+  }
   if (base == MAP_FAILED) return md_fail_errno(msg, reason, "cannot map %s", s->path);
-  s->base   = base;
-  s->bytes  = bytes;
-  s->header = base;
+  s->base      = base;
+  s->bytes     = bytes;
+  s->header    = base;
+  s->device    = st.st_dev;
+  s->inode     = st.st_ino;
+  s->owner_uid = st.st_uid;
   return MD_OK;
 }
 

@@ -1,4 +1,4 @@
-/* Opening, liveness, status rows and metrics. */
+/* Opening and closing, status rows and metrics. */
 #include "shm/client/handle.h"
 
 #include <stdio.h>
@@ -11,14 +11,30 @@
 _Static_assert(MDSHM_NAME_BYTES == MD_NAME_BYTES, "public limits follow the engine's");
 _Static_assert(MDSHM_RECORD_BYTES == MD_RECORD_BYTES_MAX, "public limits follow the engine's");
 
+int
+mdshm_api_version(void) {
+  return MDSHM_API_VERSION;
+}
+
 const char *
 mdshm_result_name(mdshm_result_t result) {
   static const char *const names[] = {
-      [MDSHM_OK] = "OK",         [MDSHM_NOT_VALID] = "NOT_VALID",   [MDSHM_STALE] = "STALE",
-      [MDSHM_DEAD] = "DEAD",     [MDSHM_SUPERSEDED] = "SUPERSEDED", [MDSHM_STOPPED] = "STOPPED",
-      [MDSHM_BUSY] = "BUSY",     [MDSHM_ABSENT] = "ABSENT",         [MDSHM_EMPTY] = "EMPTY",
-      [MDSHM_LAPPED] = "LAPPED", [MDSHM_VERSION] = "VERSION",       [MDSHM_CORRUPT] = "CORRUPT",
-      [MDSHM_DENIED] = "DENIED", [MDSHM_USAGE] = "USAGE",           [MDSHM_FAILED] = "FAILED",
+      [MDSHM_OK]         = "OK",
+      [MDSHM_NOT_VALID]  = "NOT_VALID",
+      [MDSHM_STALE]      = "STALE",
+      [MDSHM_DEAD]       = "DEAD",
+      [MDSHM_SUPERSEDED] = "SUPERSEDED",
+      [MDSHM_STOPPED]    = "STOPPED",
+      [MDSHM_BUSY]       = "BUSY",
+      [MDSHM_ABSENT]     = "ABSENT",
+      [MDSHM_EMPTY]      = "EMPTY",
+      [MDSHM_LAPPED]     = "LAPPED",
+      [MDSHM_VERSION]    = "VERSION",
+      [MDSHM_CORRUPT]    = "CORRUPT",
+      [MDSHM_DENIED]     = "DENIED",
+      [MDSHM_USAGE]      = "USAGE",
+      [MDSHM_FAILED]     = "FAILED",
+      [MDSHM_RESTARTED]  = "RESTARTED",
   };
   unsigned i = (unsigned)result;
   return i < MD_CNT(names) ? names[i] : "?";
@@ -57,116 +73,92 @@ mdshm_copy_name(char *out, const char *from, size_t bytes) {
   out[bytes - 1] = 0;
 }
 
+bool
+mdshm_sized_otherwise(void *out, size_t size, size_t known_bytes) {
+  if (size < known_bytes || size - known_bytes > MDSHM_GROWTH_MAX) return false;
+  memset((uint8_t *)out + known_bytes, 0, size - known_bytes);
+  return true;
+}
+
 /* ---- open and close ---- */
 
+static mdshm_t *
+new_handle(const char *dir, const char *name) {
+  mdshm_t *shm = calloc(1, sizeof *shm);
+  if (!shm) return NULL;
+  (void)snprintf(shm->dir, sizeof shm->dir, "%s", dir);
+  (void)snprintf(shm->name, sizeof shm->name, "%s", name);
+  return shm;
+}
+
+/* Looks until the segment is there and ready, or the time is over. */
 static mdshm_result_t
-open_once(const char *dir, const char *name, mdshm_t *shm, md_msg_t *msg) {
-  md_err_t err = md_segment_join(dir, name, &shm->segment, msg);
-  if (err) return mdshm_result_of(err);
-  size_t cnt = shm->segment.instrument_capacity;
-  shm->books = calloc(cnt ? cnt : 1, sizeof *shm->books);
-  if (shm->books) return MDSHM_OK;
-  md_segment_leave(&shm->segment);
-  return mdshm_result_of(md_fail(msg, MD_ERR_NOMEM, "out of memory for %zu instruments", cnt));
+wait_for_map(const char *dir, const char *name, int timeout_ms, mdshm_map_t **map, md_msg_t *msg) {
+  const md_clock_t *clock    = md_clock_system();
+  int64_t           deadline = md_clock_mono_ns(clock) + (int64_t)timeout_ms * 1000000;
+  for (;;) {
+    mdshm_result_t result = mdshm_map_open(dir, name, map, msg);
+    if (result != MDSHM_ABSENT && result != MDSHM_EMPTY) return result;
+    if (md_clock_mono_ns(clock) >= deadline) return result;
+    struct timespec pause = {0, OPEN_POLL_NS};
+    (void)nanosleep(&pause, NULL);
+  }
 }
 
 mdshm_result_t
 mdshm_open(const char *dir, const char *name, int timeout_ms, mdshm_t **out, char *message,
            size_t message_bytes) {
-  md_msg_t msg = {""};
+  md_msg_t     msg = {""};
+  mdshm_map_t *map = NULL;
   if (!name || !out) return MDSHM_USAGE;
-  *out                       = NULL;
-  const md_clock_t *clock    = md_clock_system();
-  int64_t           deadline = md_clock_mono_ns(clock) + (int64_t)timeout_ms * 1000000;
-  mdshm_result_t    result   = MDSHM_FAILED;
-  mdshm_t          *shm      = calloc(1, sizeof *shm);
-  if (shm) {
-    for (;;) {
-      result = open_once(dir ? dir : "/dev/shm", name, shm, &msg);
-      if (result != MDSHM_ABSENT && result != MDSHM_EMPTY) break;
-      if (md_clock_mono_ns(clock) >= deadline) break;
-      struct timespec pause = {0, OPEN_POLL_NS};
-      (void)nanosleep(&pause, NULL);
+  *out = NULL;
+  if (!dir) dir = "/dev/shm";
+  mdshm_result_t result = wait_for_map(dir, name, timeout_ms, &map, &msg);
+  if (result == MDSHM_OK) {
+    mdshm_t *shm = new_handle(dir, name);
+    result       = shm ? mdshm_attach(shm, map) : MDSHM_FAILED;
+    if (result == MDSHM_OK) {
+      shm->told = shm->generation;
+      *out      = shm;
+    } else {
+      (void)md_fail(&msg, MD_ERR_NOMEM, "out of memory for the segment of %s", name);
+      mdshm_map_release(map);
+      free(shm);
     }
   }
   if (message && message_bytes) (void)snprintf(message, message_bytes, "%s", msg.text);
-  if (result == MDSHM_OK)
-    *out = shm;
-  else
-    free(shm);
   return result;
 }
 
 void
 mdshm_close(mdshm_t *shm) {
   if (!shm) return;
-  md_segment_leave(&shm->segment);
-  free(shm->books);
+  mdshm_map_release(shm->map);
+  free(shm->refs);
+  free(shm->index);
+  free(shm->seen);
   free(shm);
-}
-
-/* ---- liveness ---- */
-
-static mdshm_result_t
-segment_state(const mdshm_t *shm) {
-  const md_atomic_u64 *state = &shm->segment.header->state;
-  switch (md_load_acquire(state)) { /* A2: its last word; pairs with R2 in shm/segment.h */
-  case MD_SEGMENT_READY:
-    return MDSHM_OK;
-  case MD_SEGMENT_STARTING:
-    return MDSHM_EMPTY;
-  case MD_SEGMENT_SUPERSEDED:
-    return MDSHM_SUPERSEDED;
-  case MD_SEGMENT_STOPPED:
-    return MDSHM_STOPPED;
-  default:
-    return MDSHM_CORRUPT;
-  }
-}
-
-mdshm_result_t
-mdshm_check(const mdshm_t *shm) {
-  mdshm_result_t result = segment_state(shm);
-  if (result != MDSHM_OK) return result;
-  return md_segment_owner_alive(&shm->segment) ? MDSHM_OK : MDSHM_DEAD;
-}
-
-/* A heartbeat that is a little ahead of our clock read came in between: age 0. */
-static int64_t
-heartbeat_age_ns(const md_thread_row_t *row) {
-  uint64_t beat_ns = md_load_relaxed(&row->heartbeat_mono_ns); /* only compared with a clock */
-  int64_t  now_ns  = md_clock_mono_ns(md_clock_system());
-  return beat_ns >= (uint64_t)now_ns ? 0 : now_ns - (int64_t)beat_ns;
-}
-
-mdshm_result_t
-mdshm_liveness(const mdshm_t *shm, uint32_t feed, int64_t max_age_ns) {
-  const md_segment_t *s      = &shm->segment;
-  mdshm_result_t      result = segment_state(shm);
-  if (result != MDSHM_OK || max_age_ns == MDSHM_ANY_AGE) return result;
-  if (feed >= s->feed_cnt) return MDSHM_ABSENT;
-  uint32_t thread = s->feeds[feed].thread;
-  if (thread >= s->thread_cnt) return MDSHM_CORRUPT;
-  if (heartbeat_age_ns(&s->threads[thread]) <= max_age_ns) return MDSHM_OK;
-  return md_segment_owner_alive(s) ? MDSHM_STALE : MDSHM_DEAD;
-}
-
-mdshm_result_t
-mdshm_feed_check(const mdshm_t *shm, uint32_t feed, int64_t max_age_ns) {
-  return feed < shm->segment.feed_cnt ? mdshm_liveness(shm, feed, max_age_ns) : MDSHM_ABSENT;
 }
 
 /* ---- status rows ---- */
 
+/* The last look of every copy: the zeros of a file that was cut are no answer. */
+static mdshm_result_t
+settled(const mdshm_t *shm) {
+  return mdshm_map_state(shm->map) == MDSHM_CORRUPT ? MDSHM_CORRUPT : MDSHM_OK;
+}
+
 mdshm_result_t
 mdshm_info(const mdshm_t *shm, mdshm_info_t *out) {
-  const md_segment_t        *s = &shm->segment;
+  const md_segment_t        *s = &shm->map->segment;
   const md_segment_header_t *h = s->header;
-  if (!out || out->struct_size < sizeof *out) return MDSHM_USAGE;
+  if (!mdshm_sized(out, sizeof *out)) return MDSHM_USAGE;
   out->epoch               = h->epoch;
   out->pid                 = h->pid;
   out->abi_version         = MD_SEGMENT_ABI_VERSION;
-  out->feed_cnt            = s->feed_cnt;
+  out->feed_cnt            = shm->feed_cnt;
+  out->generation          = shm->generation;
+  out->owner_uid           = s->owner_uid;
   out->thread_cnt          = s->thread_cnt;
   out->stream_cnt          = s->stream_cnt;
   out->instrument_capacity = s->instrument_capacity;
@@ -178,14 +170,14 @@ mdshm_info(const mdshm_t *shm, mdshm_info_t *out) {
   out->monitor_ipv4 = (uint32_t)(monitor >> 32);
   out->health_port  = (uint16_t)(monitor >> 16);
   out->metrics_port = (uint16_t)monitor;
-  return MDSHM_OK;
+  return settled(shm);
 }
 
 mdshm_result_t
 mdshm_feed(const mdshm_t *shm, uint32_t row, mdshm_feed_t *out) {
-  if (!out || out->struct_size < sizeof *out) return MDSHM_USAGE;
-  if (row >= shm->segment.feed_cnt) return MDSHM_ABSENT;
-  const md_feed_row_t *f = &shm->segment.feeds[row];
+  if (!mdshm_sized(out, sizeof *out)) return MDSHM_USAGE;
+  if (row >= shm->feed_cnt || shm->feeds[row].row == MDSHM_NONE) return MDSHM_ABSENT;
+  const md_feed_row_t *f = &shm->map->segment.feeds[shm->feeds[row].row];
   out->thread            = f->thread;
   out->stream            = f->stream_row;
   out->raw_stream        = f->raw_row;
@@ -194,33 +186,33 @@ mdshm_feed(const mdshm_t *shm, uint32_t row, mdshm_feed_t *out) {
   out->connect_cnt       = md_load_relaxed(&f->connect_cnt);
   mdshm_copy_name(out->name, f->name, sizeof out->name);
   mdshm_copy_name(out->venue, f->venue, sizeof out->venue);
-  return MDSHM_OK;
+  return settled(shm);
 }
 
 mdshm_result_t
 mdshm_thread(const mdshm_t *shm, uint32_t row, mdshm_thread_t *out) {
-  if (!out || out->struct_size < sizeof *out) return MDSHM_USAGE;
-  if (row >= shm->segment.thread_cnt) return MDSHM_ABSENT;
-  const md_thread_row_t *t = &shm->segment.threads[row];
+  if (!mdshm_sized(out, sizeof *out)) return MDSHM_USAGE;
+  if (row >= shm->map->segment.thread_cnt) return MDSHM_ABSENT;
+  const md_thread_row_t *t = &shm->map->segment.threads[row];
   out->kind                = t->kind;
   out->index               = t->index;
   out->core                = t->core;
   out->state               = (uint32_t)md_load_relaxed(&t->state); /* numbers by themselves */
   out->last_err            = (uint32_t)md_load_relaxed(&t->last_err);
   out->tid                 = md_load_relaxed(&t->tid);
-  out->heartbeat_age_ns    = heartbeat_age_ns(t);
+  out->heartbeat_age_ns    = mdshm_heartbeat_age_ns(t);
   mdshm_copy_name(out->name, t->name, sizeof out->name);
-  return MDSHM_OK;
+  return settled(shm);
 }
 
 mdshm_result_t
 mdshm_stream(const mdshm_t *shm, uint32_t row, mdshm_stream_t *out) {
-  if (!out || out->struct_size < sizeof *out) return MDSHM_USAGE;
-  if (row >= shm->segment.stream_cnt) return MDSHM_ABSENT;
-  const md_stream_row_t *r = &shm->segment.streams[row];
+  if (!mdshm_sized(out, sizeof *out)) return MDSHM_USAGE;
+  if (row >= shm->map->segment.stream_cnt) return MDSHM_ABSENT;
+  const md_stream_row_t *r = &shm->map->segment.streams[row];
   out->stream              = r->stream;
-  out->feed                = r->feed;
-  out->is_raw              = r->is_raw;
+  out->feed   = r->feed < shm->map->segment.feed_cnt ? shm->local_feed[r->feed] : MDSHM_NONE;
+  out->is_raw = r->is_raw;
   /* Later stages first: then none of them seems ahead of the one before it. */
   out->stored_seq    = md_load_relaxed(&r->stored_seq);
   out->durable_seq   = md_load_relaxed(&r->durable_seq);
@@ -228,17 +220,14 @@ mdshm_stream(const mdshm_t *shm, uint32_t row, mdshm_stream_t *out) {
   out->published_seq = md_load_relaxed(&r->published_seq);
   out->last_recv_ns  = (int64_t)md_load_relaxed(&r->last_recv_ns);
   mdshm_copy_name(out->name, r->name, sizeof out->name);
-  return MDSHM_OK;
+  return settled(shm);
 }
 
 uint32_t
 mdshm_feed_find(const mdshm_t *shm, const char *name) {
   if (!name) return MDSHM_NONE;
-  for (uint32_t i = 0; i < shm->segment.feed_cnt; i++) {
-    char found[MD_NAME_BYTES];
-    mdshm_copy_name(found, shm->segment.feeds[i].name, sizeof found);
-    if (strcmp(found, name) == 0) return i;
-  }
+  for (uint32_t i = 0; i < shm->feed_cnt; i++)
+    if (shm->feeds[i].row != MDSHM_NONE && strcmp(shm->feeds[i].name, name) == 0) return i;
   return MDSHM_NONE;
 }
 
@@ -254,14 +243,26 @@ mdshm_stage_name(unsigned i) {
   return i < MD_STAGE_CNT ? md_stage_name[i] : NULL;
 }
 
+/* The metrics of a thread row; an engine of another version may keep others in another order. */
+static mdshm_result_t
+metrics_of(const mdshm_t *shm, uint32_t thread, const md_metrics_t **out) {
+  const md_segment_t *s = &shm->map->segment;
+  if (thread >= s->thread_cnt) return MDSHM_ABSENT;
+  if (s->section[MD_SECTION_METRICS].stride != sizeof(md_metrics_t)) return MDSHM_VERSION;
+  *out = &s->metrics[thread];
+  return MDSHM_OK;
+}
+
 mdshm_result_t
 mdshm_counter(const mdshm_t *shm, uint32_t thread, const char *name, uint64_t *value) {
+  const md_metrics_t *metrics;
   if (!name || !value) return MDSHM_USAGE;
-  if (thread >= shm->segment.thread_cnt) return MDSHM_ABSENT;
+  mdshm_result_t result = metrics_of(shm, thread, &metrics);
+  if (result != MDSHM_OK) return result;
   for (unsigned i = 0; i < MD_COUNTER_CNT; i++) {
     if (strcmp(md_counter_info[i].name, name) != 0) continue;
-    *value = md_load_relaxed(&shm->segment.metrics[thread].counter[i]); /* a number by itself */
-    return MDSHM_OK;
+    *value = md_load_relaxed(&metrics->counter[i]); /* a number by itself */
+    return settled(shm);
   }
   return MDSHM_ABSENT;
 }
@@ -269,15 +270,17 @@ mdshm_counter(const mdshm_t *shm, uint32_t thread, const char *name, uint64_t *v
 mdshm_result_t
 mdshm_stage_quantile(const mdshm_t *shm, uint32_t thread, const char *name, uint32_t q_ppm,
                      uint64_t *ns, uint64_t *cnt) {
+  const md_metrics_t *metrics;
   if (!name || !ns || !cnt || q_ppm > 1000000) return MDSHM_USAGE;
-  if (thread >= shm->segment.thread_cnt) return MDSHM_ABSENT;
+  mdshm_result_t result = metrics_of(shm, thread, &metrics);
+  if (result != MDSHM_OK) return result;
   for (unsigned i = 0; i < MD_STAGE_CNT; i++) {
     if (strcmp(md_stage_name[i], name) != 0) continue;
     md_hist_copy_t copy;
-    md_hist_read(&shm->segment.metrics[thread].stage[i], &copy);
+    md_hist_read(&metrics->stage[i], &copy);
     *ns  = md_hist_quantile(&copy, q_ppm);
     *cnt = copy.cnt;
-    return MDSHM_OK;
+    return settled(shm);
   }
   return MDSHM_ABSENT;
 }

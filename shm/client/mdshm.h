@@ -2,16 +2,25 @@
  *
  * The public header of libmdshm: C99 and C++, no dependency but the C library. The engine's segment
  * is mapped read-only: nothing here can slow the engine down, make it wait, or change what others
- * read. What the segment says is checked before use; a damaged or hostile one gives MDSHM_CORRUPT.
+ * read. What the segment says is checked before use; a damaged or hostile one gives MDSHM_CORRUPT,
+ * one that is cut off under the reader as well (mdshm_guard).
  *
- * Thread rule, everywhere: a handle belongs to one thread at a time; different handles are
- * independent. Ownership: handles are made by an open function and freed by the close function of
- * the same name; everything else is the caller's memory. No function but the open functions,
- * mdshm_check and a read that finds an old heartbeat makes a system call; none blocks but
- * mdshm_open.
+ * Thread rule, everywhere: an mdshm_t and the tapes opened on it belong to one thread at a time;
+ * different mdshm_t are independent. Ownership: handles are made by an open function and freed by
+ * the close function of the same name; everything else is the caller's memory. None blocks but
+ * mdshm_open with a timeout. No system call is made by the reads (mdshm_read_*, mdshm_tape_next)
+ * while the engine lives; the open functions, mdshm_check, mdshm_register, mdshm_beat and
+ * mdshm_reader make some, and so does whatever finds an old heartbeat or a segment that ended.
+ *
+ * Engine restarts: the engine makes a new segment. The first call that notices attaches to it and
+ * returns MDSHM_RESTARTED, once for the mdshm_t and once for each tape; the next call is answered
+ * by the new engine. Rows of feeds and instruments are numbers of the handle: they stay what they
+ * are (one that the new engine does not have is ABSENT until it comes), pointers do not exist.
  *
  * Public structs begin with struct_size: the caller sets it to sizeof of the struct before the
- * call. Prices and quantities are integer mantissas: value = mantissa * 10^exponent, exact. */
+ * call. A program built with an older header goes on with a newer library of the same soname, and
+ * the other way round: fields that the library does not know become zero. Prices and quantities
+ * are integer mantissas: value = mantissa * 10^exponent, exact. */
 #ifndef MDSHM_H
 #define MDSHM_H
 
@@ -22,7 +31,10 @@
 extern "C" {
 #endif
 
+#define MDSHM_API_VERSION 1 /* the soname: libmdshm.so.1 */
+
 #if defined(__GNUC__)
+#pragma GCC visibility push(default)
 #define MDSHM_MUST_USE  __attribute__((warn_unused_result))
 #define MDSHM_MAY_ALIAS __attribute__((may_alias))
 #else
@@ -43,24 +55,28 @@ extern "C" {
 /* What every function returns. */
 typedef enum mdshm_result {
   MDSHM_OK         = 0,
-  MDSHM_NOT_VALID  = 1, /* read, but the book is EMPTY, SYNCING or STALE: see meta.state, reason */
-  MDSHM_STALE      = 2, /* the feed thread's heartbeat is too old, its process is alive */
-  MDSHM_DEAD       = 3, /* the heartbeat is too old and the process is gone */
-  MDSHM_SUPERSEDED = 4, /* a newer engine of this name made another segment: close and open again */
-  MDSHM_STOPPED    = 5, /* the engine stopped in order */
-  MDSHM_BUSY       = 6, /* the writer was faster than the bounded retries: try again */
-  MDSHM_ABSENT     = 7, /* no such engine, instrument, book, feed, name or row */
-  MDSHM_EMPTY      = 8, /* nothing new, or the engine is not ready yet */
-  MDSHM_LAPPED     = 9, /* the tape reader was overtaken: records were lost to it */
+  MDSHM_NOT_VALID  = 1,  /* read, but the book is EMPTY, SYNCING or STALE: see meta.state, reason */
+  MDSHM_STALE      = 2,  /* the feed thread's heartbeat is too old, its process is alive */
+  MDSHM_DEAD       = 3,  /* the heartbeat is too old and the process is gone */
+  MDSHM_SUPERSEDED = 4,  /* a newer engine of this name is starting: soon RESTARTED */
+  MDSHM_STOPPED    = 5,  /* the engine stopped in order */
+  MDSHM_BUSY       = 6,  /* the writer was faster than the bounded retries: try again */
+  MDSHM_ABSENT     = 7,  /* no such engine, instrument, book, feed, name or row */
+  MDSHM_EMPTY      = 8,  /* nothing new, or the engine is not ready yet */
+  MDSHM_LAPPED     = 9,  /* the tape reader was overtaken: records were lost to it */
   MDSHM_VERSION    = 10, /* the segment has another layout: use library and engine of one version */
-  MDSHM_CORRUPT    = 11, /* the segment holds what it must not */
+  MDSHM_CORRUPT    = 11, /* the segment holds what it must not, or was cut off */
   MDSHM_DENIED     = 12, /* no permission to open the segment */
   MDSHM_USAGE      = 13, /* struct_size too small, or a NULL where none may be */
-  MDSHM_FAILED     = 14  /* out of memory, or the system refused: see the message of the open */
+  MDSHM_FAILED     = 14, /* out of memory, or the system refused: see the message of the open */
+  MDSHM_RESTARTED  = 15  /* told once: this handle is now attached to a newer engine; call again */
 } mdshm_result_t;
 
 typedef struct mdshm      mdshm_t;      /* an open segment */
 typedef struct mdshm_tape mdshm_tape_t; /* a position in the stream of a feed */
+
+/* mdshm_api_version returns the MDSHM_API_VERSION of the library that runs. Any thread. */
+int mdshm_api_version(void);
 
 /* mdshm_result_name returns "OK", "STALE" ...; "?" for another value. Never freed. Any thread. */
 const char *mdshm_result_name(mdshm_result_t result);
@@ -69,17 +85,34 @@ const char *mdshm_result_name(mdshm_result_t result);
 
 /* mdshm_open maps the segment of engine `name` in dir (NULL: /dev/shm) and waits at most timeout_ms
  * (0: one look) until it is ready. message (may be NULL) of message_bytes gets one line that says
- * what is wrong. Cost: a few system calls, memory of 16 bytes for each instrument the segment has
- * room for. OK; ABSENT, EMPTY after the timeout; VERSION, CORRUPT, DENIED, FAILED at once. */
+ * what is wrong. Cost: a few system calls; about 160 bytes of memory an instrument in use. OK;
+ * ABSENT, EMPTY after the timeout; VERSION, CORRUPT, DENIED (no permission, or a file that others
+ * than its owner may write), USAGE, FAILED at once. */
 MDSHM_MUST_USE mdshm_result_t mdshm_open(const char *dir, const char *name, int timeout_ms,
                                          mdshm_t **out, char *message, size_t message_bytes);
 
-/* mdshm_close unmaps and frees; NULL is allowed. Close the tape readers of the handle first. */
+/* mdshm_close unmaps and frees; NULL is allowed. Close the tapes of the handle first. */
 void mdshm_close(mdshm_t *shm);
 
-/* mdshm_check says whether the segment is still the engine's: OK, SUPERSEDED, STOPPED, DEAD
- * (process gone). Cost: reads /proc, microseconds: not for every message. */
-MDSHM_MUST_USE mdshm_result_t mdshm_check(const mdshm_t *shm);
+/* mdshm_check says whether the engine lives: OK, RESTARTED, SUPERSEDED, STOPPED, DEAD (process
+ * gone), CORRUPT. Cost: reads /proc, microseconds: not for every message. */
+MDSHM_MUST_USE mdshm_result_t mdshm_check(mdshm_t *shm);
+
+/* The only way to take pages away from under a reader is to truncate the file, which its owner
+ * alone may do and no part of mdengine does. The guard is a SIGBUS handler that then puts zeros in
+ * their place, so that the read answers CORRUPT instead of ending the process. It is process-wide:
+ *   AUTO   the default: set by mdshm_open, but only where the process has no SIGBUS handler
+ *   CHAIN  set now, before a handler that is there (Rust's, a sanitizer's) and gets what is not
+ * ours OFF    never set by this library: such a truncation ends the process */
+typedef enum mdshm_guard_mode {
+  MDSHM_GUARD_AUTO  = 0,
+  MDSHM_GUARD_CHAIN = 1,
+  MDSHM_GUARD_OFF   = 2
+} mdshm_guard_mode_t;
+
+/* mdshm_guard chooses the mode, before the first mdshm_open. One system call. OK, FAILED, USAGE.
+ * Any thread, no two at once. */
+MDSHM_MUST_USE mdshm_result_t mdshm_guard(mdshm_guard_mode_t mode);
 
 typedef struct mdshm_info {
   uint32_t struct_size;
@@ -93,21 +126,26 @@ typedef struct mdshm_info {
   char     version[32];
   uint32_t monitor_ipv4; /* where /health and /metrics are served: a.b.c.d is a << 24 | ... | d */
   uint16_t health_port, metrics_port; /* 0: nowhere */
+  uint32_t generation;                /* segments that this handle was attached to, from 1 */
+  uint32_t owner_uid;                 /* of the file: who could lie to you */
 } mdshm_info_t;
 
-/* mdshm_info copies what the segment says of itself. Cost: a copy. OK, USAGE. */
+/* mdshm_info copies what the segment says of itself; feed_cnt counts the feeds that the handle has
+ * seen. Cost: a copy. OK, CORRUPT, USAGE. */
 MDSHM_MUST_USE mdshm_result_t mdshm_info(const mdshm_t *shm, mdshm_info_t *out);
 
 /* ---- instruments ---- */
 
 typedef struct mdshm_instrument {
   uint32_t struct_size;
-  uint32_t id; /* of the journal, for ever; the row is of this segment */
-  uint32_t feed;
+  uint32_t row;  /* of this handle */
+  uint32_t id;   /* of the journal, for ever: what records on the tape name */
+  uint32_t feed; /* row */
   int32_t  px_exp, qty_exp;
   uint32_t kind;    /* 0 spot, 1 perpetual, 2 future, 3 option, 4 index */
   uint32_t trading; /* 0 unknown, 1 on, 2 halt, 3 ended */
   uint32_t has_book;
+  uint32_t pad0;
   int64_t  tick_size; /* mantissa of px_exp */
   int64_t  lot_size;  /* mantissa of qty_exp */
   int64_t  min_qty;
@@ -117,19 +155,26 @@ typedef struct mdshm_instrument {
   char     base[MDSHM_ASSET_BYTES], quote[MDSHM_ASSET_BYTES], settle[MDSHM_ASSET_BYTES];
 } mdshm_instrument_t;
 
-/* mdshm_instrument_cnt returns the rows in use; rows are 0 .. cnt - 1 and never go away. One load.
- */
-uint32_t mdshm_instrument_cnt(const mdshm_t *shm);
+/* mdshm_instrument_cnt returns the rows known by now; rows are 0 .. cnt - 1 and never go away.
+ * Cost: one load, and for each instrument that is new a copy of its row. */
+uint32_t mdshm_instrument_cnt(mdshm_t *shm);
 
 /* mdshm_instrument_find puts into *row the instrument of feed (its row, or MDSHM_ANY_FEED) whose
- * raw or normalised symbol equals symbol without regard to case. Cost: linear, for start-up. OK,
- * ABSENT, USAGE. */
-MDSHM_MUST_USE mdshm_result_t mdshm_instrument_find(const mdshm_t *shm, uint32_t feed,
-                                                    const char *symbol, uint32_t *row);
+ * raw or normalised symbol equals symbol without regard to case; the lowest row where several do.
+ * Cost: a hash and a compare, and as mdshm_instrument_cnt. OK, ABSENT, USAGE. */
+MDSHM_MUST_USE mdshm_result_t mdshm_instrument_find(mdshm_t *shm, uint32_t feed, const char *symbol,
+                                                    uint32_t *row);
 
-/* mdshm_instrument_get copies one row. Cost: 40 loads. OK, ABSENT, EMPTY (being filled), BUSY,
- * CORRUPT, USAGE. */
-MDSHM_MUST_USE mdshm_result_t mdshm_instrument_get(const mdshm_t *shm, uint32_t row,
+/* mdshm_instrument_next copies the first row from *next on whose raw or normalised symbol matches
+ * pattern (a shell pattern without regard to case, such as "*-USDT"; NULL: any) in feed (or
+ * MDSHM_ANY_FEED), and puts the row behind it into *next. Begin with *next = 0; ABSENT at the end:
+ * the same call later finds what came since. Cost: a match for each row. OK, ABSENT, USAGE. */
+MDSHM_MUST_USE mdshm_result_t mdshm_instrument_next(mdshm_t *shm, uint32_t feed,
+                                                    const char *pattern, uint32_t *next,
+                                                    mdshm_instrument_t *out);
+
+/* mdshm_instrument_get copies one row. Cost: 40 loads. OK, ABSENT, BUSY, CORRUPT, USAGE. */
+MDSHM_MUST_USE mdshm_result_t mdshm_instrument_get(mdshm_t *shm, uint32_t row,
                                                    mdshm_instrument_t *out);
 
 /* ---- books ---- */
@@ -151,7 +196,7 @@ typedef struct mdshm_book_meta {
   int64_t  trusted_ask;          /* highest ask that is surely known */
   uint32_t bid_total, ask_total; /* levels known to the engine */
   uint32_t flags;                /* 128: crossed or locked */
-  uint32_t pad0;
+  uint32_t generation;           /* as in mdshm_info_t: seq and tape_pos are of that engine */
 } mdshm_book_meta_t;
 
 typedef struct mdshm_level {
@@ -186,9 +231,9 @@ typedef struct mdshm_depth {
  * may be traded on: the book is VALID and the heartbeat of the feed thread that owns it is at most
  * max_age_ns old (MDSHM_ANY_AGE: not looked at). NOT_VALID, STALE, DEAD, SUPERSEDED and STOPPED
  * fill out as well: it is what the engine knew last, or an EMPTY book when its engine was killed in
- * the middle of a change. BUSY, ABSENT (no row, no book, no depth), EMPTY, CORRUPT and USAGE leave
- * it undefined. Cost: a bounded number of loads (top two cache lines, ladder about eleven, depth 16
- * bytes a level) and one clock read, no system call while the heartbeat is fresh. */
+ * the middle of a change. BUSY, ABSENT (no row, no book, no depth), CORRUPT, RESTARTED and USAGE
+ * leave it undefined. Cost: a bounded number of loads (top two cache lines, ladder about eleven,
+ * depth 16 bytes a level) and one clock read, no system call while the heartbeat is fresh. */
 MDSHM_MUST_USE mdshm_result_t mdshm_read_top(mdshm_t *shm, uint32_t row, int64_t max_age_ns,
                                              mdshm_top_t *out);
 MDSHM_MUST_USE mdshm_result_t mdshm_read_ladder(mdshm_t *shm, uint32_t row, int64_t max_age_ns,
@@ -215,21 +260,30 @@ typedef enum mdshm_from { MDSHM_FROM_NOW = 0, MDSHM_FROM_OLDEST = 1 } mdshm_from
 /* mdshm_tape_open makes a reader on the tape of a feed row, at what comes next or at about the
  * oldest record that is safe to reach. Cost: one allocation of 32 KiB. OK, ABSENT (no such feed, no
  * tape), CORRUPT, FAILED, USAGE. */
-MDSHM_MUST_USE mdshm_result_t mdshm_tape_open(const mdshm_t *shm, uint32_t feed, mdshm_from_t from,
+MDSHM_MUST_USE mdshm_result_t mdshm_tape_open(mdshm_t *shm, uint32_t feed, mdshm_from_t from,
                                               mdshm_tape_t **out);
 void                          mdshm_tape_close(mdshm_tape_t *tape);
 
 /* mdshm_tape_next copies the next record (layout: shm/README.md) and points *record to the copy,
- * which is 8-byte aligned and stays until the next call. EMPTY: caught up (then ask
- * mdshm_feed_check whether the feed lives). LAPPED: overtaken, *lost_bytes were not read, the
- * reader now stands at the newest record; the seq of the next one tells how many records that was.
- * CORRUPT: the tape holds garbage. */
+ * which is 8-byte aligned and stays until the next call; *bytes is its length. Cost: a load a word.
+ *   EMPTY      caught up: then ask mdshm_feed_check whether the feed lives
+ *   LAPPED     overtaken: *lost_bytes were not read, the reader stands at the newest record; the
+ *              seq of the next one tells how many records that was
+ *   RESTARTED  all records of the engine before were read, the reader stands at about the oldest of
+ *              the new one, whose seq begin at 1 again
+ *   STOPPED, SUPERSEDED  all was read, and no new engine is there yet
+ *   CORRUPT    the tape holds garbage, or the cursor is no record's begin
+ *   ABSENT     the new engine has no such feed, or no tape of it */
 MDSHM_MUST_USE mdshm_result_t mdshm_tape_next(mdshm_tape_t *tape, const void **record,
                                               size_t *bytes, uint64_t *lost_bytes);
 
-/* mdshm_tape_seek goes to a position that a book told (meta.tape_pos): the next record is the first
- * that this book has not seen. */
-void mdshm_tape_seek(mdshm_tape_t *tape, uint64_t tape_pos);
+/* mdshm_tape_join moves the reader to where a book was read: the next record is the first of its
+ * feed that this book has not seen (its last_seq + 1). OK; RESTARTED: the book is of an engine
+ * before, read it again; USAGE. A book that is older than the tape is long gives LAPPED later. */
+MDSHM_MUST_USE mdshm_result_t mdshm_tape_join(mdshm_tape_t *tape, const mdshm_book_meta_t *meta);
+
+/* mdshm_tape_lag returns how many bytes of the tape are not read yet. Two loads. */
+uint64_t mdshm_tape_lag(const mdshm_tape_t *tape);
 
 /* mdshm_record_json writes a copied record as one line of JSON with exact decimals; symbol may be
  * NULL. Returns its length, 0 when it does not fit or record is none. Microseconds. */
@@ -269,7 +323,8 @@ typedef struct mdshm_stream {
   char     name[MDSHM_NAME_BYTES];
 } mdshm_stream_t;
 
-/* Copies of one row; rows are 0 .. the cnt of mdshm_info. A few loads. OK, ABSENT, USAGE. */
+/* Copies of one row; rows are 0 .. the cnt of mdshm_info. Those of feeds stay over a restart, those
+ * of threads and streams are of the present segment. A few loads. OK, ABSENT, CORRUPT, USAGE. */
 MDSHM_MUST_USE mdshm_result_t mdshm_feed(const mdshm_t *shm, uint32_t row, mdshm_feed_t *out);
 MDSHM_MUST_USE mdshm_result_t mdshm_thread(const mdshm_t *shm, uint32_t row, mdshm_thread_t *out);
 MDSHM_MUST_USE mdshm_result_t mdshm_stream(const mdshm_t *shm, uint32_t row, mdshm_stream_t *out);
@@ -278,9 +333,8 @@ MDSHM_MUST_USE mdshm_result_t mdshm_stream(const mdshm_t *shm, uint32_t row, mds
 uint32_t mdshm_feed_find(const mdshm_t *shm, const char *name);
 
 /* mdshm_feed_check looks at the heartbeat of a feed's thread as the book reads do: OK, STALE, DEAD,
- * SUPERSEDED, STOPPED, ABSENT. */
-MDSHM_MUST_USE mdshm_result_t mdshm_feed_check(const mdshm_t *shm, uint32_t feed,
-                                               int64_t max_age_ns);
+ * RESTARTED, SUPERSEDED, STOPPED, CORRUPT, ABSENT. */
+MDSHM_MUST_USE mdshm_result_t mdshm_feed_check(mdshm_t *shm, uint32_t feed, int64_t max_age_ns);
 
 /* ---- metrics ---- */
 
@@ -288,16 +342,20 @@ MDSHM_MUST_USE mdshm_result_t mdshm_feed_check(const mdshm_t *shm, uint32_t feed
 const char *mdshm_counter_name(unsigned i);
 const char *mdshm_stage_name(unsigned i);
 
-/* mdshm_counter reads one counter of a thread row by name. Cost: a search of the names. OK, ABSENT.
- */
+/* mdshm_counter reads one counter of a thread row by name. Cost: a search of the names. OK, ABSENT,
+ * CORRUPT, USAGE; VERSION: the engine has other metrics than this library. */
 MDSHM_MUST_USE mdshm_result_t mdshm_counter(const mdshm_t *shm, uint32_t thread, const char *name,
                                             uint64_t *value);
 
 /* mdshm_stage_quantile reads a latency: q_ppm 500000 is the median, 999000 P99.9; *cnt how many
- * were measured (0: *ns is 0). Cost: copies one histogram, 4 KiB. OK, ABSENT, USAGE. */
+ * were measured (0: *ns is 0). Cost: copies one histogram, 4 KiB. As mdshm_counter. */
 MDSHM_MUST_USE mdshm_result_t mdshm_stage_quantile(const mdshm_t *shm, uint32_t thread,
                                                    const char *name, uint32_t q_ppm, uint64_t *ns,
                                                    uint64_t *cnt);
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
 
 #ifdef __cplusplus
 }

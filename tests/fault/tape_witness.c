@@ -68,6 +68,8 @@ main(int argc, char **argv) {
       (void)fflush(out);
       if (mdshm_check(shm) != MDSHM_OK) break;
       rest();
+    } else if (result == MDSHM_STOPPED || result == MDSHM_SUPERSEDED || result == MDSHM_RESTARTED) {
+      break; /* this engine's tape was read to its end */
     } else {
       (void)fprintf(stderr, "tape_witness: %s\n", mdshm_result_name(result));
       return 1;
