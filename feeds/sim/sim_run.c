@@ -61,8 +61,7 @@ subscriber_cnt(const md_sim_t *sim) {
 static void
 say_start(const run_t *r, FILE *out) {
   int port = md_sim_server_port(r->server), tls = md_sim_server_tls_port(r->server);
-  (void)fprintf(out, "{\"venue\":\"%s\",", r->sim.venue->name);
-  (void)fprintf(out, "\"ws\":\"ws://127.0.0.1:%d\",\"rest\":\"http://127.0.0.1:%d\"", port, port);
+  (void)fprintf(out, "{\"ws\":\"ws://127.0.0.1:%d\",\"rest\":\"http://127.0.0.1:%d\"", port, port);
   if (tls > 0)
     (void)fprintf(out, ",\"wss\":\"wss://127.0.0.1:%d\",\"rest_tls\":\"https://127.0.0.1:%d\"", tls,
                   tls);
@@ -72,7 +71,7 @@ say_start(const run_t *r, FILE *out) {
     (void)fprintf(out, ",\"ca\":%.*s", (int)text.len, text.p);
     md_sim_text_free(&text);
   }
-  (void)fprintf(out, ",\"symbols\":%u}\n", r->sim.symbol_cnt);
+  (void)fprintf(out, ",\"venue\":\"%s\",\"symbols\":%u}\n", r->sim.venue->name, r->sim.symbol_cnt);
   (void)fflush(out);
 }
 
