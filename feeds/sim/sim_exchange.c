@@ -15,7 +15,8 @@
 static void
 on_subscribing(void *ctx, md_sim_stream_t *s) {
   md_sim_t *sim = ctx;
-  if (!sim->market || !sim->venue->begins_with_book || !md_sim_is_book(s->kind)) return;
+  if (!sim->market || !sim->venue->begins_with_book) return;
+  if (!md_sim_is_book(s->kind) && s->kind != MD_SIM_BOOK_SLOW) return;
   md_sim_symbol_t *symbol = md_sim_symbol_of_stream(sim, s);
   if (symbol) md_sim_market_settle(sim->market, symbol);
 }

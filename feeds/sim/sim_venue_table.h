@@ -6,7 +6,8 @@
 // clang-format off
 #define MD_SIM_VENUE_TABLE(X)                                                                      \
   X(md_sim_binance_spot)                                                                           \
-  X(md_sim_binance_us)
+  X(md_sim_binance_us)                                                                             \
+  X(md_sim_deribit)
 // clang-format on
 
 #endif
