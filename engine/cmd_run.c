@@ -69,7 +69,7 @@ run_engine(const md_config_t *cfg, const char *feed) {
   err = md_engine_start(cfg, feed, &log, &engine, &msg);
   if (err) return md_cli_error(err, msg.text);
   int status = md_engine_run(engine);
-  if (status == MD_EXIT_RESTART) _exit(status); /* to stop would wait for the stuck thread */
+  if (status == MD_EXIT_STUCK) _exit(MD_EXIT_RESTART); /* to stop would wait for that thread */
   err = md_engine_stop(engine);
   md_log(&log, MD_LOG_INFO, "engine", "stopped%s", err ? ", not everything was drained" : "");
   return err && status == MD_EXIT_OK ? MD_EXIT_FAILED : status;

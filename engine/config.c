@@ -406,6 +406,10 @@ check_feeds(checker_t *c, const md_config_t *cfg) {
     enabled_cnt++;
     check_input(c, f);
     check_journal_ring(c, cfg, f);
+    (void)snprintf(key, sizeof key, "feeds.%s.memory_hard", f->name);
+    if (f->memory_hard != 0 && f->memory_hard < f->memory_soft)
+      say(c, key,
+          "is less than memory_soft, which warns before it; make it larger, or 0B for none");
     (void)snprintf(key, sizeof key, "feeds.%s.core", f->name);
     check_core(c, key, f->core);
   }

@@ -89,6 +89,10 @@
     "memory for updates that wait for a snapshot, all books of the feed")                          \
   X(sync_buffer_book, BYTES, "4MiB", 65536, 1073741824, "",                                        \
     "the same for one book; beyond it the oldest are dropped and declared")                        \
+  X(memory_soft, BYTES, "512MiB", 0, 1099511627776, "",                                            \
+    "above so much memory of the feed's own (books, waiting updates, instruments) a line in the log and /health warn; 0B never") \
+  X(memory_hard, BYTES, "1GiB", 0, 1099511627776, "",                                              \
+    "above so much for 5 s the feed forgets its books and connects anew; if it happens again within an hour the engine stops with status 75; 0B never") \
   X(ladder_every, DURATION, "0s", 0, 86400000000000, "",                                           \
     "a record of the best 20 levels of each book that changed, so often (100ms, 1s); 0s never")    \
   X(core, NUMBER, "-1", -1, 1023, "", "CPU core to pin the thread to, -1 none")                    \

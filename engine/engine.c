@@ -1,6 +1,7 @@
 /* engine.c - start and stop, in order; watch.c has what happens in between. */
 #include "engine/engine_private.h"
 
+#include "engine/memory.h"
 #include "engine/network.h"
 #include "engine/resume.h"
 #include "feeds/repeat.h"
@@ -206,17 +207,21 @@ start_sink(md_engine_t *e, uint32_t index, md_msg_t *msg) {
 static md_err_t
 start_feed_thread(md_engine_t *e, uint32_t feed, md_msg_t *msg) {
   const md_config_feed_t *cfg = e->topology.feed_cfg[feed];
-  md_feed_thread_config_t tc  = {.feed       = e->feed[feed].feed,
-                                 .source     = e->feed[feed].source,
-                                 .segment    = &e->segment,
-                                 .thread_row = feed,
-                                 .feed_index = (uint16_t)feed,
-                                 .core       = (int)cfg->core,
-                                 .idle       = (md_idle_t)cfg->idle,
-                                 .hold_back  = cfg->recording[0] && cfg->speed == 0,
-                                 .clock      = e->clock,
-                                 .on_end     = feed_ended,
-                                 .on_end_ctx = e};
+  md_feed_thread_config_t tc  = {.feed              = e->feed[feed].feed,
+                                 .source            = e->feed[feed].source,
+                                 .segment           = &e->segment,
+                                 .thread_row        = feed,
+                                 .feed_index        = (uint16_t)feed,
+                                 .core              = (int)cfg->core,
+                                 .idle              = (md_idle_t)cfg->idle,
+                                 .hold_back         = cfg->recording[0] && cfg->speed == 0,
+                                 .clock             = e->clock,
+                                 .on_end            = feed_ended,
+                                 .on_end_ctx        = e,
+                                 .memory_soft_bytes = (uint64_t)cfg->memory_soft,
+                                 .memory_hard_bytes = (uint64_t)cfg->memory_hard,
+                                 .on_memory         = md_engine_on_memory,
+                                 .on_memory_ctx     = e};
   md_err_t                err = md_feed_thread_start(&tc, &e->feed[feed].thread, msg);
   if (!err) e->feed[feed].source_open = false; /* the thread closes it now */
   return err;

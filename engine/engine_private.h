@@ -47,6 +47,7 @@ struct md_engine {
   md_journal_tend_t     *tend; /* the pass over full segments */
   md_journal_positions_t positions;
   md_atomic_u64          sink_failed;
+  md_atomic_u64          restart_wanted; /* a feed is above memory_hard again */
   md_atomic_u64          feed_ended_cnt, feed_failed_cnt;
 };
 

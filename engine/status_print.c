@@ -128,11 +128,14 @@ print_positions(const md_status_view_t *v) {
       print_database(s);
   }
   for (uint32_t i = 0; i < v->feed_cnt; i++) {
-    const mdshm_stream_t *s = &v->feed[i].stream;
-    (void)printf("%-8s published %" PRIu64 "  durable %" PRIu64, s->name, s->published_seq,
-                 s->durable_seq);
-    if (has_database) (void)printf("  stored %" PRIu64, s->stored_seq);
-    (void)printf("\n");
+    const mdshm_stream_t *s          = &v->feed[i].stream;
+    char                  stored[32] = "", own[48];
+    if (has_database) (void)snprintf(stored, sizeof stored, "  stored %" PRIu64, s->stored_seq);
+    int len = printf("%-8s published %" PRIu64 "  durable %" PRIu64 "%s", s->name, s->published_seq,
+                     s->durable_seq, stored);
+    (void)snprintf(own, sizeof own, "  %.1f MiB  cpu %.0f %%",
+                   (double)v->feed[i].memory / 1048576.0, v->feed[i].cpu * 100.0);
+    (void)printf("%s\n", len + (int)strlen(own) <= 80 ? own : "");
   }
 }
 
@@ -170,6 +173,8 @@ json_feed(const md_status_feed_t *f) {
                f->frames_per_s, f->records_per_s, f->books_valid, f->books, f->gaps, f->reconnects,
                f->lost, f->parse_errors, f->stream.published_seq, f->stream.written_seq,
                f->stream.durable_seq, f->stream.stored_seq);
+  (void)printf(",\"memory_bytes\":%" PRIu64 ",\"cpu_seconds\":%.3f,\"cpu_of_a_core\":%.3f",
+               f->memory, (double)f->cpu_ns / 1e9, f->cpu);
   if (f->all_valid_s) (void)printf(",\"all_books_valid_seconds\":%" PRIu64, f->all_valid_s);
   if (f->has_raw)
     (void)printf(",\"raw_published_seq\":%" PRIu64 ",\"raw_durable_seq\":%" PRIu64,

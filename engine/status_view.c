@@ -35,20 +35,23 @@ take_feed(mdshm_t *shm, uint32_t row, md_status_feed_t *f) {
   if (mdshm_feed(shm, row, &f->feed) || mdshm_stream(shm, f->feed.stream, &f->stream)) return;
   f->has_raw = f->feed.raw_stream != MDSHM_NONE &&
                mdshm_stream(shm, f->feed.raw_stream, &f->raw) == MDSHM_OK;
-  f->health       = mdshm_feed_check(shm, row, MD_LIVE_MAX_AGE_NS);
-  uint32_t thread = f->feed.thread;
-  f->frames       = counter(shm, thread, "mdengine_feed_frames_total");
-  f->records      = counter(shm, thread, "mdengine_feed_records_total");
-  f->gaps         = counter(shm, thread, "mdengine_feed_gaps_total");
-  f->reconnects   = counter(shm, thread, "mdengine_feed_reconnects_total");
-  f->lost         = counter(shm, thread, "mdengine_ring_lost_records_total");
-  f->parse_errors = counter(shm, thread, "mdengine_feed_parse_errors_total");
-  f->books_valid  = counter(shm, thread, "mdengine_feed_books_valid");
-  f->books        = counter(shm, thread, "mdengine_feed_books");
-  f->all_valid_s  = counter(shm, thread, "mdengine_feed_all_books_valid_seconds");
-  f->exchange     = latency(shm, thread, "mdengine_stage_exchange_to_receive_seconds");
-  f->decode       = latency(shm, thread, "mdengine_stage_receive_to_decoded_seconds");
-  f->visible      = latency(shm, thread, "mdengine_stage_decoded_to_visible_seconds");
+  f->health             = mdshm_feed_check(shm, row, MD_LIVE_MAX_AGE_NS);
+  uint32_t thread       = f->feed.thread;
+  f->frames             = counter(shm, thread, "mdengine_feed_frames_total");
+  f->records            = counter(shm, thread, "mdengine_feed_records_total");
+  f->gaps               = counter(shm, thread, "mdengine_feed_gaps_total");
+  f->reconnects         = counter(shm, thread, "mdengine_feed_reconnects_total");
+  f->lost               = counter(shm, thread, "mdengine_ring_lost_records_total");
+  f->parse_errors       = counter(shm, thread, "mdengine_feed_parse_errors_total");
+  f->books_valid        = counter(shm, thread, "mdengine_feed_books_valid");
+  f->books              = counter(shm, thread, "mdengine_feed_books");
+  f->all_valid_s        = counter(shm, thread, "mdengine_feed_all_books_valid_seconds");
+  f->memory             = counter(shm, thread, "mdengine_feed_memory_bytes");
+  mdshm_thread_t row_of = {.struct_size = sizeof row_of};
+  if (mdshm_thread(shm, thread, &row_of) == MDSHM_OK) f->cpu_ns = row_of.cpu_ns;
+  f->exchange = latency(shm, thread, "mdengine_stage_exchange_to_receive_seconds");
+  f->decode   = latency(shm, thread, "mdengine_stage_receive_to_decoded_seconds");
+  f->visible  = latency(shm, thread, "mdengine_stage_decoded_to_visible_seconds");
 }
 
 static void
@@ -96,6 +99,7 @@ take_rates(md_status_view_t *v, const md_status_view_t *before) {
   int64_t window_ns = v->taken_mono_ns - before->taken_mono_ns;
   for (uint32_t i = 0; i < v->feed_cnt && i < before->feed_cnt; i++) {
     v->feed[i].frames_per_s  = rate(v->feed[i].frames, before->feed[i].frames, window_ns);
+    v->feed[i].cpu           = rate(v->feed[i].cpu_ns, before->feed[i].cpu_ns, window_ns) / 1e9;
     v->feed[i].records_per_s = rate(v->feed[i].records, before->feed[i].records, window_ns);
   }
   for (uint32_t i = 0; i < v->sink_cnt && i < before->sink_cnt; i++) {

@@ -18,7 +18,9 @@ typedef struct md_status_feed {
   bool           has_raw;
   mdshm_result_t health;
   uint64_t       frames, records, gaps, reconnects, lost, parse_errors, books_valid, books;
-  uint64_t       all_valid_s; /* from the start until every wanted book was VALID; 0: not yet */
+  uint64_t       memory, cpu_ns; /* of its own; of its thread */
+  double         cpu;            /* of one core, over the window */
+  uint64_t       all_valid_s;    /* from the start until every wanted book was VALID; 0: not yet */
   double         frames_per_s, records_per_s; /* over the window; 0 without one */
   md_latency_t   exchange, decode, visible;
 } md_status_feed_t;

@@ -23,6 +23,7 @@ beat(md_engine_t *e) {
   md_thread_row_t *row = &e->segment.threads[md_topology_monitor_row(&e->topology)];
   md_store_relaxed(&row->heartbeat_mono_ns, (uint64_t)md_clock_mono_ns(e->clock));
   md_store_relaxed(&row->state, MD_THREAD_RUN);
+  md_store_relaxed(&row->cpu_ns, (uint64_t)md_clock_thread_cpu_ns());
 }
 
 static bool
@@ -55,7 +56,8 @@ md_engine_run(md_engine_t *e) {
       return MD_EXIT_OK;
     }
     if (signal_no == SIGHUP) md_reload(e->log, e->cfg);
-    if (is_stuck(e, &stuck)) return MD_EXIT_RESTART;
+    if (is_stuck(e, &stuck)) return MD_EXIT_STUCK;
+    if (md_load_relaxed(&e->restart_wanted)) return MD_EXIT_RESTART;
     if (md_load_relaxed(&e->sink_failed)) return MD_EXIT_FAILED;
     if (all_ended(e)) return md_load_relaxed(&e->feed_failed_cnt) ? MD_EXIT_FAILED : MD_EXIT_OK;
     if (signal_no < 0 && errno != EAGAIN && errno != EINTR) return MD_EXIT_FAILED;

@@ -280,10 +280,11 @@ decode(md_feed_t *f, const md_input_t *in) {
 
 /* "silent SYMBOL": the stream of a book gave nothing for longer than it should. "delisted SYMBOL",
  * "listed SYMBOL": what the venue's list of symbols said. "deepen SYMBOL": a deeper snapshot is
- * asked for. */
+ * asked for. "forget": there is too little memory for books that are STALE. */
 static void
 on_timer(md_feed_t *f, const md_input_t *in) {
   static const char *const words[] = {"silent ", "delisted ", "listed ", "deepen "};
+  if (in->len == 6 && memcmp(in->payload, "forget", 6) == 0) md_feed_forget(f);
   for (uint32_t w = 0; w < MD_CNT(words); w++) {
     uint32_t n = (uint32_t)strlen(words[w]);
     if (in->len <= n || memcmp(in->payload, words[w], n) != 0) continue;

@@ -161,6 +161,10 @@ MD_MUST_USE md_err_t md_feed_checkpoint(md_feed_t *f, uint64_t request);
 /* md_feed_end makes every VALID book STALE with reason (recording ended, stop). */
 void md_feed_end(md_feed_t *f, md_reason_t reason);
 
+/* md_feed_memory: bytes that the feed's own books, waiting updates, instruments and symbols hold.
+ * The segment and its rings are not among them: their size is fixed. */
+uint64_t md_feed_memory(const md_feed_t *f);
+
 uint32_t                    md_feed_instrument_cnt(const md_feed_t *f);
 const md_feed_instrument_t *md_feed_instrument_at(const md_feed_t *f, uint32_t index);
 const md_feed_instrument_t *md_feed_instrument_by_id(const md_feed_t *f, uint32_t id);

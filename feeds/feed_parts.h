@@ -167,6 +167,12 @@ void md_feed_shm_all(md_feed_t *f, md_feed_instrument_t *i);
 void md_feed_shm_changes(md_feed_t *f, md_feed_instrument_t *i);
 void md_feed_shm_state(md_feed_t *f, md_feed_instrument_t *i);
 
+/* ---- feed_memory.c ---- */
+
+/* md_feed_forget gives back the memory of books that are STALE: readers keep what they see, the
+ * next snapshot brings the levels again. */
+void md_feed_forget(md_feed_t *f);
+
 /* ---- feed_ladder.c ---- */
 
 /* md_feed_ladder_begin puts the configured interval into the RAW stream in front of the first

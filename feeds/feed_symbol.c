@@ -66,6 +66,11 @@ md_feed_symbols_delete(md_feed_symbols_t *t) {
   free(t);
 }
 
+uint64_t
+md_feed_symbols_bytes(const md_feed_symbols_t *t) {
+  return t->cnt * sizeof *t->rows;
+}
+
 md_feed_symbol_t *
 md_feed_symbols_find(md_feed_symbols_t *t, const char *symbol, uint32_t len) {
   if (len == 0 || len >= MD_SYMBOL_BYTES) return NULL;

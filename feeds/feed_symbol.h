@@ -28,6 +28,9 @@ typedef struct md_feed_symbols md_feed_symbols_t;
 md_feed_symbols_t *md_feed_symbols_new(uint32_t capacity);
 void               md_feed_symbols_delete(md_feed_symbols_t *t);
 
+/* md_feed_symbols_bytes: what its rows take. */
+uint64_t md_feed_symbols_bytes(const md_feed_symbols_t *t);
+
 /* md_feed_symbols_find returns the row of a symbol, NULL if it was never heard of. */
 md_feed_symbol_t *md_feed_symbols_find(md_feed_symbols_t *t, const char *symbol, uint32_t len);
 

@@ -11,9 +11,10 @@
 #include <unistd.h>
 
 #define HEARTBEAT_NS 1000000ll
-#define PAUSE_NS     200000ll  /* longest sleep: a command or a stop waits no longer */
-#define WAIT_NS      1000000ll /* the same for a source that wakes us itself */
-#define SLACK_NS     1000ul    /* the kernel's default of 50 us would be added to each sleep */
+#define LOOK_NS      100000000ll /* at memory and processor time */
+#define PAUSE_NS     200000ll    /* longest sleep: a command or a stop waits no longer */
+#define WAIT_NS      1000000ll   /* the same for a source that wakes us itself */
+#define SLACK_NS     1000ul      /* the kernel's default of 50 us would be added to each sleep */
 
 struct md_feed_thread {
   md_feed_thread_config_t cfg;
@@ -26,10 +27,11 @@ struct md_feed_thread {
   md_metrics_t      *metrics;
   md_command_slot_t *command;
 
-  bool     ended;
-  int64_t  due_mono_ns; /* next input, 0 unknown */
-  int64_t  beat_mono_ns;
-  uint64_t checkpoint_answered;
+  bool              ended;
+  int64_t           due_mono_ns; /* next input, 0 unknown */
+  int64_t           beat_mono_ns, look_mono_ns;
+  md_memory_limit_t memory;
+  uint64_t          checkpoint_answered;
 };
 
 /* What a turn did, which says how to wait after it. */
@@ -126,11 +128,28 @@ answer_command(md_feed_thread_t *t) {
 }
 
 static void
+look(md_feed_thread_t *t, int64_t now) {
+  const md_source_t *source = &t->cfg.source;
+  if (now - t->look_mono_ns < LOOK_NS) return;
+  t->look_mono_ns = now;
+  md_store_relaxed(&t->row->cpu_ns, (uint64_t)md_clock_thread_cpu_ns());
+  uint64_t bytes = md_feed_memory(t->cfg.feed);
+  if (source->memory && !t->ended) bytes += source->memory(source->ctx);
+  md_memory_act_t act = md_memory_limit_look(&t->memory, now, bytes);
+  md_gauge(t->metrics, MD_COUNTER_MEMORY, bytes);
+  md_gauge(t->metrics, MD_COUNTER_MEMORY_STATE, md_memory_limit_state(&t->memory, bytes));
+  if (act == MD_MEMORY_RECONNECT) md_count(t->metrics, MD_COUNTER_MEMORY_RECONNECTS, 1);
+  if (act != MD_MEMORY_NOTHING && t->cfg.on_memory)
+    t->cfg.on_memory(t->cfg.on_memory_ctx, t->cfg.feed_index, act, bytes);
+}
+
+static void
 beat(md_feed_thread_t *t) {
   int64_t now = md_clock_mono_ns(t->cfg.clock);
   if (now - t->beat_mono_ns < HEARTBEAT_NS) return;
   t->beat_mono_ns = now;
   md_store_relaxed(&t->row->heartbeat_mono_ns, (uint64_t)now);
+  look(t, now);
 }
 
 /* ---- waiting ---- */
@@ -228,7 +247,9 @@ md_feed_thread_start(const md_feed_thread_config_t *cfg, md_feed_thread_t **out,
   }
   md_feed_thread_t *t = memory;
   memset(t, 0, sizeof *t);
-  t->cfg = *cfg;
+  t->cfg    = *cfg;
+  t->memory = (md_memory_limit_t){.soft_bytes = cfg->memory_soft_bytes,
+                                  .hard_bytes = cfg->memory_hard_bytes};
   set_rows(t);
   md_store_relaxed(&t->feed_row->input_state, MD_INPUT_CONNECTING);
 

@@ -9,6 +9,7 @@
 #define FEEDS_FEED_THREAD_H
 
 #include "feeds/feed.h"
+#include "feeds/memory_limit.h"
 
 typedef enum md_idle { MD_IDLE_SPIN = 0, MD_IDLE_YIELD = 1, MD_IDLE_WAIT = 2 } md_idle_t;
 
@@ -24,7 +25,11 @@ typedef struct md_feed_thread_config {
   const md_clock_t *clock;
   /* Told once from the thread: MD_ERR_END, or the error of the source. */
   void (*on_end)(void *ctx, uint16_t feed_index, md_err_t err, const md_msg_t *msg);
-  void *on_end_ctx;
+  void    *on_end_ctx;
+  uint64_t memory_soft_bytes, memory_hard_bytes; /* of feed and source; 0: no limit */
+  /* Told from the thread what a limit asks for, never MD_MEMORY_NOTHING. */
+  void (*on_memory)(void *ctx, uint16_t feed_index, md_memory_act_t act, uint64_t bytes);
+  void *on_memory_ctx;
 } md_feed_thread_config_t;
 
 typedef struct md_feed_thread md_feed_thread_t;

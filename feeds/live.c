@@ -232,9 +232,22 @@ source_close(void *ctx) {
   md_feed_live_close(ctx);
 }
 
+static uint64_t
+source_memory(void *ctx) {
+  const md_feed_live_t *l = ctx;
+  md_transport_counts_t transport;
+  l->cfg.transport->counts(l->transport, &transport);
+  return l->symbol_cnt * sizeof *l->symbol + l->stream_cnt * sizeof *l->stream +
+         transport.buffer_bytes;
+}
+
 md_source_t
 md_feed_live_source(md_feed_live_t *l) {
-  return (md_source_t){.next = source_next, .wait = source_wait, .close = source_close, .ctx = l};
+  return (md_source_t){.next   = source_next,
+                       .wait   = source_wait,
+                       .close  = source_close,
+                       .memory = source_memory,
+                       .ctx    = l};
 }
 
 /* ---- life ---- */

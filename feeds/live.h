@@ -60,6 +60,10 @@ MD_MUST_USE md_err_t md_feed_live_open(const md_feed_live_config_t *cfg, md_feed
 md_source_t md_feed_live_source(md_feed_live_t *l);
 void        md_feed_live_close(md_feed_live_t *l);
 
+/* md_feed_live_reconnect gives all connections up, has the feed forget their books, and connects
+ * anew: for a feed that holds too much memory. On the feed's thread. */
+void md_feed_live_reconnect(md_feed_live_t *l);
+
 /* md_feed_live_collects says whether a channel is among those that are subscribed. */
 bool md_feed_live_collects(const md_feed_live_t *l, md_channel_t channel);
 

@@ -168,7 +168,27 @@ tick_replacement(md_feed_live_t *l, md_feed_live_link_t *k) {
 }
 
 void
+md_feed_live_reconnect(md_feed_live_t *l) {
+  l->is_renewing = true;
+}
+
+/* The other half first: it would take over. False: no room for inputs, the next tick goes on. */
+static bool
+renew(md_feed_live_t *l) {
+  static const char why[] = "made anew", forget[] = "forget";
+  for (uint32_t n = 0; n < l->link_cnt; n++) {
+    md_feed_live_link_t *k    = &l->link[n];
+    md_feed_live_half_t *h[2] = {&k->half[!k->active], &k->half[k->active]};
+    for (uint32_t m = 0; m < 2; m++)
+      if (h[m]->state == MD_LIVE_OPEN && !md_feed_live_give_up(l, k, h[m], why)) return false;
+  }
+  l->is_renewing = !md_feed_live_push(l, MD_RAW_TIMER, MD_LEG_NONE, "", forget, sizeof forget - 1);
+  return !l->is_renewing;
+}
+
+void
 md_feed_live_links_tick(md_feed_live_t *l) {
+  if (l->is_renewing && !renew(l)) return;
   for (uint32_t n = 0; n < l->link_cnt; n++) {
     md_feed_live_link_t *k = &l->link[n];
     md_feed_live_half_t *h = &k->half[k->active];

@@ -153,6 +153,7 @@ struct md_feed_live {
   md_feed_live_pending_t      pending[MD_LIVE_PENDING_CNT];
   uint32_t                    pending_first, pending_cnt;
   bool                        pending_given; /* the first one is with the feed */
+  bool                        is_renewing;   /* all connections are to be made anew */
 
   md_feed_live_poll_t poll[MD_VENUE_POLL_CNT_MAX];
 

@@ -33,6 +33,16 @@ md_level_pool_delete(md_level_pool_t *pool) {
   free(pool);
 }
 
+uint64_t
+md_level_pool_touched(const md_level_pool_t *pool) {
+  return pool->runs.used;
+}
+
+void
+md_level_pool_trim(md_level_pool_t *pool) {
+  md_run_pool_trim(&pool->runs);
+}
+
 static md_level_t *
 levels_take(md_level_pool_t *pool, uint32_t cap) {
   return md_run_pool_take(&pool->runs, md_run_order((uint64_t)cap * sizeof(md_level_t)));

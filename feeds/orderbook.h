@@ -16,6 +16,11 @@ typedef struct md_level_pool md_level_pool_t;
 md_level_pool_t *md_level_pool_new(uint64_t bytes);
 void             md_level_pool_delete(md_level_pool_t *pool);
 
+/* md_level_pool_touched: bytes of it that hold memory of the system; md_level_pool_trim gives them
+ * back when no book has a level. */
+uint64_t md_level_pool_touched(const md_level_pool_t *pool);
+void     md_level_pool_trim(md_level_pool_t *pool);
+
 /* One side: sorted by price with the best level LAST, because changes cluster near the best. */
 typedef struct md_book_side {
   md_level_t *levels;

@@ -40,11 +40,14 @@ pop(md_run_pool_t *p, uint32_t order) {
   return run;
 }
 
-void *
-md_run_pool_take(md_run_pool_t *p, uint32_t order) {
-  if (order > MD_RUN_ORDER_MAX) return NULL;
-  md_assert(order >= MD_RUN_ORDER_MIN);
+static void
+push(md_run_pool_t *p, void *run, uint32_t order) {
+  memcpy(run, &p->free_first[order], sizeof(void *));
+  p->free_first[order] = run;
+}
 
+static void *
+take(md_run_pool_t *p, uint32_t order) {
   void *run = pop(p, order);
   if (run) return run;
 
@@ -62,8 +65,17 @@ md_run_pool_take(md_run_pool_t *p, uint32_t order) {
   run = pop(p, larger);
   while (larger > order) {
     larger--;
-    md_run_pool_give(p, (uint8_t *)run + (1ull << larger), larger);
+    push(p, (uint8_t *)run + (1ull << larger), larger);
   }
+  return run;
+}
+
+void *
+md_run_pool_take(md_run_pool_t *p, uint32_t order) {
+  if (order > MD_RUN_ORDER_MAX) return NULL;
+  md_assert(order >= MD_RUN_ORDER_MIN);
+  void *run = take(p, order);
+  if (run) p->taken += 1ull << order;
   return run;
 }
 
@@ -71,6 +83,15 @@ void
 md_run_pool_give(md_run_pool_t *p, void *run, uint32_t order) {
   md_assert(order >= MD_RUN_ORDER_MIN && order <= MD_RUN_ORDER_MAX);
   md_assert((uint8_t *)run >= p->base && (uint8_t *)run < p->base + p->used);
-  memcpy(run, &p->free_first[order], sizeof(void *));
-  p->free_first[order] = run;
+  md_assert(p->taken >= 1ull << order);
+  p->taken -= 1ull << order;
+  push(p, run, order);
+}
+
+void
+md_run_pool_trim(md_run_pool_t *p) {
+  if (p->taken != 0 || p->used == 0) return;
+  if (madvise(p->base, p->used, MADV_DONTNEED)) return; /* it stays ours, and is used again */
+  memset(p->free_first, 0, sizeof p->free_first);
+  p->used = 0;
 }

@@ -16,6 +16,7 @@
 typedef struct md_run_pool {
   uint8_t *base;
   uint64_t bytes, used; /* used: below it everything was handed out at least once */
+  uint64_t taken;       /* bytes of the runs that are out */
   void    *free_first[MD_RUN_ORDER_MAX + 1];
 } md_run_pool_t;
 
@@ -32,5 +33,8 @@ uint32_t md_run_order(uint64_t bytes);
  * the pool is used up. md_run_pool_give takes it back. */
 void *md_run_pool_take(md_run_pool_t *p, uint32_t order);
 void  md_run_pool_give(md_run_pool_t *p, void *run, uint32_t order);
+
+/* md_run_pool_trim gives all memory back to the system when no run is out. */
+void md_run_pool_trim(md_run_pool_t *p);
 
 #endif

@@ -41,6 +41,16 @@ md_sync_pool_delete(md_sync_pool_t *pool) {
   free(pool);
 }
 
+uint64_t
+md_sync_pool_touched(const md_sync_pool_t *pool) {
+  return pool->runs.used;
+}
+
+void
+md_sync_pool_trim(md_sync_pool_t *pool) {
+  md_run_pool_trim(&pool->runs);
+}
+
 static chunk_t *
 chunk_take(md_sync_pool_t *pool, uint64_t data_bytes) {
   uint32_t order = md_run_order(data_bytes + sizeof(chunk_t));

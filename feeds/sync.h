@@ -69,6 +69,11 @@ typedef struct md_sync_pool md_sync_pool_t;
 md_sync_pool_t             *md_sync_pool_new(uint64_t bytes);
 void                        md_sync_pool_delete(md_sync_pool_t *pool);
 
+/* md_sync_pool_touched: bytes of it that hold memory of the system; md_sync_pool_trim gives them
+ * back when nothing waits. */
+uint64_t md_sync_pool_touched(const md_sync_pool_t *pool);
+void     md_sync_pool_trim(md_sync_pool_t *pool);
+
 /* A bounded queue of pending updates of one book. */
 typedef struct md_sync_queue {
   md_sync_pool_t *pool;

@@ -54,6 +54,7 @@ typedef struct md_transport_event {
 
 typedef struct md_transport_counts {
   uint64_t connect_cnt, oversize_cnt;
+  uint64_t buffer_bytes; /* of messages, now */
 } md_transport_counts_t;
 
 typedef struct md_transport md_transport_t;

@@ -555,7 +555,10 @@ backend_poll(md_transport_t *t, int64_t max_ns, const md_transport_event_t **out
 
 static void
 backend_counts(const md_transport_t *t, md_transport_counts_t *out) {
-  *out = t->counts;
+  *out              = t->counts;
+  out->buffer_bytes = t->arena.capacity + t->event_max * (sizeof *t->event + sizeof *t->offset);
+  for (uint32_t n = 0; n < t->cfg.connection_cnt_max; n++)
+    if (t->connection[n]) out->buffer_bytes += t->connection[n]->message.capacity;
 }
 
 const md_transport_ops_t md_transport_lws = {.name       = "libwebsockets",

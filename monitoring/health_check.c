@@ -125,6 +125,17 @@ check_books_valid(const md_health_t *h, md_health_result_t *out) {
 }
 
 static void
+check_feed_memory(const md_health_t *h, md_health_result_t *out) {
+  const md_segment_t *s = h->cfg.segment;
+  for (uint32_t f = 0; f < s->feed_cnt; f++) {
+    const md_atomic_u64 *counter = s->metrics[s->feeds[f].thread].counter;
+    if (md_load_relaxed(&counter[MD_COUNTER_MEMORY_STATE]))
+      fail(out, "feed %s uses %llu MiB", s->feeds[f].name,
+           (unsigned long long)md_load_relaxed(&counter[MD_COUNTER_MEMORY]) >> 20);
+  }
+}
+
+static void
 check_gaps(const md_health_t *h, md_health_result_t *out) {
   for (uint32_t f = 0; f < h->cfg.segment->feed_cnt; f++)
     if (is_recent(h, &h->gaps[f]))

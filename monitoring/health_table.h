@@ -12,6 +12,7 @@
   X(any_feed_fresh,  critical, "at least one feed had data within monitoring.data_age")            \
   X(feeds_fresh,     warning,  "every feed had data within monitoring.data_age")                   \
   X(books_valid,     warning,  "every book that is known is VALID")                                \
+  X(feed_memory,     warning,  "no feed is above memory_soft")                                     \
   X(gaps,            warning,  "no feed declared a gap within the last minute")                    \
   X(ring_loss,       warning,  "no sink lost a record within the last minute")                     \
   X(conservation,    warning,  "every ring's account adds up: offered = published + lost, consumed <= published") \

@@ -319,6 +319,14 @@ add_threads(const md_health_t *h, md_text_t *t) {
     md_text_add_seconds(t, (uint64_t)age_ns);
     md_text_add(t, "\n");
   }
+  begin(t, "mdengine_thread_cpu_seconds_total", "counter", "processor time of the thread");
+  for (uint32_t i = 0; i < s->thread_cnt; i++) {
+    md_text_add(t, "mdengine_thread_cpu_seconds_total{");
+    add_thread_labels(s, i, t);
+    md_text_add(t, "} ");
+    md_text_add_seconds(t, md_load_relaxed(&s->threads[i].cpu_ns));
+    md_text_add(t, "\n");
+  }
   begin(t, "mdengine_health_status", "gauge", "0 healthy, 1 degraded, 2 unhealthy");
   md_text_add(t, "mdengine_health_status %d\n", (int)md_health_status(h));
   begin(t, "mdengine_health_check_ok", "gauge", "1 while the rule of /health holds");

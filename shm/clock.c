@@ -32,6 +32,11 @@ manual_mono_ns(void *ctx) {
   return ((const md_clock_manual_t *)ctx)->mono_ns;
 }
 
+int64_t
+md_clock_thread_cpu_ns(void) {
+  return read_clock(CLOCK_THREAD_CPUTIME_ID);
+}
+
 const md_clock_t *
 md_clock_system(void) {
   static const md_clock_t clock = {system_real_ns, system_mono_ns, NULL};

@@ -35,4 +35,8 @@ const md_clock_t *md_clock_system(void);
  * thread. */
 md_clock_t md_clock_manual(md_clock_manual_t *m);
 
+/* md_clock_thread_cpu_ns returns the processor time of the calling thread: shown, never decided on.
+ */
+int64_t md_clock_thread_cpu_ns(void);
+
 #endif

@@ -64,7 +64,10 @@
   X(SINK_CATCHUP_RATE, gauge,   "mdengine_sink_catchup_records_per_second", "records that the sink reads from the journal, 0: it need not") \
   X(SINK_CATCHUP_ETA,  gauge,   "mdengine_sink_catchup_eta_seconds", "until the sink has caught up at the present rate; 31536000: it does not get nearer") \
   X(DEEPENED,          counter, "mdengine_feed_deepened_books_total", "times that a deeper snapshot made more of a VALID book known") \
-  X(DEEPEN_RETRIES,    counter, "mdengine_feed_deepen_retries_total", "deeper snapshots of VALID books that came too late or were of no use, or did not come")
+  X(DEEPEN_RETRIES,    counter, "mdengine_feed_deepen_retries_total", "deeper snapshots of VALID books that came too late or were of no use, or did not come") \
+  X(MEMORY,            gauge,   "mdengine_feed_memory_bytes", "memory of the feed that grows: books, waiting updates, instruments, streams, messages") \
+  X(MEMORY_STATE,      gauge,   "mdengine_feed_memory_state", "0: within the limits, 1: above memory_soft, 2: above memory_hard") \
+  X(MEMORY_RECONNECTS, counter, "mdengine_feed_memory_reconnects_total", "times that the feed connected anew because it was above memory_hard for 5 s")
 
 #define MD_STAGE_TABLE(X)                                                                          \
   X(EXCHANGE,  "mdengine_stage_exchange_to_receive_seconds", "exchange's event time to our receive time; clocks differ") \

@@ -35,6 +35,7 @@ typedef struct md_thread_row {
   md_atomic_u64 state;                 /* md_thread_state_t */
   md_atomic_u64 tid;
   md_atomic_u64 last_err; /* (uint64_t)-err of the last error, 0 none */
+  md_atomic_u64 cpu_ns;   /* processor time that it used, ten times a second at most */
 } md_thread_row_t;
 
 /* One stream, normalised or raw. */

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define NS_PER_MS 1000000
+#define NS_PER_MS   1000000
+#define CPU_LOOK_NS (100 * NS_PER_MS)
 
 struct md_writer {
   md_writer_config_t cfg;
@@ -62,12 +63,17 @@ writer_run(void *arg) {
   pin(w->cfg.core);
   md_store_relaxed(&row->tid, (uint64_t)gettid());
   set_state(w, MD_THREAD_RUN);
-  bool draining = false;
+  bool    draining = false;
+  int64_t cpu_ns   = 0; /* when the processor time was looked at */
   for (;;) {
     int64_t now_ns = md_clock_mono_ns(clock);
     md_store_relaxed(&row->heartbeat_mono_ns, (uint64_t)now_ns);
     int done = sink->turn(w->state, w->cfg.wait_ns);
     md_count(metrics, MD_COUNTER_LOOPS, 1);
+    if (now_ns - cpu_ns >= CPU_LOOK_NS) {
+      cpu_ns = now_ns;
+      md_store_relaxed(&row->cpu_ns, (uint64_t)md_clock_thread_cpu_ns());
+    }
     if (done > 0) md_count(metrics, MD_COUNTER_BUSY_LOOPS, 1);
     if (done < 0) {
       fail(w, done);

@@ -200,6 +200,7 @@ mdshm_thread(const mdshm_t *shm, uint32_t row, mdshm_thread_t *out) {
   out->state               = (uint32_t)md_load_relaxed(&t->state); /* numbers by themselves */
   out->last_err            = (uint32_t)md_load_relaxed(&t->last_err);
   out->tid                 = md_load_relaxed(&t->tid);
+  out->cpu_ns              = md_load_relaxed(&t->cpu_ns);
   out->heartbeat_age_ns    = mdshm_heartbeat_age_ns(t);
   mdshm_copy_name(out->name, t->name, sizeof out->name);
   return settled(shm);

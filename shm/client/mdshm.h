@@ -311,6 +311,7 @@ typedef struct mdshm_thread {
   uint64_t tid;
   int64_t  heartbeat_age_ns;
   char     name[MDSHM_NAME_BYTES];
+  uint64_t cpu_ns; /* processor time so far */
 } mdshm_thread_t;
 
 typedef struct mdshm_stream {

@@ -50,7 +50,7 @@ def is_whole(s):
                 "receive to decoded", "decoded to visible", "published to durable", "published to committed"))
             and re.search(r"^journal +[1-9]\d* records +[\d.]+ MiB .* commits 0 errors$", s, re.M)
             and re.search(r"^postgres +[1-9]\d* rows .* commits 0 errors$", s, re.M)
-            and re.search(r"^binance_spot published [1-9]\d*  durable [1-9]\d*  stored [1-9]\d*$", s, re.M))
+            and re.search(r"^binance_spot published [1-9]\d*  durable [1-9]\d*  stored [1-9]\d*  [\d.]+ MiB  cpu \d+ %$", s, re.M))
 
 def check(ok, text):
     if not ok:

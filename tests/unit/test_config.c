@@ -154,6 +154,8 @@ static const broken_t broken[] = {
      "feeds.binance_spot.ca_file", "No such file", "readable file"},
     {"feeds:\n  binance_spot:\n    recording: /nowhere/x.wscap\n", 0, 0,
      "feeds.binance_spot.recording", "No such file", "readable file"},
+    {GOOD "    memory_soft: 2GiB\n", 0, 0, "feeds.binance_spot.memory_hard",
+     "less than memory_soft", "make it larger"},
     {GOOD "    core: 1023\n", 0, 0, "feeds.binance_spot.core", "is not there", "-1 pins to none"},
     {GOOD "engine:\n  name: Bad/Name\n", 0, 0, "engine.name", "may hold only", "choose"},
     {GOOD "engine:\n  shm_dir: here\n", 0, 0, "engine.shm_dir", "absolute path", "/dev/shm"},

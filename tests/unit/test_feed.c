@@ -162,6 +162,28 @@ Test(feed, a_delisted_book_is_stale_and_ignores_updates_until_it_is_listed_again
   cr_assert_eq(book_of(&x, A)->gen, 2);
 }
 
+Test(feed, to_forget_gives_back_the_memory_of_stale_books_and_harms_no_other) {
+  make_valid(&x, A, 105);
+  uint64_t one = md_feed_memory(x.feed);
+  make_valid(&x, B, 105);
+  uint64_t two = md_feed_memory(x.feed);
+  cr_assert_gt(two, one);
+  give(&x, MD_RAW_TIMER, "", "forget", 6);
+  cr_assert_leq(md_feed_memory(x.feed), two);
+  uint64_t books = md_feed_memory(x.feed);
+  cr_assert_str_eq(best(&x, A, MD_SIDE_BUY), "10x1");
+  give(&x, MD_RAW_CLOSE, x.name, "gone", 4);
+  cr_assert_gt(book_of(&x, A)->book.bids.cnt, 0, "a STALE book keeps its levels");
+  (void)types(&x);
+  give(&x, MD_RAW_TIMER, "", "forget", 6);
+  cr_assert_str_eq(types(&x), "");
+  cr_assert_eq(book_of(&x, A)->book.bids.cnt, 0);
+  cr_assert_lt(md_feed_memory(x.feed), books);
+  make_valid(&x, A, 205);
+  cr_assert_eq(book_of(&x, A)->state, MD_BOOK_VALID);
+  cr_assert_str_eq(best(&x, A, MD_SIDE_BUY), "10x1");
+}
+
 Test(feed, a_snapshot_of_a_valid_book_is_ignored) {
   make_valid(&x, A, 105);
   (void)types(&x);

@@ -62,6 +62,30 @@ Test(live, reconnects_go_on_for_ever_within_the_venues_limit) {
   teardown();
 }
 
+Test(live, a_new_beginning_gives_up_every_connection_forgets_and_connects_again) {
+  static char symbols[4096];
+  size_t      used = 0;
+  for (unsigned n = 0; n < 200; n++)
+    used += (size_t)snprintf(symbols + used, sizeof symbols - used, "S%03uUSDT ", n);
+  setup(symbols);
+  for (int n = 0; n < 20; n++)
+    (void)step(100 * MS);
+  happen(MD_TRANSPORT_OPEN, 0, "");
+  happen(MD_TRANSPORT_OPEN, 1, "");
+  (void)step(10 * MS);
+  cr_assert_gt(source.memory(source.ctx), 400 * 64, "400 streams");
+  md_feed_live_reconnect(live);
+  got_t g = step(10 * MS);
+  cr_assert_eq(g.cnt[MD_RAW_CLOSE], 2);
+  cr_assert_eq(g.cnt[MD_RAW_TIMER], 1);
+  cr_assert_str_eq(g.payload[MD_RAW_TIMER], "forget");
+  cr_assert_eq(fake.disconnect_cnt, 2);
+  for (int n = 0; n < 20; n++)
+    cr_assert_eq(step(100 * MS).cnt[MD_RAW_TIMER], 0, "once");
+  cr_assert_eq(fake.connect_cnt, 4);
+  teardown();
+}
+
 /* The server cuts after `lives_ns` of data, cnt times; the longest pause until the next connect. */
 static int64_t
 pause_after_cuts(int64_t lives_ns, unsigned cnt) {
