@@ -42,7 +42,7 @@ static const struct argp_option option_rows[] = {
     {"ca-out", KEY_CA_OUT, "FILE", 0, "write the certificate that clients must trust", 2},
     {0, 0, 0, 0, "What goes wrong", 3},
     {"fault", 'f', "NAME[:KEY=VALUE,...]", 0,
-     "gap, duplicate, stall, cut, half-open, shutdown, list, delist, slow, 429 or 418, with "
+     "gap, duplicate, stall, cut, half-open, shutdown, ask, list, delist, slow, 429 or 418, with "
      "after=, "
      "every=, for= (seconds), times=, cnt=, symbol=, retry=, code=; repeatable",
      3},

@@ -1,6 +1,7 @@
 /* Deribit: its row, the names of its channels, and what is looked after on a connection. */
 #include "feeds/sim/sim_deribit.h"
 
+#include "feeds/sim/sim_truth.h"
 #include "feeds/venue.h"
 
 #include <inttypes.h>
@@ -182,8 +183,11 @@ md_sim_db_ask(md_sim_t *sim, md_sim_conn_t *c, int64_t for_ns) {
 
 static void
 check(md_sim_t *sim, md_sim_conn_t *c) {
-  md_sim_db_conn_t *state = md_sim_db_conn(c);
-  if (state->answer_due_ns && sim->now_ns >= state->answer_due_ns)
+  md_sim_db_conn_t *state     = md_sim_db_conn(c);
+  bool              is_silent = state->answer_due_ns && sim->now_ns >= state->answer_due_ns;
+  if (is_silent && !c->close_code)
+    md_sim_truth_fault(sim->truth, sim, "unanswered", ",\"connection\":%" PRIu64, c->id);
+  if (is_silent)
     md_sim_conn_end(&sim->hub, c, CLOSE_SILENT, "heartbeat close", false);
   else if (c->sub_cnt == 0 && !state->heartbeat_ns && sim->now_ns - c->open_ns >= IDLE_NS)
     md_sim_conn_end(&sim->hub, c, MD_SIM_CLOSE_CUT, "idle", false);
@@ -260,6 +264,7 @@ const md_sim_venue_t md_sim_deribit = {
     .receive           = md_sim_db_receive,
     .subscribed        = subscribed,
     .check             = check,
+    .ask               = md_sim_db_ask,
     .listing           = listing,
     .frame             = md_sim_db_frame,
     .depth             = md_sim_db_depth,

@@ -17,6 +17,7 @@ typedef enum kind {
   CUT,
   HALF_OPEN,
   SHUTDOWN,
+  ASK,
   LIST,
   DELIST,
   SLOW,
@@ -26,8 +27,8 @@ typedef enum kind {
 } kind_t;
 
 static const char *const names[KIND_CNT] = {"gap",       "duplicate", "stall", "cut",
-                                            "half-open", "shutdown",  "list",  "delist",
-                                            "slow",      "429",       "418"};
+                                            "half-open", "shutdown",  "ask",   "list",
+                                            "delist",    "slow",      "429",   "418"};
 
 struct md_sim_fault {
   md_sim_fault_t  *next;
@@ -58,6 +59,7 @@ static const struct {
     [CUT]       = {0, 1},
     [HALF_OPEN] = {0, 1},
     [SHUTDOWN]  = {2 * SECOND_NS, 0},
+    [ASK]       = {10 * SECOND_NS, 0},
     [SLOW]      = {3 * SECOND_NS, 1},
     [LIMIT_429] = {0, 1},
     [LIMIT_418] = {0, 1},
@@ -113,11 +115,11 @@ read_fault(md_sim_fault_t *f, char *text, md_msg_t *msg) {
   while (f->kind < KIND_CNT && strcmp(text, names[f->kind]) != 0)
     f->kind = (kind_t)(f->kind + 1);
   if (f->kind == KIND_CNT)
-    return md_fail(
-        msg, MD_ERR_USAGE,
-        "no fault '%s': there are gap, duplicate, stall, cut, half-open, shutdown, list, delist, "
-        "slow, 429 and 418",
-        text);
+    return md_fail(msg, MD_ERR_USAGE,
+                   "no fault '%s': there are gap, duplicate, stall, cut, half-open, shutdown, ask, "
+                   "list, delist, "
+                   "slow, 429 and 418",
+                   text);
   f->for_ns  = defaults[f->kind].for_ns;
   f->cnt     = defaults[f->kind].cnt;
   f->next_ns = f->kind >= SLOW ? 0 : 2 * SECOND_NS;
@@ -151,6 +153,9 @@ md_sim_fault_add(md_sim_t *sim, const char *text, md_msg_t *msg) {
   md_sim_fault_t *f = md_sim_alloc(1, sizeof *f);
   (void)snprintf(copy, sizeof copy, "%s", text);
   md_err_t err = read_fault(f, copy, msg);
+  if (!err && f->kind == ASK && !sim->venue->ask)
+    err =
+        md_fail(msg, MD_ERR_USAGE, "fault ask: %s asks its clients for nothing", sim->venue->name);
   if (err) {
     free(f);
     return err;
@@ -256,6 +261,15 @@ hit_conn(md_sim_t *sim, md_sim_fault_t *f) {
 }
 
 static bool
+hit_silent(md_sim_t *sim, md_sim_fault_t *f) {
+  md_sim_conn_t *c = choose_conn(sim);
+  if (!c) return false;
+  md_sim_truth_fault(sim->truth, sim, names[f->kind], ",\"connection\":%" PRIu64, c->id);
+  sim->venue->ask(sim, c, f->for_ns);
+  return true;
+}
+
+static bool
 hit_all(md_sim_t *sim, md_sim_fault_t *f) {
   if (!choose_conn(sim)) return false;
   md_sim_truth_fault(sim->truth, sim, names[f->kind], ",\"connections\":%u", sim->hub.conn_cnt);
@@ -294,6 +308,8 @@ begin(md_sim_t *sim, md_sim_fault_t *f) {
     return hit_conn(sim, f);
   case SHUTDOWN:
     return hit_all(sim, f);
+  case ASK:
+    return hit_silent(sim, f);
   case LIST:
   case DELIST:
     return hit_listing(sim, f);

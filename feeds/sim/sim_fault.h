@@ -1,7 +1,7 @@
 /* sim_fault.h - what goes wrong on purpose, by a seed.
  *
- * A fault is NAME[:key=value,...]: gap, duplicate, stall, cut, half-open, shutdown, list, delist,
- * slow, 429, 418.
+ * A fault is NAME[:key=value,...]: gap, duplicate, stall, cut, half-open, shutdown, ask, list,
+ * delist, slow, 429, 418.
  * Keys: after=SECONDS of the source's time before the first (default 2), every=SECONDS between more
  * (default: only once; both are taken within a half of it by the seed), times=N how many in all
  * with every (default: without end; more than one without every: 2 seconds), for=SECONDS how long

@@ -130,6 +130,9 @@ struct md_sim_venue {
   void (*subscribed)(md_sim_t *sim, md_sim_conn_t *c, md_sim_stream_t *s);
   /* check looks at a connection every 100 ms: heartbeats, silence. NULL: nothing to look at. */
   void (*check)(md_sim_t *sim, md_sim_conn_t *c);
+  /* ask wants a sign of life of a connection within for_ns, else closes it; NULL: the venue never
+   * asks. */
+  void (*ask)(md_sim_t *sim, md_sim_conn_t *c, int64_t for_ns);
   /* goodbye queues what is said some time before the server closes (once); NULL: nothing is. */
   void (*goodbye)(md_sim_t *sim, md_sim_conn_t *c, int64_t time_ms);
   /* listing: a symbol begins or ends to trade (is_unlisted, is_over say which); NULL: nobody is
