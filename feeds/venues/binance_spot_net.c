@@ -7,11 +7,10 @@ static const uint32_t limits[] = {5000, 1000, 500, 100, 0};
 
 static uint32_t
 stream_name(char *out, size_t bytes, const char *symbol, md_channel_t channel) {
-  static const char *const kind[MD_CHANNEL_CNT] = {[MD_CHANNEL_DEPTH]     = "depth@100ms",
-                                                   [MD_CHANNEL_TRADE]     = "trade",
-                                                   [MD_CHANNEL_BBO]       = "bookTicker",
-                                                   [MD_CHANNEL_AGG_TRADE] = "aggTrade",
-                                                   [MD_CHANNEL_KLINE]     = "kline_1m"};
+  static const char *const kind[MD_CHANNEL_CNT] = {
+      [MD_CHANNEL_DEPTH] = "depth@100ms", [MD_CHANNEL_TRADE] = "trade",
+      [MD_CHANNEL_BBO] = "bookTicker",    [MD_CHANNEL_AGG_TRADE] = "aggTrade",
+      [MD_CHANNEL_KLINE] = "kline_1m",    [MD_CHANNEL_TICKER] = "ticker"};
   return kind[channel] ? md_bn_stream(out, bytes, symbol, kind[channel]) : 0;
 }
 

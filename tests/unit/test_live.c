@@ -22,6 +22,16 @@ Test(live, the_url_names_the_streams_and_the_connect_is_an_input) {
   teardown();
 }
 
+Test(live, every_channel_of_binance_spot_is_a_stream) {
+  setup_venue("binance_spot", "BTCUSDT",
+              "depth, trade, bbo, agg_trade, kline, ticker, mark, funding, open_interest");
+  (void)step(0);
+  cr_assert_str_eq(fake.url, "wss://stream.binance.com:9443/stream?streams=btcusdt@depth@100ms/"
+                             "btcusdt@trade/btcusdt@bookTicker/btcusdt@aggTrade/btcusdt@kline_1m/"
+                             "btcusdt@ticker");
+  teardown();
+}
+
 Test(live, many_streams_are_spread_and_asked_for_at_a_slow_pace) {
   static char symbols[4096];
   size_t      used = 0;

@@ -242,6 +242,32 @@ Test(rest, what_can_wait_is_not_tried_again_when_it_fails) {
   ws_server_stop(&s);
 }
 
+Test(rest, feeds_of_one_host_share_its_budget_and_the_smaller_one_counts) {
+  ws_server_t                   s     = ws_server_start(NULL, NULL);
+  const md_rest_config_t        cfg   = {.clock = md_clock_system(), .seed = 3};
+  const md_rest_client_config_t large = {.weight_per_min = 6000}, small = {.weight_per_min = 120};
+  md_rest_client_t             *a, *b;
+  md_rest_t                    *r;
+  md_msg_t                      msg = {0};
+  md_input_t                    in;
+  char                          url[128];
+  cr_assert_eq(md_rest_open(&cfg, &r, &msg), MD_OK, "%s", msg.text);
+  cr_assert_eq(md_rest_client(r, &large, &a, &msg), MD_OK, "%s", msg.text);
+  cr_assert_eq(md_rest_client(r, &small, &b, &msg), MD_OK, "%s", msg.text);
+  cr_assert_eq(md_rest_start(r, &msg), MD_OK, "%s", msg.text);
+  cr_assert(get(a, &s, "/answer?a", 20, &in));
+  cr_assert(get(b, &s, "/answer?b", 20, &in));
+  let_pass();
+  cr_assert_eq(md_rest_spare(a), 20, "120 less what both asked for: %u", md_rest_spare(a));
+  cr_assert_eq(md_rest_spare(b), 20, "%u", md_rest_spare(b));
+  url_of(&s, "/answer?c", url, sizeof url);
+  cr_assert_eq(md_rest_ask(a, url, 50), MD_OK);
+  let_pass();
+  expect_counts(a, 1, 0); /* there is no weight for it for a minute */
+  md_rest_close(r);
+  ws_server_stop(&s);
+}
+
 Test(rest, what_can_wait_goes_when_nothing_else_waits) {
   ws_server_t       s = ws_server_start(NULL, NULL);
   md_rest_client_t *c;
