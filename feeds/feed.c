@@ -1,4 +1,5 @@
 #include "feeds/feed_parts.h"
+#include "feeds/rule.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -266,7 +267,7 @@ md_feed_bad_message(md_feed_t *f, md_feed_instrument_t *i, md_err_t err) {
     md_count(f->metrics, MD_COUNTER_OVERFLOWS, 1);
   else
     md_count(f->metrics, MD_COUNTER_PARSE_ERRORS, 1);
-  if (i)
+  if (i && MD_RULE(BAD_MESSAGE))
     md_feed_book_break(f, i, is_overflow ? MD_REASON_OVERFLOW : MD_REASON_BAD_MESSAGE, MD_NULL_U64);
 }
 

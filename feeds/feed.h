@@ -110,6 +110,8 @@ typedef struct md_feed_instrument {
   uint32_t          snapshot_limit;
   uint64_t          ladder_seq;      /* last_seq when its last LADDER was made */
   uint32_t          canary_miss_cnt; /* in a row */
+  uint32_t          crossed_cnt;     /* resyncs because of it since it last was not crossed */
+  int64_t           crossed_ns;      /* receive time of the update that crossed it, 0: it is not */
   md_definition_t   definition;
   md_feed_resume_t  before; /* what earlier epochs have, absent: nothing, or declared already */
   md_orderbook_t    book;

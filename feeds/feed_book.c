@@ -1,5 +1,6 @@
 /* The state machine of a book: what an update, a snapshot or a lost connection does to it. */
 #include "feeds/feed_parts.h"
+#include "feeds/rule.h"
 
 #include <string.h>
 
@@ -94,7 +95,7 @@ apply_side(md_feed_t *f, md_feed_instrument_t *i, md_side_t side, const md_level
 static bool
 checksum_differs(md_feed_t *f, const md_feed_instrument_t *i, bool has_checksum,
                  uint32_t checksum) {
-  if (!has_checksum || !f->cfg.venue->checksum_ok) return false;
+  if (!MD_RULE(OKX_CHECKSUM) || !has_checksum || !f->cfg.venue->checksum_ok) return false;
   bool is_ok = f->cfg.venue->checksum_ok(f, i, checksum);
   md_count(f->metrics, is_ok ? MD_COUNTER_CHECKSUM_MATCHES : MD_COUNTER_CHECKSUM_MISMATCHES, 1);
   return !is_ok;
@@ -171,7 +172,7 @@ push(md_feed_t *f, md_feed_instrument_t *i, const md_feed_delta_t *delta,
   uint64_t                dropped_cnt = i->queue.dropped_cnt;
   md_err_t                err =
       md_sync_queue_push(&i->queue, f->cfg.sync_queue_bytes, &head, levels->bids, levels->asks);
-  i->missed_cnt += i->queue.dropped_cnt - dropped_cnt;
+  if (MD_RULE(MISSED)) i->missed_cnt += i->queue.dropped_cnt - dropped_cnt;
   if (err) {
     i->missed_cnt += i->queue.cnt + 1u; /* what stands before a hole is of no use */
     md_sync_queue_clear(&i->queue);
@@ -275,7 +276,8 @@ use_snapshot(md_feed_t *f, md_feed_instrument_t *i) {
   i->is_handover  = false;
   i->resync       = true;
   i->exch_seq     = i->snapshot_id;
-  i->book_flags   = 0;
+  i->book_flags   = md_orderbook_crossed(&i->book) ? MD_FLAG_CROSSED : 0;
+  i->crossed_ns   = 0;
   i->gen++;
   md_feed_out_snapshot(f, i);
 }
@@ -305,6 +307,7 @@ update_waiting(md_feed_t *f, md_feed_instrument_t *i, const md_feed_delta_t *del
                const md_feed_levels_t *levels) {
   begin_syncing(f, i);
   push(f, i, delta, levels);
+  if (!MD_RULE(SNAPSHOT)) set_state(f, i, MD_BOOK_VALID, MD_REASON_NONE);
   try_sync(f, i);
 }
 
@@ -327,6 +330,8 @@ update_valid(md_feed_t *f, md_feed_instrument_t *i, md_feed_delta_t *delta,
     }
     md_feed_shm_changes(f, i);
     md_feed_canary_check(f, i);
+    if (MD_UNLIKELY((i->book_flags | i->crossed_cnt) != 0 || i->crossed_ns != 0))
+      md_feed_crossed_check(f, i);
     if (MD_UNLIKELY(i->is_deepening)) md_feed_deepen_update(f, i, delta, levels);
     break;
   }
@@ -524,7 +529,7 @@ void
 md_feed_books_close(md_feed_t *f, uint8_t leg) {
   for (uint32_t n = 0; n < f->instrument_cnt; n++) {
     md_feed_instrument_t *i = &f->instruments[n];
-    if (f->rule->follows_one_leg && md_feed_leg_lost(f, i, leg)) continue;
+    if (!MD_RULE(DISCONNECT) || (f->rule->follows_one_leg && md_feed_leg_lost(f, i, leg))) continue;
     if (leg == MD_LEG_NONE || i->leg == MD_LEG_NONE || i->leg == leg) close_book(f, i);
   }
 }

@@ -86,7 +86,7 @@ md_feed_out_snapshot(md_feed_t *f, md_feed_instrument_t *i) {
                                 .ts_recv_ns = i->snapshot_recv_ns,
                                 .raw_lo     = i->snapshot_raw_lo,
                                 .limit      = i->snapshot_limit,
-                                .flags      = i->snapshot_flags,
+                                .flags      = (uint16_t)(i->snapshot_flags | i->book_flags),
                                 .leg        = i->snapshot_leg};
   md_feed_out_book(f, i, &s);
   i->ts_exch_ns  = i->snapshot_ts_exch_ns;

@@ -1,7 +1,10 @@
 /* Trades, bars and best prices: what a feed keeps beside recording them. */
 #include "feeds/feed_parts.h"
+#include "feeds/rule.h"
 
 #include <string.h>
+
+#define CROSSED_SHIFT_MAX 7u
 
 /* An id that does not follow the last one: sent again, or trades between them are missing. */
 static MD_COLD bool
@@ -9,7 +12,7 @@ id_is_other(md_feed_t *f, md_feed_instrument_t *i, const md_trade_totals_t *tota
             uint64_t before, md_record_type_t type) {
   const bool     is_first = !md_feed_has_trades(totals);
   const uint64_t last     = is_first ? before : totals->id_last;
-  if (!is_first && id <= last) {
+  if (MD_RULE(TRADE_REPEAT) && !is_first && id <= last) {
     md_count(f->metrics, MD_COUNTER_DUPLICATES, 1);
     return false;
   }
@@ -33,7 +36,7 @@ md_feed_agg_trade_is_new(md_feed_t *f, md_feed_instrument_t *i, uint64_t id) {
 bool
 md_feed_trade_seq_is_new(md_feed_t *f, md_feed_instrument_t *i, uint64_t seq) {
   const uint64_t last = i->trade_seq;
-  if (last != 0 && seq <= last) {
+  if (MD_RULE(TRADE_REPEAT) && last != 0 && seq <= last) {
     md_count(f->metrics, MD_COUNTER_DUPLICATES, 1);
     return false;
   }
@@ -47,7 +50,7 @@ static void
 add_to_totals(md_trade_totals_t *totals, int64_t qty, uint64_t id, bool is_of_book) {
   if (!md_feed_has_trades(totals)) totals->id_first = id;
   totals->id_last = id;
-  if (MD_UNLIKELY(!is_of_book)) {
+  if (MD_UNLIKELY(!is_of_book) && MD_RULE(OFF_BOOK)) {
     totals->off_book_cnt++;
     return;
   }
@@ -86,7 +89,7 @@ bool
 md_feed_kline_is_new(md_feed_t *f, md_feed_instrument_t *i, const md_kline_t *k, uint16_t *flags) {
   md_kline_t *last = bar_of(i, k->interval_s);
   bool        same = last->ts_open_ns == k->ts_open_ns && k->ts_open_ns != MD_NULL_I64;
-  if (same && (!k->closed || memcmp(last, k, sizeof *k) == 0)) {
+  if (MD_RULE(BAR_REPEAT) && same && (!k->closed || memcmp(last, k, sizeof *k) == 0)) {
     md_count(f->metrics, MD_COUNTER_DUPLICATES, 1);
     return false;
   }
@@ -114,7 +117,7 @@ compare(md_feed_t *f, md_feed_instrument_t *i, const md_bbo_t *b) {
     return;
   }
   md_count(f->metrics, MD_COUNTER_CANARY_MISMATCHES, 1);
-  if (++i->canary_miss_cnt >= MD_FEED_CANARY_MISS_MAX)
+  if (++i->canary_miss_cnt >= MD_FEED_CANARY_MISS_MAX && MD_RULE(CANARY))
     md_feed_book_break(f, i, MD_REASON_CANARY, i->exch_seq);
 }
 
@@ -137,4 +140,22 @@ md_feed_canary_check(md_feed_t *f, md_feed_instrument_t *i) {
     compare(f, i, &i->canary[n].bbo);
     return;
   }
+}
+
+/* ---- crossed or locked */
+
+/* A legal sequence may leave a book crossed for a moment. One that stays so is wrong, or its market
+ * rests in an auction: it is asked for anew, and later each time that this does not help. */
+void
+md_feed_crossed_check(md_feed_t *f, md_feed_instrument_t *i) {
+  if (!(i->book_flags & MD_FLAG_CROSSED)) {
+    i->crossed_ns  = 0;
+    i->crossed_cnt = 0;
+    return;
+  }
+  if (i->crossed_ns == 0) i->crossed_ns = f->recv_ns;
+  const unsigned shift = i->crossed_cnt < CROSSED_SHIFT_MAX ? i->crossed_cnt : CROSSED_SHIFT_MAX;
+  if (f->recv_ns - i->crossed_ns < MD_FEED_CROSSED_NS << shift || !MD_RULE(CROSSED)) return;
+  i->crossed_cnt++;
+  md_feed_book_break(f, i, MD_REASON_CROSSED, i->exch_seq);
 }

@@ -16,7 +16,8 @@
 #define MD_FEED_CONNECTION_CNT_MAX 64u
 #define MD_FEED_NAME_BYTES         128u
 #define MD_FEED_URL_BYTES          256u
-#define MD_FEED_CANARY_MISS_MAX    3u /* mismatches in a row that make a book STALE */
+#define MD_FEED_CANARY_MISS_MAX    3u           /* mismatches in a row that make a book STALE */
+#define MD_FEED_CROSSED_NS         5000000000ll /* crossed or locked for so long: not by right */
 
 /* Symbols of a venue's list that may be kept beside the instruments in use. */
 #define MD_FEED_SYMBOL_CNT_MAX 16384u
@@ -100,6 +101,10 @@ static inline bool
 md_feed_has_trades(const md_trade_totals_t *t) {
   return t->cnt + t->off_book_cnt > 0;
 }
+
+/* md_feed_crossed_check looks at a book that is crossed or was: one that stays so for too long is
+ * asked for anew. */
+void md_feed_crossed_check(md_feed_t *f, md_feed_instrument_t *i);
 
 /* md_feed_canary_check compares the book after an update with a best price that came before it. */
 void md_feed_canary_check(md_feed_t *f, md_feed_instrument_t *i);

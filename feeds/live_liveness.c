@@ -1,5 +1,6 @@
 /* What is alive is judged by data, each stream against its own pace, never by sockets or acks. */
 #include "feeds/live_parts.h"
+#include "feeds/rule.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -34,7 +35,7 @@ stream_spoke(md_feed_live_t *l, md_feed_live_link_t *k, md_feed_live_half_t *h,
              md_feed_live_stream_t *s, md_frame_kind_t kind, const md_transport_event_t *e) {
   const uint32_t half = h == &k->half[1];
   uint64_t       hash = hash_of(e->payload, e->len);
-  if (hash == s->last_hash && !(k->half[!half].state == MD_LIVE_OPEN))
+  if (MD_RULE(SILENCE) && hash == s->last_hash && !(k->half[!half].state == MD_LIVE_OPEN))
     return; /* a repeat is no data */
   s->last_hash = hash;
   if (!(s->seen >> half & 1)) {

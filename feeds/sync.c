@@ -1,5 +1,6 @@
 #include "feeds/sync.h"
 
+#include "feeds/rule.h"
 #include "feeds/run_pool.h"
 
 #include <stdlib.h>
@@ -167,14 +168,15 @@ md_sync_queue_push(md_sync_queue_t *q, uint64_t max_bytes, const md_sync_pending
 static md_sync_verdict_t
 binance_spot_first(uint64_t snapshot_id, const md_update_ids_t *update) {
   if (update->last <= snapshot_id) return MD_SYNC_DROP;
-  if (update->first <= snapshot_id + 1) return MD_SYNC_APPLY;
+  if (!MD_RULE(SPOT_FIRST) || update->first <= snapshot_id + MD_RULE(SPOT_BEHIND))
+    return MD_SYNC_APPLY;
   return MD_SYNC_GAP;
 }
 
 static md_sync_verdict_t
 binance_spot_next(uint64_t last_id, const md_update_ids_t *update) {
-  if (update->last <= last_id) return MD_SYNC_DROP;
-  if (update->first == last_id + 1) return MD_SYNC_APPLY;
+  if (MD_RULE(SPOT_REPEAT) && update->last <= last_id) return MD_SYNC_DROP;
+  if (!MD_RULE(SPOT_CHAIN) || update->first == last_id + 1) return MD_SYNC_APPLY;
   if (update->first <= last_id) return MD_SYNC_OVERLAP;
   return MD_SYNC_GAP;
 }
@@ -186,7 +188,7 @@ const md_sync_rule_t md_sync_binance_spot = {
 
 static md_sync_verdict_t
 deribit_next(uint64_t last_id, const md_update_ids_t *update) {
-  if (update->prev == last_id) return MD_SYNC_APPLY;
+  if (!MD_RULE(DERIBIT_CHAIN) || update->prev == last_id) return MD_SYNC_APPLY;
   if (update->last <= last_id) return MD_SYNC_DROP;
   return MD_SYNC_GAP;
 }
@@ -200,15 +202,16 @@ const md_sync_rule_t md_sync_deribit = {
 static md_sync_verdict_t
 binance_futures_first(uint64_t snapshot_id, const md_update_ids_t *update) {
   if (update->last < snapshot_id) return MD_SYNC_DROP;
-  if (update->first <= snapshot_id || update->prev == snapshot_id) return MD_SYNC_APPLY;
-  return MD_SYNC_GAP;
+  if (!MD_RULE(FUTURES_FIRST) || update->first <= snapshot_id) return MD_SYNC_APPLY;
+  return MD_RULE(FUTURES_NAMED) && update->prev == snapshot_id ? MD_SYNC_APPLY : MD_SYNC_GAP;
 }
 
 /* That U..u covers our id proves nothing here: an update between may be missing all the same. */
 static md_sync_verdict_t
 binance_futures_next(uint64_t last_id, const md_update_ids_t *update) {
   if (update->last <= last_id) return MD_SYNC_DROP;
-  return update->prev == last_id ? MD_SYNC_APPLY : MD_SYNC_GAP;
+  if (!MD_RULE(FUTURES_CHAIN) || update->prev == last_id) return MD_SYNC_APPLY;
+  return !MD_RULE(FUTURES_MASK) && update->first <= last_id ? MD_SYNC_APPLY : MD_SYNC_GAP;
 }
 
 const md_sync_rule_t md_sync_binance_futures = {
@@ -231,7 +234,8 @@ okx_first(uint64_t snapshot_id, const md_update_ids_t *update) {
 static md_sync_verdict_t
 okx_next(uint64_t last_id, const md_update_ids_t *update) {
   if (update->last == 0) return last_id == 0 ? MD_SYNC_APPLY : MD_SYNC_GAP;
-  if (update->prev == last_id) return MD_SYNC_APPLY;
+  if (!MD_RULE(OKX_RESET) && update->last < last_id) return MD_SYNC_DROP;
+  if (!MD_RULE(OKX_CHAIN) || update->prev == last_id) return MD_SYNC_APPLY;
   return update->last == last_id ? MD_SYNC_DROP : MD_SYNC_GAP;
 }
 

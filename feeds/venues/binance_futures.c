@@ -1,6 +1,7 @@
 /* Binance USD-M and COIN-M futures: combined and raw streams, and rows about all markets. Every
  * message is read wholly before any of it is applied. */
 #include "feeds/venues/binance_futures.h"
+#include "feeds/rule.h"
 
 #include <string.h>
 
@@ -113,7 +114,7 @@ on_liquidation(md_bn_context_t *c) {
  * update, and no place in its chain: the stream's name tells them apart. */
 static bool
 is_whole_depth(md_bn_slice_t kind) {
-  if (!kind.p) return true;
+  if (!kind.p || !MD_RULE(FUTURES_PARTIAL)) return true;
   return md_json_is(kind.p, kind.len, "depth") ||
          (kind.len > 6 && memcmp(kind.p, "depth@", 6) == 0);
 }
@@ -166,7 +167,8 @@ route(const source_t *src, const md_bn_fields_t *s) {
 static bool
 is_of_market(const md_bn_fields_t *s, const md_bn_market_t *market) {
   uint64_t family;
-  return !md_bn_has(s, MD_BN_ST) || (md_bn_u64(s, MD_BN_ST, &family) && family == market->family);
+  if (!MD_RULE(FUTURES_FAMILY) || !md_bn_has(s, MD_BN_ST)) return true;
+  return md_bn_u64(s, MD_BN_ST, &family) && family == market->family;
 }
 
 /* The order of a liquidation is an object within the event. */

@@ -1,6 +1,7 @@
 /* Binance spot and Binance US: combined and raw streams. Every message is read wholly before any of
  * it is applied. The shapes that make up nearly all messages have a path of their own
  * (binance_spot_fast.c); whatever differs from them by one byte comes here. */
+#include "feeds/rule.h"
 #include "feeds/venues/binance_fast.h"
 
 #include <string.h>
@@ -22,6 +23,7 @@ route(const md_bn_fields_t *s, md_bn_slice_t kind, bool *needs_nothing) {
     return NULL;
   }
   /* Only the stream's name tells these apart; partial books (depth5, 10, 20) are not used. */
+  if (!MD_RULE(SPOT_ROUTE)) return md_bn_on_book_ticker;
   if (kind.p && md_json_is(kind.p, kind.len, "bookTicker")) return md_bn_on_book_ticker;
   return NULL;
 }

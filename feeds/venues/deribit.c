@@ -1,6 +1,7 @@
 /* Deribit, JSON-RPC over WebSocket: the envelope, books and trades. Every message is read wholly
  * before any of it is applied: the ids of a book's change may stand behind its levels. */
 #include "feeds/venues/deribit.h"
+#include "feeds/rule.h"
 
 #include <string.h>
 
@@ -108,7 +109,8 @@ read_ids(const md_db_slice_t *v, md_update_ids_t *ids) {
   ids->first = ids->last;
   if (md_db_has(v[MD_DB_prev_change_id]) && !md_db_u64(v[MD_DB_prev_change_id], &ids->prev))
     return MD_ERR_SYNTAX;
-  if (md_db_is(v[MD_DB_type], "change") && ids->prev == MD_NULL_U64) return MD_ERR_SYNTAX;
+  const bool is_change = MD_RULE(DERIBIT_NAMED) && md_db_is(v[MD_DB_type], "change");
+  if (is_change && ids->prev == MD_NULL_U64) return MD_ERR_SYNTAX;
   return MD_OK;
 }
 
@@ -134,7 +136,7 @@ on_book(md_db_context_t *c) {
   md_err_t err = md_db_levels(c->feed, i, v[MD_DB_bids], v[MD_DB_asks], &levels);
   if (err) return break_book(c->feed, c->channel, err);
   c->event.exch_seq = ids.last;
-  if (is_snapshot(i, v, &ids))
+  if (MD_RULE(DERIBIT_SNAPSHOT) && is_snapshot(i, v, &ids))
     md_feed_on_stream_snapshot(c->feed, i, &c->event, &levels);
   else
     md_feed_on_update(c->feed, i, &c->event, &ids, &levels);

@@ -3,6 +3,7 @@
  * The checksum is a CRC32 of "bid:qty:ask:qty:..." as the texts were sent. Mantissas give the plain
  * text of a number back, and nearly every text is the plain one; the few others ("1.50") are kept
  * beside the books. */
+#include "feeds/rule.h"
 #include "feeds/venues/okx.h"
 
 #include <string.h>
@@ -268,12 +269,12 @@ md_okx_on_books(md_okx_message_t *m) {
     md_feed_bad_message(f, i, err);
     return MD_OK;
   }
-  if (is_heartbeat(i, &b, &levels)) return MD_OK;
+  if (MD_RULE(OKX_HEARTBEAT) && is_heartbeat(i, &b, &levels)) return MD_OK;
   md_okx_state_t      *state    = md_feed_venue_state(f);
   const md_okx_slice_t sides[2] = {b.bids, b.asks};
   if (b.is_snapshot) forget_odd(state, i);
   note_texts(state, i, sides, &levels);
-  if (b.is_snapshot)
+  if (MD_RULE(OKX_SNAPSHOT) && b.is_snapshot)
     md_feed_on_stream_snapshot(f, i, &b.event, &levels);
   else
     md_feed_on_update(f, i, &b.event, &b.ids, &levels);

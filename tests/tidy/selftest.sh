@@ -40,6 +40,10 @@ END
   printf '%s\n' '#include "shm/ring.h"' >feeds/feed.c
   printf '%s\n' '#include <libpq-fe.h>' >writers/postgres.c
   printf '%s\n' 'int md_main;' >engine/main.c
+  printf '%s\n' 'int x = cfg->engine.name[0] + feed_cfg->depth;' >engine/engine.c
+  mkdir -p monitoring docker
+  printf '%s\n' 'expr: rate(mdengine_frames_total[1m])' >monitoring/rules.yml
+  printf '%s\n' 'services:' '  engine:' '    image: x' '    restart: unless-stopped' >docker/compose.yaml
 }
 
 # expect_clean CHECK: the clean tree passes.
@@ -157,6 +161,17 @@ for mark in 'TO'""'DO' 'FIX'""'ME' 'XX'""'X' 'HA'""'CK'; do
 done
 expect check_text shm/README.md 'see /ro'""'ot/notes.md' 'a path of one machine'
 expect check_text dev 'see /ho'""'me/somebody/notes.md' 'a path of one machine'
+
+expect check_knobs engine/config_table.h '  X(core, NUMBER, "-1", "core")' 'feed.core is read by nobody'
+expect_edit check_knobs engine/engine.c '.*' '/* cfg->engine.name; */ int y = feed_cfg->depth;' engine/config_table.h 'engine.name'
+expect check_exported monitoring/rules.yml 'expr: mdengine_frame_total' 'mdengine_frame_total is exported by nobody'
+expect check_restart docker/compose.yaml '  other:\n    image: y' 'other is not started again'
+expect check_restart docker/mdengine.service '[Service]' 'no Restart='
+expect check_secrets docker/a.yaml 'password: "hunter2hunter2"' 'a secret with a value'
+expect check_secrets docker/a.env 'API_KEY=0123456789abcdef' 'a secret with a value'
+expect check_secrets docker/a.pem '-----BEGIN EC PRIVATE KEY-----' 'a private key'
+expect check_secrets docker/a.yaml 'url: https://somebody:letmein@host/' 'a URL with a password'
+expect check_secrets docker/a.yaml 'host: 43.156.224.10' 'the address of a machine'
 
 expect check_layout notes.txt 'x' 'does not belong'
 

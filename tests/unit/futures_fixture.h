@@ -25,8 +25,10 @@ chained(fixture_t *x, const char *s, unsigned first, unsigned last, unsigned pre
 
 static inline void
 futures_snapshot(fixture_t *x, const char *s, unsigned id, const char *bids, const char *asks) {
-  char url[128], body[4096];
-  (void)snprintf(url, sizeof url, "https://fapi.binance.com/fapi/v1/depth?symbol=%s&limit=1000", s);
+  char       url[128], body[4096];
+  const char root = strchr(s, '_') ? 'd' : 'f'; /* BTCUSD_PERP is of COIN-M */
+  (void)snprintf(url, sizeof url, "https://%capi.binance.com/%capi/v1/depth?symbol=%s&limit=1000",
+                 root, root, s);
   (void)snprintf(body, sizeof body,
                  "{\"lastUpdateId\":%u,\"E\":1700000000003,\"T\":1700000000002,\"bids\":[%s],"
                  "\"asks\":[%s]}",

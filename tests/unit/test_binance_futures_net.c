@@ -24,7 +24,7 @@ connect_both(const char *venue, const char *channels) {
   memcpy(urls[1], fake.url, sizeof urls[1]);
 }
 
-Test(binance_futures_net, book_and_market_streams_stand_on_paths_of_their_own) {
+Test(binance_futures_net, defect_15_book_and_market_streams_stand_on_paths_of_their_own) {
   connect_both("binance_derivatives", ALL);
   cr_assert_eq(fake.connect_cnt, 2);
   cr_assert_str_eq(urls[0], "wss://fstream.binance.com/public/stream?streams="

@@ -18,7 +18,7 @@ TestSuite(binance_spot, .init = init, .fini = fini);
 
 /* ---- alignment ---- */
 
-Test(binance_spot, first_update_right_behind_the_snapshot_is_applied) {
+Test(binance_spot, case_1_first_update_right_behind_the_snapshot_is_applied) {
   snapshot(&x, S, 5, 100, "[\"10\",\"1\"]", "[\"11\",\"1\"]");
   cr_assert_eq(book_of(&x, S)->state, MD_BOOK_SYNCING);
   depth(&x, S, 101, 105, "[\"10.5\",\"2\"]", "");
@@ -28,7 +28,7 @@ Test(binance_spot, first_update_right_behind_the_snapshot_is_applied) {
   cr_assert_eq(count(&x, MD_RECORD_GAP), 0);
 }
 
-Test(binance_spot, buffered_updates_older_than_the_snapshot_are_dropped) {
+Test(binance_spot, case_2_buffered_updates_older_than_the_snapshot_are_dropped) {
   depth(&x, S, 90, 95, "[\"1\",\"1\"]", "");
   depth(&x, S, 96, 100, "[\"2\",\"1\"]", "");
   depth(&x, S, 98, 103, "[\"10.5\",\"2\"]", "");
@@ -41,7 +41,7 @@ Test(binance_spot, buffered_updates_older_than_the_snapshot_are_dropped) {
   cr_assert_str_eq(best(&x, S, MD_SIDE_BUY), "10.5x2");
 }
 
-Test(binance_spot, snapshot_that_is_too_old_is_asked_for_again_and_the_buffer_kept) {
+Test(binance_spot, case_3_snapshot_that_is_too_old_is_asked_for_again_and_the_buffer_kept) {
   depth(&x, S, 110, 112, "[\"10.5\",\"2\"]", "");
   cr_assert_eq(x.request_cnt, 1);
   snapshot(&x, S, 5, 100, "[\"10\",\"1\"]", "[\"11\",\"1\"]");
@@ -54,7 +54,7 @@ Test(binance_spot, snapshot_that_is_too_old_is_asked_for_again_and_the_buffer_ke
   cr_assert_eq(book_of(&x, S)->exch_seq, 112);
 }
 
-Test(binance_spot, gap_makes_the_book_stale_until_a_snapshot_bridges_it) {
+Test(binance_spot, case_4_gap_makes_the_book_stale_until_a_snapshot_bridges_it) {
   make_valid(&x, S, 103);
   (void)types(&x);
   depth(&x, S, 106, 107, "[\"10.7\",\"1\"]", "");
@@ -75,7 +75,7 @@ Test(binance_spot, gap_makes_the_book_stale_until_a_snapshot_bridges_it) {
   cr_assert_str_eq(best(&x, S, MD_SIDE_BUY), "10.8x1");
 }
 
-Test(binance_spot, the_same_or_an_older_update_changes_nothing) {
+Test(binance_spot, case_5_the_same_or_an_older_update_changes_nothing) {
   char before[65], after[65];
   make_valid(&x, S, 103);
   depth(&x, S, 104, 105, "[\"10.1\",\"1\"]", "");
@@ -90,7 +90,7 @@ Test(binance_spot, the_same_or_an_older_update_changes_nothing) {
   cr_assert_eq(book_of(&x, S)->state, MD_BOOK_VALID);
 }
 
-Test(binance_spot, overlapping_update_is_applied_and_counted) {
+Test(binance_spot, case_6_overlapping_update_is_applied_and_counted) {
   make_valid(&x, S, 105);
   depth(&x, S, 100, 110, "[\"10\",\"7\"]", "");
   cr_assert_eq(book_of(&x, S)->exch_seq, 110);
@@ -98,7 +98,7 @@ Test(binance_spot, overlapping_update_is_applied_and_counted) {
   cr_assert_str_eq(best(&x, S, MD_SIDE_BUY), "10x7");
 }
 
-Test(binance_spot, delete_of_an_absent_price_is_nothing) {
+Test(binance_spot, case_7_delete_of_an_absent_price_is_nothing) {
   char before[65], after[65];
   make_valid(&x, S, 105);
   digest_of(&x, S, before);
@@ -111,7 +111,7 @@ Test(binance_spot, delete_of_an_absent_price_is_nothing) {
                "the exchange's message is published all the same");
 }
 
-Test(binance_spot, without_a_snapshot_the_book_is_never_valid_but_trades_flow) {
+Test(binance_spot, case_11_without_a_snapshot_the_book_is_never_valid_but_trades_flow) {
   for (unsigned n = 1; n <= 50; n++) {
     depth(&x, S, n, n, "[\"10\",\"1\"]", "[\"11\",\"1\"]");
     trade(&x, S, n, "10.5", "0.25");
@@ -127,7 +127,7 @@ Test(binance_spot, without_a_snapshot_the_book_is_never_valid_but_trades_flow) {
 
 /* ---- routing ---- */
 
-Test(binance_spot, messages_without_event_are_routed_by_the_stream_name_only) {
+Test(binance_spot, case_8_messages_without_event_are_routed_by_the_stream_name_only) {
   const char *bbo =
       "{\"u\":7,\"s\":\"BTCUSDT\",\"b\":\"1.5\",\"B\":\"2\",\"a\":\"1.6\",\"A\":\"3\"}";
   text(&x, bbo);
@@ -159,7 +159,7 @@ Test(binance_spot, raw_payloads_are_routed_by_their_event) {
   cr_assert_eq(((const md_trade_t *)body_of(last_of(&x, MD_RECORD_TRADE)))->side, MD_SIDE_BUY);
 }
 
-Test(binance_spot, microseconds_follow_the_connection_and_never_the_digits) {
+Test(binance_spot, case_9_microseconds_follow_the_connection_and_never_the_digits) {
   static const char frame[] =
       "{\"stream\":\"btcusdt@trade\",\"data\":{\"e\":\"trade\",\"E\":%s,\"s\":\"BTCUSDT\",\"t\":%u,"
       "\"p\":\"1\",\"q\":\"1\",\"T\":%s,\"m\":true,\"M\":true}}";
@@ -194,7 +194,7 @@ Test(binance_spot, microseconds_follow_the_connection_and_never_the_digits) {
   }
 }
 
-Test(binance_spot, unknown_events_keys_and_orders_are_never_fatal) {
+Test(binance_spot, case_56_unknown_events_keys_and_orders_are_never_fatal) {
   text(&x,
        "{\"stream\":\"btcusdt@avgPrice\",\"data\":{\"e\":\"avgPrice\",\"E\":1,\"s\":\"BTCUSDT\"}}");
   text(&x, "{\"stream\":\"!all@new\",\"data\":[{\"e\":\"x\"}]}");
@@ -216,7 +216,7 @@ Test(binance_spot, unknown_events_keys_and_orders_are_never_fatal) {
   cr_assert_eq(counter(&x, MD_COUNTER_PARSE_ERRORS), 0);
 }
 
-Test(binance_spot, bad_json_is_counted_and_the_next_message_is_fine) {
+Test(binance_spot, case_45_bad_json_is_counted_and_the_next_message_is_fine) {
   static const char *const bad[] = {
       "",
       "{",
@@ -247,7 +247,7 @@ Test(binance_spot, bad_json_is_counted_and_the_next_message_is_fine) {
   cr_assert_eq(count(&x, MD_RECORD_TRADE), 1);
 }
 
-Test(binance_spot, duplicate_keys_take_the_last_value) {
+Test(binance_spot, case_45_duplicate_keys_take_the_last_value) {
   text(&x, "{\"e\":\"trade\",\"E\":1700000000002,\"s\":\"ETHUSDT\",\"s\":\"BTCUSDT\",\"t\":5,"
            "\"p\":\"1\",\"p\":\"2\",\"q\":\"2\",\"T\":1700000000001,\"m\":false}");
   cr_assert_not_null(find_book(&x, S));
@@ -255,7 +255,7 @@ Test(binance_spot, duplicate_keys_take_the_last_value) {
   cr_assert_eq(((const md_trade_t *)body_of(last_of(&x, MD_RECORD_TRADE)))->px, 2);
 }
 
-Test(binance_spot, book_message_that_cannot_be_read_makes_its_book_stale) {
+Test(binance_spot, case_45_book_message_that_cannot_be_read_makes_its_book_stale) {
   static const char *const bad[] = {
       "{\"e\":\"depthUpdate\",\"E\":1700000000001,\"s\":\"BTCUSDT\",\"U\":106,\"u\":106,\"b\":[["
       "\"1",
@@ -290,7 +290,7 @@ Test(binance_spot, number_that_does_not_fit_makes_the_book_stale_with_overflow) 
 
 /* ---- content ---- */
 
-Test(binance_spot, crossed_or_locked_book_is_published_with_its_flag) {
+Test(binance_spot, case_49_crossed_or_locked_book_is_published_with_its_flag) {
   make_valid(&x, S, 105);
   depth(&x, S, 106, 106, "[\"11\",\"1\"]", "");
   cr_assert(last_of(&x, MD_RECORD_BOOK_DELTA)->flags & MD_FLAG_CROSSED);
@@ -301,7 +301,7 @@ Test(binance_spot, crossed_or_locked_book_is_published_with_its_flag) {
   cr_assert_eq(counter(&x, MD_COUNTER_CROSSED), 1);
 }
 
-Test(binance_spot, three_canary_mismatches_in_a_row_make_the_book_stale) {
+Test(binance_spot, case_50_three_canary_mismatches_in_a_row_make_the_book_stale) {
   make_valid(&x, S, 105);
   ticker(&x, S, 105, "10", "11");
   cr_assert_eq(counter(&x, MD_COUNTER_CANARY_MATCHES), 1);
@@ -324,7 +324,7 @@ Test(binance_spot, three_canary_mismatches_in_a_row_make_the_book_stale) {
   cr_assert_eq(x.request_cnt, requests + 1);
 }
 
-Test(binance_spot, negative_latency_is_kept_apart) {
+Test(binance_spot, case_51_negative_latency_is_kept_apart) {
   x.recv_ns = 1700000000002000000 - 1270000000; /* our clock is behind theirs */
   trade(&x, S, 1, "10", "1");
   md_hist_copy_t h;
@@ -348,7 +348,7 @@ bar(unsigned open_s, const char *close, const char *closed) {
         open_s, open_s + 59, close, closed);
 }
 
-Test(binance_spot, final_bar_comes_once_and_a_late_change_is_a_correction) {
+Test(binance_spot, case_59_final_bar_comes_once_and_a_late_change_is_a_correction) {
   bar(1699999980, "1.6", "false");
   bar(1699999980, "1.7", "false");
   bar(1699999980, "1.8", "true");
@@ -363,7 +363,7 @@ Test(binance_spot, final_bar_comes_once_and_a_late_change_is_a_correction) {
   cr_assert_not(last_of(&x, MD_RECORD_KLINE)->flags & MD_FLAG_CORRECTION);
 }
 
-Test(binance_spot, equal_trades_with_other_ids_are_kept_and_a_repeated_id_is_not) {
+Test(binance_spot, case_60_equal_trades_with_other_ids_are_kept_and_a_repeated_id_is_not) {
   trade(&x, S, 7, "10.5", "0.25");
   trade(&x, S, 8, "10.5", "0.25");
   trade(&x, S, 8, "10.5", "0.25");

@@ -175,7 +175,7 @@ static const broken_t broken[] = {
      "two ports"},
 };
 
-Test(config, each_broken_file_is_told_with_its_place_its_key_and_the_fix) {
+Test(config, defect_11_each_broken_file_is_told_with_its_place_its_key_and_the_fix) {
   md_config_t *cfg = malloc(sizeof *cfg);
   cr_assert_not_null(cfg);
   for (size_t i = 0; i < MD_CNT(broken); i++) {

@@ -213,7 +213,7 @@ Test(copy_row, fixed_columns_carry_the_header) {
   cr_assert_eq(int_at(&r, 10), MD_FLAG_LAST);
 }
 
-Test(copy_row, absent_header_values_are_null) {
+Test(copy_row, defect_10_absent_header_values_are_null) {
   full_record_t rec;
   row_t         r;
   make_record(&rec, MD_RECORD_TRADE);
@@ -235,7 +235,7 @@ Test(copy_row, receive_time_before_1970_is_rounded_down) {
   cr_assert_eq(int_at(&r, 0), -1 - TEST_EPOCH_US);
 }
 
-Test(copy_row, trade_is_exact) {
+Test(copy_row, defect_10_trade_is_exact) {
   full_record_t rec;
   row_t         r;
   char          hex[128];
@@ -338,7 +338,7 @@ Test(copy_row, text_must_be_utf8) {
   }
 }
 
-Test(copy_row, values_that_no_column_holds_are_refused_by_name) {
+Test(copy_row, defect_10_values_that_no_column_holds_are_refused_by_name) {
   full_record_t rec;
   row_t         r;
   const char   *column;

@@ -74,7 +74,7 @@ Test(decimal_parse, scientific_notation_is_exact) {
   expect_number("1200e-4", 12, -2);
 }
 
-Test(decimal_parse, what_is_no_number_is_refused) {
+Test(decimal_parse, case_45_what_is_no_number_is_refused) {
   static const char *const bad[] = {"",     "NaN",      ".5",  "1.", "-",    "+1",
                                     "1e",   "1e+",      " 1",  "1 ", "--1",  "1.2.3",
                                     "0x10", "Infinity", "1,5", "e5", "1.e5", "-.5"};
@@ -82,7 +82,7 @@ Test(decimal_parse, what_is_no_number_is_refused) {
     expect_error(bad[i], MD_ERR_SYNTAX);
 }
 
-Test(decimal_parse, what_does_not_fit_is_refused_not_rounded) {
+Test(decimal_parse, case_45_what_does_not_fit_is_refused_not_rounded) {
   expect_error("1e400", MD_ERR_OVERFLOW);
   expect_error("1e-400", MD_ERR_OVERFLOW);
   expect_error("1e99999999999999999999", MD_ERR_OVERFLOW);
@@ -90,7 +90,7 @@ Test(decimal_parse, what_does_not_fit_is_refused_not_rounded) {
   expect_error("0.1234567890123456789012345678901234567891", MD_ERR_OVERFLOW);
 }
 
-Test(decimal_parse, twenty_two_digit_open_interest_is_exact) {
+Test(decimal_parse, case_33_twenty_two_digit_open_interest_is_exact) {
   const padded_t *p = pad("1234567890123456789012.5");
   md_dec128_t     d;
   md_i128         m;

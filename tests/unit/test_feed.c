@@ -221,7 +221,7 @@ Test(feed, a_hole_inside_the_buffer_is_a_gap_and_never_valid) {
   cr_assert_str_eq(best(&x, A, MD_SIDE_BUY), "10x9");
 }
 
-Test(feed, a_lost_connection_makes_its_books_stale_and_only_its) {
+Test(feed, case_41_a_lost_connection_makes_its_books_stale_and_only_its) {
   make_valid(&x, A, 105);
   depth(&x, B, 7, 7, "", "");
   x.leg = 1;
@@ -272,7 +272,7 @@ Test(feed, the_end_makes_valid_books_stale_with_its_reason) {
   cr_assert_eq(counter(&x, MD_COUNTER_BOOKS_VALID), 0);
 }
 
-Test(feed, a_full_buffer_drops_the_oldest_and_says_so) {
+Test(feed, case_10_a_full_buffer_drops_the_oldest_and_says_so) {
   fixture_fini(&x);
   md_feed_config_t cfg = fixture_feed_config(&x);
   cfg.sync_queue_bytes = 4096;

@@ -197,7 +197,7 @@ Test(health, a_clock_that_steps_makes_no_feed_stale, .init = set_up, .fini = tea
   cr_expect_eq(md_health_status(&health), MD_HEALTHY);
 }
 
-Test(health, a_book_that_is_not_valid_degrades, .init = set_up, .fini = tear_down) {
+Test(health, defect_7_a_book_that_is_not_valid_degrades, .init = set_up, .fini = tear_down) {
   run_well();
   md_gauge(&segment.metrics[0], MD_COUNTER_BOOKS_KNOWN, 5);
   md_gauge(&segment.metrics[0], MD_COUNTER_BOOKS_VALID, 4);
@@ -295,7 +295,8 @@ Test(health, a_segment_that_is_not_ready_behind_the_grace_is_unhealthy, .init = 
   cr_expect_not(md_health_ready(&health));
 }
 
-Test(health, the_body_names_status_feeds_sinks_and_every_rule, .init = set_up, .fini = tear_down) {
+Test(health, defect_7_the_body_names_status_feeds_sinks_and_every_rule, .init = set_up,
+     .fini = tear_down) {
   md_text_t body = {0};
   run_well();
   md_health_json(&health, &body);
@@ -310,5 +311,15 @@ Test(health, the_body_names_status_feeds_sinks_and_every_rule, .init = set_up, .
     cr_expect(strstr(body.bytes, parts[i]), "%s is missing in %s", parts[i], body.bytes);
   for (unsigned i = 0; i < MD_HEALTH_RULE_CNT; i++)
     cr_expect(strstr(body.bytes, md_health_info[i].id), "rule %s", md_health_info[i].id);
+  md_text_free(&body);
+  publish(0);
+  pass_time(3 * SECOND);
+  beat();
+  md_health_observe(&health);
+  body = (md_text_t){0};
+  md_health_json(&health, &body);
+  cr_expect(strstr(body.bytes, "\"uptime_seconds\":24,"), "as time passes: %s", body.bytes);
+  cr_expect(strstr(body.bytes, "\"published\":2,\"durable\":2,"), "as records come: %s",
+            body.bytes);
   md_text_free(&body);
 }

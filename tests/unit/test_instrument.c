@@ -49,7 +49,7 @@ Test(instrument, a_new_one_takes_the_next_id_and_row) {
   cr_assert_eq(id, 41);
 }
 
-Test(instrument, is_found_by_either_name_of_its_feed_in_any_case) {
+Test(instrument, defect_12_is_found_by_either_name_of_its_feed_in_any_case) {
   md_book_t           *book;
   md_definition_t      d    = make_definition("BTCUSDT", "BTC-USDT");
   md_instrument_spec_t spec = {.definition = &d, .feed = 1};

@@ -81,7 +81,7 @@ make_blocks(help_t *h, uint64_t *last_off, uint64_t *end) {
   *last_off = scan.valid_end - 4096;
 }
 
-Test(journal_recover, a_tail_torn_at_any_byte_is_cut_and_the_rest_kept, .timeout = 60) {
+Test(journal_recover, case_54_a_tail_torn_at_any_byte_is_cut_and_the_rest_kept, .timeout = 60) {
   help_t   h;
   uint64_t last_off, end;
   char     path[MD_JOURNAL_PATH_BYTES];
@@ -175,7 +175,7 @@ Test(journal_recover, damage_at_the_end_of_a_sealed_segment_is_no_torn_tail) {
   help_fini(&h);
 }
 
-Test(journal_recover, old_rings_are_taken_over_once) {
+Test(journal_recover, case_54_old_rings_are_taken_over_once) {
   help_t h;
   start(&h, MD_JOURNAL_BATCH);
   help_trades(&h, 0, 100);

@@ -151,7 +151,7 @@ Test(json, whitespace_is_allowed_between_all_tokens) {
   expect_update(place(text, n), n);
 }
 
-Test(json, every_truncation_is_an_error_and_reads_nothing_behind_the_padding) {
+Test(json, case_45_every_truncation_is_an_error_and_reads_nothing_behind_the_padding) {
   for (size_t len = 0; len < sizeof update_text - 1; len++) {
     update_t u;
     cr_assert_neq(decode_update(place(update_text, len), len, &u), MD_OK, "cut at %zu", len);
@@ -159,7 +159,7 @@ Test(json, every_truncation_is_an_error_and_reads_nothing_behind_the_padding) {
   }
 }
 
-Test(json, a_duplicate_key_is_handed_out_twice_and_the_last_one_wins) {
+Test(json, case_45_a_duplicate_key_is_handed_out_twice_and_the_last_one_wins) {
   update_t    u;
   const char *text = "{\"u\":1,\"u\":2}";
   cr_assert_eq(decode_update(place(text, strlen(text)), strlen(text), &u), MD_OK);
@@ -245,7 +245,7 @@ Test(json, good_structure_is_accepted) {
     cr_assert_eq(skip_all(good[i], strlen(good[i])), MD_OK, "%s", good[i]);
 }
 
-Test(json, nesting_of_64_is_the_limit) {
+Test(json, case_45_nesting_of_64_is_the_limit) {
   char text[2 * (MD_JSON_DEPTH_MAX + 1)];
   for (unsigned depth = MD_JSON_DEPTH_MAX - 1; depth <= MD_JSON_DEPTH_MAX + 1; depth++) {
     memset(text, '[', depth);
@@ -492,7 +492,7 @@ levels_by_cursor(md_json_t j, md_level_t *out, uint32_t max, uint32_t *cnt) {
   return j.err;
 }
 
-Test(json, mutated_messages_never_crash_and_both_level_readers_agree) {
+Test(json, case_45_mutated_messages_never_crash_and_both_level_readers_agree) {
   static const char text[] =
       "[[\"61837.63000000\",\"3.78826000\"],[\"61837.50000000\",\"0.00000000\"],[\"1.5\",\"25\"],"
       "[\"61830.00000000\",\"12345678.00001000\",\"0\"],[\"-0.5\",7]]";

@@ -57,7 +57,7 @@ Test(live, many_streams_are_spread_and_asked_for_at_a_slow_pace) {
   teardown();
 }
 
-Test(live, reconnects_go_on_for_ever_within_the_venues_limit) {
+Test(live, defect_4_reconnects_go_on_for_ever_within_the_venues_limit) {
   setup("BTCUSDT");
   (void)step(0);
   for (int n = 0; n < 40000; n++) {
@@ -96,6 +96,27 @@ Test(live, a_new_beginning_gives_up_every_connection_forgets_and_connects_again)
   teardown();
 }
 
+/* On every venue, whatever the close was. */
+Test(live, defect_4_a_connection_that_was_closed_is_made_anew_on_every_venue) {
+  static const char *const venues[][2] = {
+      {"binance_spot", "BTCUSDT"},          {"binance_derivatives", "BTCUSDT"},
+      {"binance_coinm", "BTCUSD_PERP"},     {"okx_spot", "BTC-USDT"},
+      {"okx_derivatives", "BTC-USDT-SWAP"}, {"deribit_derivatives", "BTC-PERPETUAL"}};
+  for (size_t v = 0; v < MD_CNT(venues); v++) {
+    setup_venue(venues[v][0], venues[v][1], "depth");
+    for (unsigned n = 0; n < 5; n++) {
+      for (unsigned s = 0; s < 400 && !fake.is_used[fake.last]; s++)
+        (void)step(100 * MS);
+      cr_assert_eq(fake.connect_cnt, n + 1, "%s", venues[v][0]);
+      happen(MD_TRANSPORT_OPEN, fake.last, "");
+      cr_assert_eq(step(10 * MS).cnt[MD_RAW_CONNECT], 1);
+      happen(MD_TRANSPORT_CLOSE, fake.last, "gone");
+      cr_assert_eq(step(10 * MS).cnt[MD_RAW_CLOSE], 1, "its books hear of it");
+    }
+    teardown();
+  }
+}
+
 /* The server cuts after `lives_ns` of data, cnt times; the longest pause until the next connect. */
 static int64_t
 pause_after_cuts(int64_t lives_ns, unsigned cnt) {
@@ -126,7 +147,7 @@ Test(live, a_connection_that_gave_data_for_some_seconds_is_back_at_once_each_tim
   teardown();
 }
 
-Test(live, a_server_that_soon_cuts_is_asked_ever_less_often) {
+Test(live, case_22_a_server_that_soon_cuts_is_asked_ever_less_often) {
   setup("BTCUSDT");
   int64_t pause = pause_after_cuts(1 * S, 12);
   cr_assert_geq(pause, 10 * S, "%lld ms", (long long)(pause / MS));
@@ -151,7 +172,7 @@ Test(live, a_connection_that_stays_open_without_data_is_no_success) {
   teardown();
 }
 
-Test(live, a_silent_book_is_told_once_and_subscribed_again) {
+Test(live, case_48_a_silent_book_is_told_once_and_subscribed_again) {
   setup("BTCUSDT ETHUSDT");
   (void)step(0);
   happen(MD_TRANSPORT_OPEN, 0, "");
@@ -197,7 +218,7 @@ Test(live, a_stream_that_speaks_again_in_time_is_not_unsubscribed) {
   teardown();
 }
 
-Test(live, a_silent_connection_is_closed_for_the_feed_and_made_anew) {
+Test(live, case_48_a_silent_connection_is_closed_for_the_feed_and_made_anew) {
   setup("BTCUSDT");
   (void)step(0);
   happen(MD_TRANSPORT_OPEN, 0, "");
@@ -210,7 +231,7 @@ Test(live, a_silent_connection_is_closed_for_the_feed_and_made_anew) {
   teardown();
 }
 
-Test(live, a_shutdown_notice_connects_anew_before_the_old_one_goes) {
+Test(live, case_52_a_shutdown_notice_connects_anew_before_the_old_one_goes) {
   setup("BTCUSDT");
   (void)step(0);
   happen(MD_TRANSPORT_OPEN, 0, "");

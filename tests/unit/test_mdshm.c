@@ -211,7 +211,7 @@ Test(mdshm, only_a_valid_book_of_a_live_thread_is_ok) {
 }
 
 /* What a killed engine left half written was BUSY for ever, for whom waits for DEAD. */
-Test(mdshm, a_half_written_book_is_busy_only_while_its_engine_lives) {
+Test(mdshm, case_54_a_half_written_book_is_busy_only_while_its_engine_lives) {
   mdshm_t       *shm    = open_unit();
   mdshm_top_t    top    = {.struct_size = sizeof top};
   mdshm_ladder_t ladder = {.struct_size = sizeof ladder};
@@ -293,7 +293,7 @@ seq_of(const void *record) {
   return seq;
 }
 
-Test(mdshm, the_tape_gives_every_record_and_tells_when_it_lapped) {
+Test(mdshm, case_53_the_tape_gives_every_record_and_tells_when_it_lapped) {
   mdshm_t         *shm = open_unit();
   mdshm_tape_t    *tape;
   md_tape_writer_t w;

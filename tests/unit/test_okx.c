@@ -198,7 +198,7 @@ Test(okx, case_28_negative_checksums_and_books_of_one_side) {
   cr_assert_eq(counter(&x, MD_COUNTER_CHECKSUM_MATCHES), 39);
 }
 
-Test(okx, checksum_is_of_the_texts_as_they_were_sent) {
+Test(okx, defect_6_checksum_is_of_the_texts_as_they_were_sent) {
   old_book(&x, "snapshot", SWAP, 1000, crc_of("100.10:2.0:100.2:3:99:1.50"),
            "[\"100.10\",\"2.0\",\"0\",\"1\"],[\"99\",\"1.50\",\"0\",\"1\"]", ASK);
   assert_book(&x, SWAP, "100.1x2", "100.2x3");
@@ -238,6 +238,21 @@ Test(okx, case_29_keepalive_texts_are_no_errors) {
   text(&x, "");
   cr_assert_eq(counter(&x, MD_COUNTER_PARSE_ERRORS), 0);
   cr_assert_eq(counter(&x, MD_COUNTER_UNROUTABLE), 0);
+}
+
+/* What the venue sent until 2021: DEFLATE in binary frames, here a bomb. Nothing inflates it. */
+Test(okx, case_47_compressed_binary_frames_are_counted_and_never_inflated) {
+  uint8_t bomb[1024];
+  book(&x, "snapshot", SWAP, 100, -1, BID, ASK);
+  (void)types(&x);
+  memset(bomb, 0, sizeof bomb);
+  memcpy(bomb, "\xec\xc1\x01\x01\x00\x00\x00\x80\x90\xfe\xaf\xee\x08\x0a", 14);
+  for (unsigned n = 0; n < 100; n++)
+    give(&x, MD_RAW_BINARY_IN, x.name, bomb, sizeof bomb);
+  cr_assert_eq(counter(&x, MD_COUNTER_PARSE_ERRORS), 100);
+  cr_assert_str_eq(types(&x), "");
+  book(&x, "update", SWAP, 101, 100, "[\"100.1\",\"5\",\"0\",\"1\"]", "");
+  assert_book(&x, SWAP, "100.1x5", "100.2x3");
 }
 
 Test(okx, case_30_errors_between_data_change_no_book) {
@@ -389,7 +404,7 @@ Test(okx, the_only_connection_that_dies_takes_its_books_along) {
   assert_book(&x, SWAP, "100.1x2", "100.2x3");
 }
 
-Test(okx, best_prices_at_the_books_own_id_are_its_canary) {
+Test(okx, case_50_best_prices_at_the_books_own_id_are_its_canary) {
   book(&x, "snapshot", SWAP, 100, -1, BID, ASK);
   for (unsigned n = 0; n < 3; n++)
     push(&x, "bbo-tbt", SWAP,

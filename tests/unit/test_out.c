@@ -171,7 +171,7 @@ Test(out, a_large_input_is_one_raw_group_that_adds_up) {
   free(payload);
 }
 
-Test(out, a_full_ring_loses_counts_and_the_other_ring_does_not) {
+Test(out, defect_8_a_full_ring_loses_counts_and_the_other_ring_does_not) {
   md_ring_consumer_t c;
   md_ring_consumer_init(&c, ring[0]);
   uint64_t taken = 0;

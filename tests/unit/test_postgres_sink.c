@@ -103,7 +103,7 @@ Test(postgres_sink, a_loss_of_the_journal_is_jumped_over_and_declared) {
   world_end();
 }
 
-Test(postgres_sink, a_row_that_the_server_refuses_is_put_aside) {
+Test(postgres_sink, defect_9_a_row_that_the_server_refuses_is_put_aside) {
   BEGIN(5);
   cluster("start", "");
   start();

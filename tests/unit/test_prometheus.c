@@ -166,7 +166,8 @@ Test(prometheus, a_stage_is_a_histogram_whose_count_is_its_last_bucket, .init = 
   cr_expect(has_line(all, "mdengine_stage_negative_total" SPOT ",stage=\"" DECODE "\"} 1"));
 }
 
-Test(prometheus, a_ring_that_lost_records_still_adds_up, .init = set_up, .fini = tear_down) {
+Test(prometheus, defect_8_a_ring_that_lost_records_still_adds_up, .init = set_up,
+     .fini = tear_down) {
   md_ring_producer_t p;
   md_record_t        r;
   memset(&r, 0, sizeof r);

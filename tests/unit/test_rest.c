@@ -11,7 +11,7 @@
 
 #define NS_PER_S 1000000000ll
 
-Test(rest, the_budget_holds_in_every_60_seconds) {
+Test(rest, case_10_the_budget_holds_in_every_60_seconds) {
   md_rest_budget_t b;
   uint64_t         seed = 7, used[400] = {0};
   md_rest_budget_init(&b, 6000);
@@ -33,7 +33,7 @@ Test(rest, the_budget_holds_in_every_60_seconds) {
   cr_assert_gt(total, 6ull * 5900, "and is used: %llu", (unsigned long long)total);
 }
 
-Test(rest, a_block_and_a_pause_hold_everything_back_until_they_end) {
+Test(rest, case_10_a_block_and_a_pause_hold_everything_back_until_they_end) {
   md_rest_budget_t b;
   md_rest_budget_init(&b, 100);
   md_rest_budget_use(&b, 0, 10, 20);
@@ -174,7 +174,7 @@ Test(rest, an_answer_comes_back_as_an_input_of_kind_http) {
   ws_server_stop(&s);
 }
 
-Test(rest, retry_after_is_waited_for_and_then_the_answer_comes) {
+Test(rest, case_10_retry_after_is_waited_for_and_then_the_answer_comes) {
   ws_server_t       s = ws_server_start(NULL, NULL);
   md_rest_client_t *c;
   md_rest_t        *r  = start(&c);
@@ -190,7 +190,7 @@ Test(rest, retry_after_is_waited_for_and_then_the_answer_comes) {
   ws_server_stop(&s);
 }
 
-Test(rest, a_server_that_fails_is_asked_again_and_hides_no_other) {
+Test(rest, case_10_a_server_that_fails_is_asked_again_and_hides_no_other) {
   ws_server_t       s = ws_server_start(NULL, NULL);
   md_rest_client_t *c;
   md_rest_t        *r  = start(&c);
@@ -346,6 +346,39 @@ Test(rest, the_addresses_of_a_name_are_tried_one_after_the_other) {
     (void)usleep(1000);
   }
   expect_counts(c, 1, 0);
+  md_rest_close(r);
+  ws_server_stop(&s);
+}
+
+/* As many books as lose their place at once when a connection of 200 symbols goes. */
+Test(rest, case_12_a_storm_of_200_snapshots_keeps_the_budget_and_its_order) {
+  ws_server_t       s = ws_server_start(NULL, NULL);
+  md_rest_client_t *c;
+  md_rest_t        *r = start(&c);
+  md_input_t        in;
+  md_rest_counts_t  counts;
+  char              url[128];
+  for (unsigned asked = 0; asked < 200; asked++) {
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%d/answer?n=%03u", s.port, asked);
+    while (md_rest_ask(c, url, 50) == MD_ERR_FULL)
+      (void)usleep(1000);
+  }
+  uint32_t got = 0, sum = 0;
+  int64_t  end = md_clock_mono_ns(md_clock_system()) + 40 * NS_PER_S;
+  while (got < 120 && md_clock_mono_ns(md_clock_system()) < end) {
+    if (md_rest_take(c, &in) != MD_OK) {
+      (void)usleep(1000);
+      continue;
+    }
+    got++;
+    sum += (uint32_t)strtoul(strstr(in.name, "n=") + 2, NULL, 10);
+  }
+  cr_assert_eq(got, 120, "%u snapshots: 6000 weight", got);
+  cr_assert_eq(sum, 119 * 120 / 2, "those that were asked for first");
+  let_pass();
+  md_rest_counts(c, &counts);
+  cr_assert_eq(counts.request_cnt, 120, "none above the budget of the minute");
+  cr_assert_eq(counts.limited_cnt, 0);
   md_rest_close(r);
   ws_server_stop(&s);
 }

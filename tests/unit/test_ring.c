@@ -111,7 +111,7 @@ Test(ring, nothing_is_visible_before_publish) {
   free(ring);
 }
 
-Test(ring, full_drops_whole_groups_and_declares_the_exact_range_of_each_stream) {
+Test(ring, case_53_full_drops_whole_groups_and_declares_the_exact_range_of_each_stream) {
   md_ring_t         *ring = ring_make();
   md_ring_producer_t p;
   md_ring_consumer_t c;

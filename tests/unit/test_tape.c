@@ -101,7 +101,7 @@ Test(tape, records_of_every_length_come_whole_over_the_wrap) {
   free(f.mem);
 }
 
-Test(tape, a_lapped_reader_is_told_how_much_it_lost_and_goes_on_at_the_tail) {
+Test(tape, case_53_a_lapped_reader_is_told_how_much_it_lost_and_goes_on_at_the_tail) {
   fixture_t f = fixture_make();
   uint64_t  lost_bytes;
 

@@ -2,7 +2,7 @@
  * codes, certificates, and nothing left behind. */
 #include "feeds/transport.h"
 #include "feeds/url.h"
-#include "tests/unit/ws_server.h"
+#include "tests/unit/raw_server.h"
 
 #include <criterion/criterion.h>
 #include <dirent.h>
@@ -123,7 +123,7 @@ Test(transport, text_is_echoed_with_a_readable_pad_behind_it) {
   ws_server_stop(&s);
 }
 
-Test(transport, fragments_of_one_byte_with_pings_between_become_one_message) {
+Test(transport, case_46_fragments_of_one_byte_with_pings_between_become_one_message) {
   ws_server_t     s = ws_server_start(NULL, NULL);
   md_transport_t *t = open_transport(NULL, MD_FRAME_BYTES_MAX);
   (void)connect_to(t, "ws://127.0.0.1", s.port, "/bytes");
@@ -134,7 +134,7 @@ Test(transport, fragments_of_one_byte_with_pings_between_become_one_message) {
   ws_server_stop(&s);
 }
 
-Test(transport, a_message_of_5_MB_comes_whole) {
+Test(transport, case_46_a_message_of_5_MB_comes_whole) {
   ws_server_t     s = ws_server_start(NULL, NULL);
   md_transport_t *t = open_transport(NULL, MD_FRAME_BYTES_MAX);
   (void)connect_to(t, "ws://127.0.0.1", s.port, "/big/5080000");
@@ -146,7 +146,7 @@ Test(transport, a_message_of_5_MB_comes_whole) {
   ws_server_stop(&s);
 }
 
-Test(transport, a_message_above_the_limit_is_closed_with_1009_and_counted) {
+Test(transport, case_46_a_message_above_the_limit_is_closed_with_1009_and_counted) {
   ws_server_t           s = ws_server_start(NULL, NULL);
   md_transport_t       *t = open_transport(NULL, 100000);
   md_transport_counts_t counts;
@@ -159,6 +159,68 @@ Test(transport, a_message_above_the_limit_is_closed_with_1009_and_counted) {
   e = wait_for(t, MD_TRANSPORT_TEXT);
   cr_assert_eq(e.len, 100000);
   md_transport_lws.close(t);
+  ws_server_stop(&s);
+}
+
+Test(transport, case_46_a_frame_in_packets_of_one_byte_comes_whole) {
+  ws_server_t     s = raw_server_start();
+  md_transport_t *t = open_transport(NULL, MD_FRAME_BYTES_MAX);
+  (void)connect_to(t, "ws://127.0.0.1", s.port, "/dribble");
+  md_transport_event_t e = wait_for(t, MD_TRANSPORT_TEXT);
+  cr_assert_eq(e.len, strlen(WS_SERVER_TEXT));
+  cr_assert_eq(memcmp(e.payload, WS_SERVER_TEXT, e.len), 0);
+  md_transport_lws.close(t);
+  ws_server_stop(&s);
+}
+
+/* The server looks that we offer no extension, and accepts one all the same. */
+Test(transport, case_47_an_extension_that_nobody_asked_for_ends_the_handshake) {
+  ws_server_t                 s = raw_server_start();
+  md_transport_t             *t = open_transport(NULL, MD_FRAME_BYTES_MAX);
+  const md_transport_event_t *event;
+  uint32_t                    cnt = 0;
+  (void)connect_to(t, "ws://127.0.0.1", s.port, "/deflate");
+  for (int tries = 0; tries < 400 && cnt == 0; tries++)
+    cnt = md_transport_lws.poll(t, 50 * NS_PER_MS, &event);
+  cr_assert_eq(cnt, 1);
+  cr_assert_eq(event[0].kind, MD_TRANSPORT_CLOSE, "it was opened");
+  cr_assert_gt(event[0].len, 0, "a reason for people");
+  (void)connect_to(t, "ws://127.0.0.1", s.port, "/ping");
+  (void)wait_for(t, MD_TRANSPORT_OPEN);
+  md_transport_lws.close(t);
+  ws_server_stop(&s);
+}
+
+Test(transport, case_55_a_ping_is_answered_with_its_own_bytes) {
+  ws_server_t     s = raw_server_start();
+  md_transport_t *t = open_transport(NULL, MD_FRAME_BYTES_MAX);
+  (void)connect_to(t, "ws://127.0.0.1", s.port, "/ping");
+  md_transport_event_t e = wait_for(t, MD_TRANSPORT_TEXT);
+  cr_assert(e.len == 4 && memcmp(e.payload, "same", 4) == 0, "%.*s", (int)e.len,
+            (const char *)e.payload);
+  md_transport_lws.close(t);
+  ws_server_stop(&s);
+}
+
+Test(transport, case_55_pongs_that_cannot_be_sent_hold_up_nothing) {
+  ws_server_t          s     = raw_server_start();
+  ws_server_t          other = ws_server_start(NULL, NULL);
+  md_transport_t      *t     = open_transport(NULL, MD_FRAME_BYTES_MAX);
+  uint32_t             c     = connect_to(t, "ws://127.0.0.1", s.port, "/flood");
+  md_transport_event_t e     = wait_for(t, MD_TRANSPORT_TEXT);
+  cr_assert(e.len == 4 && memcmp(e.payload, "done", 4) == 0);
+  md_transport_lws.disconnect(t, c, MD_CLOSE_NORMAL);
+  uint32_t next    = connect_to(t, "ws://127.0.0.1", other.port, "/silent");
+  bool     is_open = false;
+  for (int tries = 0; tries < 400 && !is_open; tries++) {
+    const md_transport_event_t *event;
+    uint32_t                    cnt = md_transport_lws.poll(t, 50 * NS_PER_MS, &event);
+    for (uint32_t n = 0; n < cnt; n++)
+      is_open |= event[n].kind == MD_TRANSPORT_OPEN && event[n].connection == next;
+  }
+  cr_assert(is_open);
+  md_transport_lws.close(t);
+  ws_server_stop(&other);
   ws_server_stop(&s);
 }
 
