@@ -17,7 +17,7 @@ found() {
 
 found '-----BEGIN [A-Z ]*PRIVATE KEY' 'a private key' '^$'
 found "(password|passwd|secret|api_?key|access_?token|auth_?token)[\"']? *[:=] *[\"']?[a-z0-9+/_.!@-]{6,}" \
-  'a secret with a value' "passfile=|password=y|[:=] *[\"']?(changeme|example|\\$)|\\.c:|\\.h:"
+  'a secret with a value' "passfile=|password=y|of-this-test|SECRET\\\"?: SECRET|[:=] *[\"']?(changeme|example|\\$)|\\.c:|\\.h:"
 found 'https?://[a-z0-9_.-]+:[^@/ "]+@' 'a URL with a password' 'example'
 found '(^|[^0-9.])([1-9][0-9]?|1[0-9][0-9]|2[0-4][0-9]|25[0-5])(\.[0-9]{1,3}){3}([^0-9.]|$)' 'the address of a machine' \
   '(^|[^0-9.])(127|10|0|255|224|172\.(1[6-9]|2[0-9]|3[01])|192\.168|169\.254|192\.0\.2|198\.51\.100|203\.0\.113|1\.2\.3|8\.8\.8)\.|version|[0-9]+(\.[0-9]+){4}'
