@@ -21,6 +21,10 @@
   X(name, TEXT, "mdengine", 1, 24, "",                                                             \
     "name of the segment under shm_dir and of this engine: a-z, 0-9, _ and -")                     \
   X(shm_dir, TEXT, "/dev/shm", 1, 100, "", "tmpfs that holds the segment")                         \
+  X(shm_readers, CHOICE, "group", 0, 0, "group|owner|all",                                         \
+    "who may read the segment; only owner and group may also enter the list of readers")           \
+  X(shm_group, TEXT, "", 0, 31, "",                                                                \
+    "group that may read the segment, of which the engine's user is a member; empty: that user's own") \
   X(instruments, NUMBER, "1000", 1, 100000, "", "rows of the instrument directory, all feeds")     \
   X(book_space, BYTES, "64MiB", 65536, 68719476736, "",                                            \
     "shared memory for live books; `mdengine check` says what the depth settings need")            \

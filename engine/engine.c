@@ -6,6 +6,7 @@
 #include "engine/resume.h"
 #include "feeds/repeat.h"
 #include "feeds/venue.h"
+#include "shm/readers.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -73,6 +74,27 @@ name_streams(md_engine_t *e, md_msg_t *msg) {
   return md_manifest_epoch(e->manifest, md_clock_real_ns(e->clock), &t->segment.epoch, msg);
 }
 
+/* The list of readers is a convenience: without it the engine runs all the same. */
+static void
+open_registry(md_engine_t *e) {
+  const md_segment_config_t *cfg = &e->topology.segment;
+  char                       path[MD_READERS_PATH_BYTES];
+  uint32_t                   gid;
+  md_msg_t                   msg = {""};
+  md_err_t                   err = md_segment_gid(cfg, &gid, &msg);
+  md_readers_path(path, cfg->dir, cfg->name);
+  if (!err) err = md_readers_new(path, cfg->mode == 0600 ? 0600 : 0660, gid, &msg);
+  if (err) md_log(e->log, MD_LOG_WARN, "engine", "no list of readers: %s", msg.text);
+}
+
+static void
+delete_segment(md_engine_t *e) {
+  char path[MD_READERS_PATH_BYTES];
+  md_readers_path(path, e->topology.segment.dir, e->topology.segment.name);
+  (void)unlink(path);
+  md_segment_delete(&e->segment);
+}
+
 static md_err_t
 open_storage(md_engine_t *e, md_msg_t *msg) {
   const md_config_t *cfg = e->cfg;
@@ -94,6 +116,7 @@ open_storage(md_engine_t *e, md_msg_t *msg) {
   if (!err) err = name_streams(e, msg);
   if (!err) err = md_segment_new(&e->topology.segment, e->lock_fd, e->clock, &e->segment, msg);
   e->segment_made = err == MD_OK;
+  if (!err) open_registry(e);
   return err;
 }
 
@@ -345,7 +368,7 @@ md_engine_stop(md_engine_t *e) {
     if (e->feed[f].feed) md_feed_delete(e->feed[f].feed);
   if (e->monitor) md_monitor_stop(e->monitor);
   if (e->segment_made && !err)
-    md_segment_delete(&e->segment);
+    delete_segment(e);
   else if (e->lock_fd >= 0)
     (void)close(e->segment_made ? e->segment.rings_fd
                                 : e->lock_fd); /* the files stay for the next start */

@@ -139,6 +139,21 @@ print_positions(const md_status_view_t *v) {
   }
 }
 
+/* What readers say of themselves; a name may hold any bytes. */
+static void
+print_readers(const md_status_view_t *v) {
+  for (uint32_t i = 0; i < v->reader_cnt; i++) {
+    const mdshm_reader_t *r = &v->reader[i];
+    char                  name[MDSHM_NAME_BYTES];
+    for (uint32_t c = 0; c < sizeof name; c++)
+      name[c] = r->name[c] == 0 || (r->name[c] >= ' ' && r->name[c] <= '~') ? r->name[c] : '?';
+    (void)printf("reader   %.20s pid %u, %.1f s ago: %" PRIu64 " books, %" PRIu64
+                 " records, %" PRIu64 " KiB behind, overtaken %" PRIu64 "\n",
+                 name, r->pid, (double)(v->taken_real_ns - r->beat_ns) / 1e9, r->read_cnt,
+                 r->record_cnt, r->lag_bytes / 1024, r->lapped_cnt);
+  }
+}
+
 /* Made for 80 columns; one feed with two sinks and five books takes 23 lines. */
 void
 md_status_print_text(const md_status_view_t *v) {
@@ -152,6 +167,7 @@ md_status_print_text(const md_status_view_t *v) {
   (void)printf("\n");
   print_stages(v);
   print_positions(v);
+  print_readers(v);
 }
 
 static void
@@ -198,6 +214,18 @@ json_sink(const md_status_sink_t *s) {
   (void)printf("}");
 }
 
+static void
+json_reader(const md_status_view_t *v, uint32_t i) {
+  const mdshm_reader_t *r = &v->reader[i];
+  (void)printf("%s{\"name\":", i ? "," : "");
+  md_cli_json_string(stdout, r->name);
+  (void)printf(",\"pid\":%u,\"epoch\":%u,\"since_ns\":%" PRId64 ",\"beat_ns\":%" PRId64
+               ",\"reads\":%" PRIu64 ",\"records\":%" PRIu64 ",\"lapped\":%" PRIu64
+               ",\"lag_bytes\":%" PRIu64 "}",
+               r->pid, r->epoch, r->since_ns, r->beat_ns, r->read_cnt, r->record_cnt, r->lapped_cnt,
+               r->lag_bytes);
+}
+
 void
 md_status_print_json(const md_status_view_t *v) {
   (void)printf("{\"name\":\"%s\",\"epoch\":%u,\"pid\":%u,\"created_ns\":%" PRId64
@@ -213,5 +241,8 @@ md_status_print_json(const md_status_view_t *v) {
     (void)printf("%s", i ? "," : "");
     json_sink(&v->sink[i]);
   }
+  (void)printf("],\"readers\":[");
+  for (uint32_t i = 0; i < v->reader_cnt; i++)
+    json_reader(v, i);
   (void)printf("]}\n");
 }

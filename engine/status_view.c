@@ -93,6 +93,17 @@ take_books(mdshm_t *shm, md_status_view_t *v) {
   }
 }
 
+static void
+take_readers(mdshm_t *shm, md_status_view_t *v) {
+  uint32_t next = 0;
+  while (v->reader_cnt < MD_STATUS_READERS_MAX) {
+    mdshm_reader_t *r = &v->reader[v->reader_cnt];
+    r->struct_size    = sizeof *r;
+    if (mdshm_reader(shm, &next, r) != MDSHM_OK) return;
+    v->reader_cnt++;
+  }
+}
+
 /* Rates over the time since `before`. */
 static void
 take_rates(md_status_view_t *v, const md_status_view_t *before) {
@@ -126,5 +137,6 @@ md_status_take(mdshm_t *shm, const md_status_view_t *before, md_status_view_t *v
       take_sink(shm, i, &row, &v->sink[v->sink_cnt++]);
   }
   take_books(shm, v);
+  take_readers(shm, v);
   if (before) take_rates(v, before);
 }

@@ -6,7 +6,8 @@
 #include "engine/live.h"
 #include "shm/limits.h"
 
-#define MD_STATUS_BOOKS_MAX 5u
+#define MD_STATUS_BOOKS_MAX   5u
+#define MD_STATUS_READERS_MAX 64u
 
 typedef struct md_latency {
   uint64_t cnt, p50_ns, p99_ns, p999_ns;
@@ -41,10 +42,11 @@ typedef struct md_status_book {
 typedef struct md_status_view {
   mdshm_info_t     info;
   int64_t          taken_mono_ns, taken_real_ns;
-  uint32_t         feed_cnt, sink_cnt, book_cnt;
+  uint32_t         feed_cnt, sink_cnt, book_cnt, reader_cnt;
   md_status_feed_t feed[MD_FEED_CNT_MAX];
   md_status_sink_t sink[MD_SINK_CNT_MAX];
   md_status_book_t book[MD_STATUS_BOOKS_MAX];
+  mdshm_reader_t   reader[MD_STATUS_READERS_MAX]; /* that entered the list of readers */
 } md_status_view_t;
 
 /* md_status_take fills view; before (may be NULL) is an older one that rates are taken against. */

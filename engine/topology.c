@@ -28,7 +28,8 @@ add_rings(md_topology_t *t, uint32_t feed) {
 
 md_err_t
 md_topology_make(const md_config_t *cfg, const char *only, md_topology_t *t, md_msg_t *msg) {
-  uint32_t thread_cnt = 0;
+  static const uint32_t modes[]    = {0640, 0600, 0644}; /* by engine.shm_readers */
+  uint32_t              thread_cnt = 0;
   memset(t, 0, sizeof *t);
   t->sink_cnt = cfg->postgres.enabled ? 2 : 1;
   for (uint32_t i = 0; i < cfg->feed_cnt; i++) {
@@ -56,6 +57,8 @@ md_topology_make(const md_config_t *cfg, const char *only, md_topology_t *t, md_
   add_thread(t, &thread_cnt, MD_THREAD_MONITOR, 0, -1, "", "monitor");
   t->segment = (md_segment_config_t){.name                = cfg->engine.name,
                                      .dir                 = cfg->engine.shm_dir,
+                                     .mode                = modes[cfg->engine.shm_readers],
+                                     .group               = cfg->engine.shm_group,
                                      .instrument_capacity = (uint32_t)cfg->engine.instruments,
                                      .book_bytes          = (uint64_t)cfg->engine.book_space,
                                      .feeds               = t->feeds,

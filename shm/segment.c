@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -15,6 +16,12 @@
 
 #define LOCK_TRIES 8u
 #define PAGE_BYTES 4096u
+
+/* Who may read a file. */
+typedef struct access {
+  mode_t   mode;
+  uint32_t gid; /* UINT32_MAX: as it comes */
+} access_t;
 
 typedef struct layout {
   md_section_t section[MD_SECTION_CNT];
@@ -245,12 +252,14 @@ check_room(const md_segment_config_t *cfg, const md_segment_t *s, const layout_t
 
 /* Makes path anew with all its bytes taken and touched; path is removed again on an error. */
 static md_err_t
-make_file(const char *path, mode_t mode, uint64_t bytes, int *fd, uint8_t **base, md_msg_t *msg) {
+make_file(const char *path, const access_t *access, uint64_t bytes, int *fd, uint8_t **base,
+          md_msg_t *msg) {
   (void)unlink(path); /* left by a start that died; we hold the lock of the name */
   int file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (file < 0) return md_fail_errno(msg, errno, "cannot create %s", path);
   int rc = posix_fallocate(file, 0, (off_t)bytes);
-  if (rc == 0 && fchmod(file, mode)) rc = errno;
+  if (rc == 0 && access->gid != UINT32_MAX && fchown(file, (uid_t)-1, access->gid)) rc = errno;
+  if (rc == 0 && fchmod(file, access->mode)) rc = errno;
   void *map = MAP_FAILED;
   if (rc == 0) {
     map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, file, 0);
@@ -413,14 +422,29 @@ publish_files(const char *main_new, const char *rings_new, const md_segment_t *s
 }
 
 md_err_t
+md_segment_gid(const md_segment_config_t *cfg, uint32_t *gid, md_msg_t *msg) {
+  *gid = UINT32_MAX;
+  if (!cfg->group || !cfg->group[0]) return MD_OK;
+  const struct group *group = getgrnam(cfg->group);
+  if (!group)
+    return md_fail(msg, MD_ERR_CONFIG, "there is no group \"%s\": add it, or name another",
+                   cfg->group);
+  *gid = group->gr_gid;
+  return MD_OK;
+}
+
+md_err_t
 md_segment_new(const md_segment_config_t *cfg, int lock_fd, const md_clock_t *clock,
                md_segment_t *out, md_msg_t *msg) {
-  layout_t l;
-  char     main_new[sizeof out->path + 8], rings_new[sizeof out->rings_path + 8];
+  layout_t       l;
+  access_t       readers = {.mode = cfg->mode ? (mode_t)cfg->mode : 0640};
+  const access_t owner   = {.mode = 0600, .gid = UINT32_MAX};
+  char           main_new[sizeof out->path + 8], rings_new[sizeof out->rings_path + 8];
   memset(out, 0, sizeof *out);
   out->rings_fd = -1;
   md_err_t err  = md_segment_paths(out, cfg->dir, cfg->name, msg);
   if (!err) err = check_config(cfg, msg);
+  if (!err) err = md_segment_gid(cfg, &readers.gid, msg);
   if (err) return err;
   make_layout(cfg, &l);
   err = check_room(cfg, out, &l, lock_fd, msg);
@@ -429,11 +453,11 @@ md_segment_new(const md_segment_config_t *cfg, int lock_fd, const md_clock_t *cl
   (void)snprintf(rings_new, sizeof rings_new, "%s.new", out->rings_path);
 
   int main_fd;
-  err = make_file(main_new, 0640, l.main_bytes, &main_fd, &out->base, msg);
+  err = make_file(main_new, &readers, l.main_bytes, &main_fd, &out->base, msg);
   if (err) return err;
   (void)close(main_fd);
   out->bytes = l.main_bytes;
-  err        = make_file(rings_new, 0600, l.rings_bytes, &out->rings_fd, &out->rings_base, msg);
+  err        = make_file(rings_new, &owner, l.rings_bytes, &out->rings_fd, &out->rings_base, msg);
   if (!err) {
     out->rings_bytes = l.rings_bytes;
     err              = fill_rings(cfg, &l, out);

@@ -118,6 +118,8 @@ typedef struct md_segment_config {
   uint32_t                   next_instrument_id;
   uint32_t                   instrument_capacity;
   uint64_t                   book_bytes; /* space for all books */
+  uint32_t                   mode;       /* of the main file: 0600, 0640, 0644; 0 is 0640 */
+  const char                *group;      /* that may read it; NULL or "": the process's own */
   const md_segment_feed_t   *feeds;
   uint32_t                   feed_cnt;
   const md_segment_ring_t   *rings;
@@ -177,6 +179,9 @@ md_ring_t *md_rings_ring(md_rings_header_t *rings, uint64_t bytes, uint32_t i);
  */
 MD_MUST_USE md_err_t md_segment_new(const md_segment_config_t *cfg, int lock_fd,
                                     const md_clock_t *clock, md_segment_t *out, md_msg_t *msg);
+
+/* md_segment_gid finds the group of cfg, UINT32_MAX for the process's own. */
+MD_MUST_USE md_err_t md_segment_gid(const md_segment_config_t *cfg, uint32_t *gid, md_msg_t *msg);
 
 /* md_segment_ready sets READY. md_segment_delete sets STOPPED, unmaps and unlinks both files. */
 void md_segment_ready(md_segment_t *s);

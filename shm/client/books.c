@@ -52,6 +52,7 @@ get_book(mdshm_t *shm, uint32_t row, const instrument_ref_t **out) {
     mdshm_result_t result = find_book(shm, row);
     if (result != MDSHM_OK) return result;
   }
+  shm->read_cnt++;
   *out = &shm->refs[row];
   return MDSHM_OK;
 }

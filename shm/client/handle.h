@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "shm/client/mdshm.h"
+#include "shm/readers.h"
 #include "shm/segment.h"
 
 #define MDSHM_FEEDS_MAX  (4u * MD_FEED_CNT_MAX) /* that a handle has ever seen */
@@ -56,6 +57,12 @@ struct mdshm {
   uint32_t   local_feed[MD_FEED_CNT_MAX]; /* by row of the present segment */
 
   char dir[128], name[MD_NAME_BYTES];
+
+  mdshm_tape_t   *tapes;      /* that are open */
+  uint64_t        read_cnt;   /* of books */
+  md_reader_row_t registered; /* name "": not asked for */
+  int             registry_fd;
+  uint32_t        registry_row, registry_generation;
 };
 
 /* ---- attach.c ---- */
@@ -106,6 +113,12 @@ void mdshm_directory_sync(mdshm_t *shm);
 void mdshm_guard_auto(void);
 bool mdshm_guard_add(const void *base, uint64_t bytes);
 void mdshm_guard_remove(const void *base);
+
+/* ---- tapes.c, registry.c ---- */
+
+/* mdshm_tapes_count adds up what the open tapes have read into row. */
+void mdshm_tapes_count(const mdshm_t *shm, md_reader_row_t *row);
+void mdshm_registry_leave(mdshm_t *shm);
 
 /* ---- small things ---- */
 

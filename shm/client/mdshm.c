@@ -88,6 +88,7 @@ new_handle(const char *dir, const char *name) {
   if (!shm) return NULL;
   (void)snprintf(shm->dir, sizeof shm->dir, "%s", dir);
   (void)snprintf(shm->name, sizeof shm->name, "%s", name);
+  shm->registry_fd = -1;
   return shm;
 }
 
@@ -110,6 +111,7 @@ mdshm_open(const char *dir, const char *name, int timeout_ms, mdshm_t **out, cha
            size_t message_bytes) {
   md_msg_t     msg = {""};
   mdshm_map_t *map = NULL;
+  if (message && message_bytes) message[0] = 0;
   if (!name || !out) return MDSHM_USAGE;
   *out = NULL;
   if (!dir) dir = "/dev/shm";
@@ -133,6 +135,7 @@ mdshm_open(const char *dir, const char *name, int timeout_ms, mdshm_t **out, cha
 void
 mdshm_close(mdshm_t *shm) {
   if (!shm) return;
+  mdshm_registry_leave(shm);
   mdshm_map_release(shm->map);
   free(shm->refs);
   free(shm->index);

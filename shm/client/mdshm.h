@@ -337,6 +337,31 @@ uint32_t mdshm_feed_find(const mdshm_t *shm, const char *name);
  * RESTARTED, SUPERSEDED, STOPPED, CORRUPT, ABSENT. */
 MDSHM_MUST_USE mdshm_result_t mdshm_feed_check(mdshm_t *shm, uint32_t feed, int64_t max_age_ns);
 
+/* ---- being seen: `mdengine status` lists the readers that asked for it ---- */
+
+typedef struct mdshm_reader {
+  uint32_t struct_size;
+  uint32_t pid, epoch; /* what a reader says of itself */
+  uint32_t pad0;
+  int64_t  since_ns, beat_ns; /* wall clock */
+  uint64_t read_cnt, record_cnt, lapped_cnt;
+  uint64_t lag_bytes; /* of its tape that is furthest behind, at the beat */
+  char     name[MDSHM_NAME_BYTES];
+} mdshm_reader_t;
+
+/* mdshm_register takes a place in the registry, a small file beside the segment that the engine
+ * never looks at, under a name; mdshm_beat says what was read so far and that the reader lives:
+ * from time to time, say each second, not for every message. The place is given back by mdshm_close
+ * and by the end of the process; after a restart the next beat takes one of the new engine's. Cost:
+ * one to some system calls. OK; ABSENT (no registry, or not registered), DENIED (no right to write
+ * it), FAILED (full), USAGE. */
+MDSHM_MUST_USE mdshm_result_t mdshm_register(mdshm_t *shm, const char *name);
+MDSHM_MUST_USE mdshm_result_t mdshm_beat(mdshm_t *shm);
+
+/* mdshm_reader copies the first registered reader from *next on and puts the place behind it into
+ * *next; begin with 0. System calls. OK, ABSENT at the end, USAGE. */
+MDSHM_MUST_USE mdshm_result_t mdshm_reader(const mdshm_t *shm, uint32_t *next, mdshm_reader_t *out);
+
 /* ---- metrics ---- */
 
 /* mdshm_counter_name returns the i-th counter's name, NULL behind the last. Never freed. */

@@ -8,6 +8,8 @@ struct mdshm_tape {
   mdshm_t         *shm;
   mdshm_map_t     *map; /* the segment that the reader is in; the handle may be ahead */
   uint32_t         feed;
+  uint64_t         record_cnt, lapped_cnt;
+  mdshm_tape_t    *next; /* of those that are open */
   _Alignas(8) uint8_t record[MD_RECORD_BYTES_MAX];
 };
 
@@ -48,16 +50,23 @@ mdshm_tape_open(mdshm_t *shm, uint32_t feed, mdshm_from_t from, mdshm_tape_t **o
   tape->shm             = shm;
   tape->feed            = feed;
   mdshm_result_t result = enter(tape, from);
-  if (result == MDSHM_OK)
-    *out = tape;
-  else
+  if (result != MDSHM_OK) {
     free(tape);
-  return result;
+    return result;
+  }
+  tape->next = shm->tapes;
+  shm->tapes = tape;
+  *out       = tape;
+  return MDSHM_OK;
 }
 
 void
 mdshm_tape_close(mdshm_tape_t *tape) {
   if (!tape) return;
+  mdshm_tape_t **at = &tape->shm->tapes;
+  while (*at != tape)
+    at = &(*at)->next;
+  *at = tape->next;
   mdshm_map_release(tape->map);
   free(tape);
 }
@@ -81,12 +90,14 @@ mdshm_tape_next(mdshm_tape_t *tape, const void **record, size_t *bytes, uint64_t
     if (MD_LIKELY(state == MDSHM_OK && tape->map == tape->shm->map)) return MDSHM_EMPTY;
     return move_on(tape, state == MDSHM_OK ? MDSHM_EMPTY : state);
   }
+  tape->lapped_cnt += err == MD_ERR_LAPPED;
   if (err) return mdshm_result_of(err);
   if (md_record_check(tape->record, sizeof tape->record)) return MDSHM_CORRUPT;
   uint16_t len;
   memcpy(&len, tape->record, sizeof len);
   *record = tape->record;
   *bytes  = len;
+  tape->record_cnt++;
   return MDSHM_OK;
 }
 
@@ -104,6 +115,16 @@ mdshm_tape_lag(const mdshm_tape_t *tape) {
   const md_tape_t *shared = tape->reader.tape;
   uint64_t         tail   = md_load_relaxed(&shared->tail); /* a number by itself */
   return tail > tape->reader.cursor ? tail - tape->reader.cursor : 0;
+}
+
+void
+mdshm_tapes_count(const mdshm_t *shm, md_reader_row_t *row) {
+  for (const mdshm_tape_t *tape = shm->tapes; tape; tape = tape->next) {
+    uint64_t lag = mdshm_tape_lag(tape);
+    row->record_cnt += tape->record_cnt;
+    row->lapped_cnt += tape->lapped_cnt;
+    if (lag > row->lag_bytes) row->lag_bytes = lag;
+  }
 }
 
 size_t

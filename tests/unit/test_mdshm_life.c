@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include "shm/client/mdshm.h"
+#include "shm/readers.h"
 #include "tests/unit/segment_fixture.h"
 
 #define AGE_NS 20000000000
@@ -306,6 +307,49 @@ Test(mdshm_life, thousands_of_symbols_are_found_by_either_name) {
     cnt++;
   cr_assert_eq(cnt, CNT);
   mdshm_close(shm);
+}
+
+/* ---- registry ---- */
+
+Test(mdshm_life, readers_that_ask_for_it_are_seen_while_they_live) {
+  char           path[MD_READERS_PATH_BYTES];
+  mdshm_t       *shm = open_unit(), *other = open_unit();
+  mdshm_tape_t  *tape;
+  mdshm_top_t    top  = {.struct_size = sizeof top};
+  mdshm_reader_t seen = {.struct_size = sizeof seen};
+  uint32_t       next = 0;
+  cr_assert_eq(mdshm_register(shm, "desk"), MDSHM_ABSENT, "no registry");
+  cr_assert_eq(mdshm_reader(shm, &next, &seen), MDSHM_ABSENT);
+  md_readers_path(path, test_dir, "unit");
+  cr_assert_eq(md_readers_new(path, 0660, UINT32_MAX, NULL), MD_OK);
+  cr_assert_eq(mdshm_register(shm, "desk"), MDSHM_OK);
+  cr_assert_eq(mdshm_register(other, "a name that is longer than there is room for"), MDSHM_OK);
+  for (uint64_t seq = 1; seq <= 3; seq++)
+    write_trade(seq);
+  cr_assert_eq(mdshm_tape_open(shm, 0, MDSHM_FROM_OLDEST, &tape), MDSHM_OK);
+  cr_assert_eq(next_seq(tape), 1);
+  cr_assert_eq(mdshm_read_top(shm, 1, AGE_NS, &top), MDSHM_OK);
+  cr_assert_eq(mdshm_beat(shm), MDSHM_OK);
+  cr_assert_eq(mdshm_reader(other, &next, &seen), MDSHM_OK);
+  cr_assert_str_eq(seen.name, "desk");
+  cr_assert_eq(seen.pid, (uint32_t)getpid());
+  cr_assert_eq(seen.read_cnt, 1);
+  cr_assert_eq(seen.record_cnt, 1);
+  cr_assert_eq(seen.lag_bytes, mdshm_tape_lag(tape));
+  cr_assert_eq(mdshm_reader(other, &next, &seen), MDSHM_OK);
+  cr_assert_eq(strlen(seen.name), MDSHM_NAME_BYTES - 1);
+  cr_assert_eq(mdshm_reader(other, &next, &seen), MDSHM_ABSENT);
+  mdshm_tape_close(tape);
+  mdshm_close(shm);
+  next = 0;
+  cr_assert_eq(mdshm_reader(other, &next, &seen), MDSHM_OK);
+  cr_assert_neq(seen.name[0], 'd', "who closed is not seen any more");
+  /* Any reader may write the registry, so it may cut it too. */
+  cr_assert_eq(truncate(path, 0), 0);
+  cr_assert_eq(mdshm_beat(other), MDSHM_OK);
+  cr_assert_eq(unlink(path), 0);
+  cr_assert_eq(mdshm_beat(other), MDSHM_OK);
+  mdshm_close(other);
 }
 
 /* ---- hostile files ---- */

@@ -1,0 +1,163 @@
+#!/bin/sh
+# Readers of other people: the examples in C, C++, Rust and Python, built against the installed library, run from
+# another account with the right to read only, while the engine collects from the built-in exchange. Each reads a VALID
+# book and follows the tape from where the book was read, without a hole. One of them goes on over a kill -9 and the
+# next engine. What that account tries against engine and segment is refused, all of it; `mdengine status` lists the
+# readers.
+. "$(dirname "$0")/lib.sh"
+: "${MD_TEST_BIN:?where the helper programs are}"
+
+RECORDS=${RECORDS:-10000}
+EXAMPLES=$E2E/../../shm/client/examples
+PREFIX=$WORK/prefix
+SIM=
+READER=
+ends() {
+  for pid in $READER $SIM; do
+    kill "$pid" 2>/dev/null || true
+    wait "$pid" 2>/dev/null || true
+  done
+}
+trap 'ends; cleanup' EXIT
+
+# As another uid only root can start one; else the engine's own account has to do.
+other=
+stranger=
+if [ "$(id -u)" -eq 0 ]; then
+  other="setpriv --reuid=65534 --regid=$(id -g) --clear-groups"
+  stranger="setpriv --reuid=65534 --regid=65534 --clear-groups"
+fi
+
+# Debian's own may be run by anybody, one of root's folder may not.
+PYTHON=python3
+[ ! -x /usr/bin/python3 ] || PYTHON=/usr/bin/python3
+
+# --- built as a stranger builds
+cmake --install "$MD_TEST_BIN/.." --prefix "$PREFIX" --component mdshm >"$WORK/install.log" || fail "cmake --install"
+LIB=$(dirname "$(find "$PREFIX" -name libmdshm.a)")
+LD_LIBRARY_PATH=$LIB
+PYTHONPATH=$PREFIX/lib/python3/dist-packages
+MDSHM_LIBRARY=$LIB/libmdshm.so.1
+PYTHONDONTWRITEBYTECODE=1
+export LD_LIBRARY_PATH PYTHONPATH MDSHM_LIBRARY PYTHONDONTWRITEBYTECODE
+FLAGS="-O2 -Wall -Wextra -pedantic -Werror -I$PREFIX/include"
+# shellcheck disable=SC2086 # flags
+{
+  gcc -std=c99 $FLAGS "$EXAMPLES/reader.c" -L"$LIB" -lmdshm -o "$WORK/reader_c" || fail "reader.c"
+  g++ -std=c++11 $FLAGS "$EXAMPLES/reader.cc" -L"$LIB" -lmdshm -o "$WORK/reader_cc" || fail "reader.cc"
+}
+RUST=
+if command -v rustc >/dev/null 2>&1; then
+  rustc --edition 2021 -D warnings -O "$EXAMPLES/reader.rs" -L "$LIB" -l mdshm -o "$WORK/reader_rs" || fail "reader.rs"
+  RUST=$WORK/reader_rs
+elif [ -n "${CI:-}" ]; then
+  fail "no rustc: ./dev packages installs it"
+fi
+cp "$EXAMPLES/reader.py" "$WORK/reader.py"
+cp "$MD_TEST_BIN/attack" "$WORK/attack"
+chmod 755 "$WORK/reader.py" "$WORK/attack"
+
+# --- the engine under load
+said() { [ -s "$WORK/sim.out" ]; }
+url() { sed -n "1s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" "$WORK/sim.out"; }
+"$MDENGINE" sim --symbols 5 --rate 8000 --seconds 600 >"$WORK/sim.out" 2>>"$WORK/engine.log" &
+SIM=$!
+wait_for "the exchange" said
+JOURNAL="policy: none
+  segment: 64MiB"
+JOURNAL_DIR=$SHM/journal
+config "    url: $(url ws)
+    rest_url: $(url rest)
+    symbols: all
+    depth: 100
+    raw: false"
+start
+
+# --- each language
+# reader NAME COMMAND...: must see the book and follow it.
+reader() {
+  language=$1
+  shift
+  # shellcheck disable=SC2086 # a command and its options
+  $other "$@" -d "$SHM" $NAME binance_spot BTC-USDT "$RECORDS" >"$WORK/$language.out" 2>"$WORK/$language.err" ||
+    fail "the reader in $language: $(cat "$WORK/$language.out" "$WORK/$language.err")"
+  grep -q '^BTC-USDT VALID [0-9.]* x [0-9.]*, ' "$WORK/$language.out" || fail "$language: $(cat "$WORK/$language.out")"
+  grep -q "^$RECORDS records behind it, 0 holes" "$WORK/$language.out" || fail "$language: $(cat "$WORK/$language.out")"
+  echo "$language: $(tr '\n' ' ' <"$WORK/$language.out")"
+}
+
+# One in the background reads until it is stopped.
+# shellcheck disable=SC2086
+$other "$WORK/reader_c" -d "$SHM" $NAME binance_spot ETHUSDT 1000000000000 >"$WORK/long.out" 2>"$WORK/long.err" &
+READER=$!
+reader C "$WORK/reader_c"
+reader C++ "$WORK/reader_cc"
+[ -z "$RUST" ] || reader Rust "$RUST"
+reader Python "$PYTHON" "$WORK/reader.py"
+
+# --- more of Python, from the account: arrays, the directory, records
+# shellcheck disable=SC2086
+$other "$PYTHON" - "$SHM" $NAME <<'END' || fail "the Python module"
+import sys
+import mdshm
+
+with mdshm.open(sys.argv[2], dir=sys.argv[1]) as engine:
+    assert engine.feeds() == ["binance_spot"], engine.feeds()
+    names = sorted(i.normalised.decode() for i in engine.instruments("*-usdt"))
+    assert len(names) == 5 and "BTC-USDT" in names, names
+    book = engine.book("binance_spot", "BTC-USDT")
+    for view in (book.top(), book.ladder(), book.depth(30)):
+        assert view.ok, view
+        assert view.bids[0][0] < view.asks[0][0], view
+        (bid, _), (ask, _) = view.exact()[0][0], view.exact()[1][0]
+        assert bid < ask, view
+    assert len(book.depth(30).bids) == 30 and len(book.ladder().asks) == 20
+    tape = engine.tape("binance_spot", oldest=True)
+    kinds = set()
+    for record in tape:
+        fields = record.fields(engine.symbol(record.header.instrument))
+        assert fields["seq"] == record.seq, fields
+        kinds.add(record.type)
+        if {"trade", "book_delta"} <= kinds:
+            break
+    try:
+        import pandas
+    except ImportError:
+        pandas = None
+    if pandas is not None:
+        frame = tape.frame(50, types=("trade",))
+        assert len(frame) == 50 and set(frame["type"]) == {"trade"}, frame
+    assert engine.counter(0, "mdengine_feed_frames_total") > 0
+    assert engine.check() == "OK"
+END
+
+# --- what else that account can do: nothing
+if [ -n "$other" ]; then
+  # shellcheck disable=SC2086
+  $other "$WORK/attack" "$SHM" $NAME "$ENGINE" || fail "an attempt got through"
+  # shellcheck disable=SC2086
+  ! $stranger "$WORK/reader_c" -d "$SHM" $NAME binance_spot BTCUSDT 1 2>"$WORK/err" || fail "an account without the group reads"
+  grep -q DENIED "$WORK/err" || fail "an account without the group is told: $(cat "$WORK/err")"
+fi
+"$WORK/attack" --open "$SHM" $NAME || fail "the control: the owner cannot open the segment either"
+
+# --- listed, and on to the next engine
+listed() { status_json | grep -q "\"readers\":\[.*\"name\":\"example.c\",\"pid\":$READER,\"epoch\":$1,"; }
+wait_for "the reader in the list" listed 1
+kill -9 "$ENGINE"
+wait "$ENGINE" 2>/dev/null || true
+ENGINE=
+start
+wait_for "the reader with the next engine" listed 2
+status_json | python3 -c '
+import json, sys
+reader = json.load(sys.stdin)["readers"][0]
+assert reader["records"] > 0 and reader["reads"] > 0, reader
+print("listed: %(name)s, %(records)d records, overtaken %(lapped)d" % reader)'
+kill "$READER"
+wait "$READER" 2>/dev/null || true
+READER=
+gone() { ! status_json | grep -q '"name":"example.c"'; }
+wait_for "the reader to be gone from the list" gone
+stop
+[ ! -e "$SHM/mdengine.$NAME.readers" ] || fail "the list is left behind"
