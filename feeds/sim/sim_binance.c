@@ -16,7 +16,17 @@ typedef struct slice {
 /* A request; a slice without p was not there. Values keep their quotes. */
 typedef struct request {
   slice_t method, params, id;
+  bool    is_futures;
 } request_t;
+
+static const char *const bases[] = {"BTC",  "ETH",  "BNB", "SOL", "XRP",  "ADA",  "DOGE",
+                                    "AVAX", "LINK", "DOT", "LTC", "ATOM", "NEAR", "UNI",
+                                    "APT",  "ARB",  "FIL", "OP",  "SUI",  "TRX"};
+
+const char *
+md_sim_bn_base(uint32_t idx) {
+  return idx < MD_CNT(bases) ? bases[idx] : NULL;
+}
 
 /* ---- names ---- */
 
@@ -141,11 +151,12 @@ answer_id(md_sim_text_t *out, slice_t id) {
 }
 
 static void
-refuse(md_sim_text_t *out, slice_t id, int code, const char *text) {
+refuse(md_sim_text_t *out, const request_t *r, int code, const char *text) {
   md_sim_text_clear(out);
-  md_sim_text_format(out, "{\"code\":%d,\"msg\":", code);
+  md_sim_text_format(out, "%s{\"code\":%d,\"msg\":", r->is_futures ? "{\"error\":" : "", code);
   md_sim_text_quote(out, text, strlen(text));
-  answer_id(out, id);
+  if (r->is_futures) md_sim_text_str(out, "}");
+  answer_id(out, r->id);
 }
 
 static void
@@ -170,18 +181,31 @@ members(slice_t array, slice_t *out, unsigned max) {
   return md_json_finish(&j) ? -1 : (int)cnt;
 }
 
+/* A stream too many ends the connection. */
+static void
+refuse_more(md_sim_hub_t *h, md_sim_conn_t *c, const request_t *r, md_sim_text_t *out) {
+  if (!r->is_futures) {
+    md_sim_conn_end(h, c, 1008, "Too many streams", false);
+    return;
+  }
+  md_sim_text_str(out, "{\"error\":{\"code\":4,\"msg\":\"Too many subscriptions\"}}");
+  md_sim_conn_text(h, c, out);
+  md_sim_text_clear(out);
+  md_sim_conn_end(h, c, 1008, "Invalid request", true);
+}
+
 static void
 handle_streams(md_sim_hub_t *h, md_sim_conn_t *c, const request_t *r, bool add,
                md_sim_text_t *out) {
   static slice_t list[PARAMS_MAX];
   int            cnt = members(r->params, list, PARAMS_MAX);
   if (cnt < 0) {
-    refuse(out, r->id, 2, "Invalid request: params must be an array of stream names");
+    refuse(out, r, 2, "Invalid request: params must be an array of stream names");
     return;
   }
   for (int i = 0; i < cnt; i++) {
     if (!is_string(list[i])) {
-      refuse(out, r->id, 2, "Invalid request: stream name must be a string");
+      refuse(out, r, 2, "Invalid request: stream name must be a string");
       return;
     }
   }
@@ -191,7 +215,7 @@ handle_streams(md_sim_hub_t *h, md_sim_conn_t *c, const request_t *r, bool add,
     if (!add) {
       (void)md_sim_conn_unsubscribe(h, c, name, len);
     } else if (md_sim_conn_subscribe(h, c, name, len)) {
-      md_sim_conn_end(h, c, 1008, "Too many streams", false);
+      refuse_more(h, c, r, out);
       return;
     }
   }
@@ -214,18 +238,18 @@ handle_property(md_sim_conn_t *c, const request_t *r, bool set, md_sim_text_t *o
   slice_t list[3];
   int     cnt = members(r->params, list, MD_CNT(list));
   if (cnt != (set ? 2 : 1)) {
-    refuse(out, r->id, 2,
+    refuse(out, r, 2,
            cnt < (set ? 2 : 1) ? "Invalid request: too few parameters"
                                : "Invalid request: too many parameters");
   } else if (!is_string(list[0])) {
-    refuse(out, r->id, 2, "Invalid request: property name must be a string");
+    refuse(out, r, 2, "Invalid request: property name must be a string");
   } else if (!md_json_is(list[0].p, list[0].len, "\"combined\"")) {
-    refuse(out, r->id, 0, "Unknown property");
+    refuse(out, r, 0, "Unknown property");
   } else if (!set) {
     accept(out, r->id, c->combined ? "true" : "false");
   } else if (!md_json_is(list[1].p, list[1].len, "true") &&
              !md_json_is(list[1].p, list[1].len, "false")) {
-    refuse(out, r->id, 1, "Invalid value type: expected Boolean");
+    refuse(out, r, 1, "Invalid value type: expected Boolean");
   } else {
     c->combined = list[1].p[0] == 't';
     accept(out, r->id, "null");
@@ -236,10 +260,10 @@ static void
 handle(md_sim_hub_t *h, md_sim_conn_t *c, const request_t *r, md_sim_text_t *out) {
   slice_t m = r->method;
   if (!m.p) {
-    refuse(out, r->id, 2, "Invalid request: missing field `method`");
+    refuse(out, r, 2, "Invalid request: missing field `method`");
   } else if (r->id.p && !id_is_good(r->id)) {
     refuse(
-        out, r->id, 2,
+        out, r, 2,
         "Invalid request: request ID must be an integer, a string of up to 36 characters, or null");
   } else if (md_json_is(m.p, m.len, "\"SUBSCRIBE\"")) {
     handle_streams(h, c, r, true, out);
@@ -252,27 +276,31 @@ handle(md_sim_hub_t *h, md_sim_conn_t *c, const request_t *r, md_sim_text_t *out
   } else if (md_json_is(m.p, m.len, "\"GET_PROPERTY\"")) {
     handle_property(c, r, false, out);
   } else {
-    refuse(out, r->id, 2,
+    refuse(out, r, 2,
            "Invalid request: unknown variant, expected one of `SUBSCRIBE`, `UNSUBSCRIBE`, "
            "`LIST_SUBSCRIPTIONS`, `SET_PROPERTY`, `GET_PROPERTY`");
   }
 }
 
-static void
-answer_to(md_sim_hub_t *h, md_sim_conn_t *c, const char *text, size_t len, md_sim_text_t *out) {
-  request_t r;
-  if (parse(text, len, &r))
-    refuse(out, (slice_t){0}, 3, "Invalid JSON: expected value at line 1 column 1");
+void
+md_sim_bn_receive_as(md_sim_t *sim, md_sim_conn_t *c, const char *text, size_t len,
+                     bool is_futures) {
+  md_sim_text_t out = {0};
+  request_t     r;
+  md_err_t      err = parse(text, len, &r);
+  r.is_futures      = is_futures;
+  if (err) r.id = (slice_t){0};
+  if (err)
+    refuse(&out, &r, 3, "Invalid JSON: expected value at line 1 column 1");
   else
-    handle(h, c, &r, out);
+    handle(&sim->hub, c, &r, &out);
+  if (out.len) md_sim_conn_text(&sim->hub, c, &out);
+  md_sim_text_free(&out);
 }
 
 void
 md_sim_bn_receive(md_sim_t *sim, md_sim_conn_t *c, const char *text, size_t len) {
-  md_sim_text_t out = {0};
-  answer_to(&sim->hub, c, text, len, &out);
-  if (out.len) md_sim_conn_text(&sim->hub, c, &out);
-  md_sim_text_free(&out);
+  md_sim_bn_receive_as(sim, c, text, len, false);
 }
 
 void

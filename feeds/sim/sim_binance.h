@@ -23,7 +23,16 @@ size_t md_sim_bn_stream_name(char *out, size_t bytes, const md_sim_symbol_t *sym
  * timeUnit=MICROSECOND anywhere. */
 md_err_t md_sim_bn_open(md_sim_t *sim, md_sim_conn_t *c, const char *path, const char *query);
 void     md_sim_bn_receive(md_sim_t *sim, md_sim_conn_t *c, const char *text, size_t len);
-void     md_sim_bn_goodbye(md_sim_t *sim, md_sim_conn_t *c, int64_t time_ms);
+
+/* md_sim_bn_receive_as: futures wrap their errors, {"error":{"code":2,...},"id":1}, and say what is
+ * wrong before they close. */
+void md_sim_bn_receive_as(md_sim_t *sim, md_sim_conn_t *c, const char *text, size_t len,
+                          bool is_futures);
+
+/* md_sim_bn_base: the asset of the idx-th symbol of a market; NULL when names are made up. */
+const char *md_sim_bn_base(uint32_t idx);
+
+void md_sim_bn_goodbye(md_sim_t *sim, md_sim_conn_t *c, int64_t time_ms);
 void md_sim_bn_microseconds(md_sim_kind_t kind, const char *data, size_t len, md_sim_text_t *out);
 
 /* ---- sim_binance_record.c: recorded messages ---- */

@@ -45,6 +45,8 @@ name_raw(const char *p, size_t len, md_sim_frame_t *f) {
   if (md_json_finish(&j) || !s || s_len >= MD_SIM_NAME_BYTES) return false;
   const char *kind = NULL;
   if (!e && has_u) kind = "bookTicker";
+  if (e && md_json_is(e, e_len, "bookTicker")) kind = "bookTicker";
+  if (e && md_json_is(e, e_len, "markPriceUpdate")) kind = "markPrice@1s";
   if (e && md_json_is(e, e_len, "trade")) kind = "trade";
   if (e && md_json_is(e, e_len, "aggTrade")) kind = "aggTrade";
   if (e && md_json_is(e, e_len, "depthUpdate")) kind = "depth@100ms";
@@ -116,9 +118,10 @@ md_sim_bn_count(md_sim_t *sim, md_sim_symbol_t *symbol, md_sim_kind_t kind, cons
                                                   : NULL;
   md_json_t        j;
   const uint8_t   *key;
-  uint32_t         key_len;
-  int64_t          qty = 0;
-  md_err_t         err = MD_OK;
+  uint32_t         key_len, kind_len;
+  int64_t          qty       = 0;
+  bool             is_market = true;
+  md_err_t         err       = MD_OK;
   (void)sim;
   if (!t) return;
   md_json_init(&j, (const uint8_t *)data, len);
@@ -126,10 +129,12 @@ md_sim_bn_count(md_sim_t *sim, md_sim_symbol_t *symbol, md_sim_kind_t kind, cons
   while (!err && md_json_key(&j, &key, &key_len)) {
     if (md_json_is(key, key_len, "q"))
       err = md_json_mantissa(&j, symbol->qty_exp, &qty);
+    else if (md_json_is(key, key_len, "X") && md_json_string(&j, &key, &kind_len))
+      is_market = md_json_is(key, kind_len, "MARKET");
     else
       md_json_skip(&j);
   }
-  if (err || md_json_finish(&j)) return;
+  if (err || md_json_finish(&j) || !is_market) return;
   t->cnt++;
   t->qty_sum += qty;
 }

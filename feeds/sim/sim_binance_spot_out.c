@@ -3,17 +3,13 @@
 
 #include <stdio.h>
 
-static const char *const bases[] = {"BTC",  "ETH",  "BNB", "SOL", "XRP",  "ADA",  "DOGE",
-                                    "AVAX", "LINK", "DOT", "LTC", "ATOM", "NEAR", "UNI",
-                                    "APT",  "ARB",  "FIL", "OP",  "SUI",  "TRX"};
-
 static bool
 list(md_sim_t *sim, uint32_t idx, md_sim_spec_t *out) {
   (void)sim;
   /* A price of 5 to 7 digits of its tick, which is 0.01 to 0.000001. */
   static const int64_t ticks[] = {1000000, 100000, 10000, 1000, 100};
-  if (idx < MD_CNT(bases))
-    (void)snprintf(out->name, sizeof out->name, "%sUSDT", bases[idx]);
+  if (md_sim_bn_base(idx))
+    (void)snprintf(out->name, sizeof out->name, "%sUSDT", md_sim_bn_base(idx));
   else
     (void)snprintf(out->name, sizeof out->name, "C%uUSDT", idx);
   out->tick = ticks[idx % MD_CNT(ticks)];

@@ -38,9 +38,9 @@ typedef struct md_sim_symbol {
   uint32_t        len;
   int8_t          px_exp, qty_exp; /* of all mantissas of the symbol */
   md_sim_book_t   book;     /* everything sent so far; of the market: everything that happened */
-  uint64_t        first_id; /* U of the first depth event of all, 0: none yet */
+  uint64_t        first_id; /* behind which id the first book event began, and 1; 0: none yet */
   uint64_t        sent_id;  /* u of the last depth event that happened (sent, or lost to a fault) */
-  uint64_t        event_first; /* and its U */
+  uint64_t        event_first; /* and where it began: one more than the id it follows */
   uint64_t        needed_id;   /* a snapshot below this - 1 is useless to some client */
   uint64_t        depth_cnt;   /* depth events */
   uint32_t        answer_cnt;
@@ -117,8 +117,8 @@ uint64_t md_sim_random(md_sim_t *sim, uint64_t below);
 /* md_sim_turn reads the clock. */
 void md_sim_turn(md_sim_t *sim);
 
-/* md_sim_depth_happened: the symbol's book stands at `last`, by an event that begins at first.
- * Called before the event is sent. */
+/* md_sim_depth_happened: the symbol's book stands at `last`, by an event that begins behind first
+ * - 1. Called before the event is sent. */
 void md_sim_depth_happened(md_sim_t *sim, md_sim_symbol_t *symbol, uint64_t first, uint64_t last);
 
 /* md_sim_send is what sources send by: the faults have their say, then it is published. symbol may

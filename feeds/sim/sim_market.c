@@ -202,7 +202,7 @@ book_event(md_sim_t *sim, md_sim_listing_t *l, unsigned cadence) {
   const md_sim_writers_t *w     = sim->venue->market;
   md_sim_batch_t         *b     = &l->batch[cadence];
   md_sim_stream_t        *s     = md_sim_wanted(sim, l->symbol, w->cadence[cadence]);
-  uint64_t                first = b->first_id;
+  uint64_t                first = b->prev_id + 1;
   if (s) {
     qsort(b->changes, b->cnt, sizeof *b->changes, by_price);
     md_sim_text_clear(&sim->text);

@@ -172,7 +172,8 @@ advance(md_sim_record_t *r, md_sim_symbol_t *symbol, md_sim_book_t *book,
   const md_sim_venue_t *v = r->sim->venue;
   md_sim_depth_t        d = *event;
   if (apply(r, book, &d)) return false;
-  const md_sim_recorded_t *b = symbol->recorded ? answer_for(r, symbol, d.first) : NULL;
+  uint64_t                 first = d.has_prev ? d.prev + 1 : d.first;
+  const md_sim_recorded_t *b     = symbol->recorded ? answer_for(r, symbol, first) : NULL;
   if (b && v->depth(r->sim, symbol, b->text, b->len, &d) == MD_OK &&
       md_sim_book_load(book, &d) == MD_OK && v->depth(r->sim, symbol, f->data, f->len, &d) == MD_OK)
     (void)apply(r, book, &d);
@@ -187,8 +188,9 @@ follow(md_sim_record_t *r, md_sim_symbol_t *symbol, const md_sim_stream_t *s,
   md_sim_depth_t d;
   sim->venue->count(sim, symbol, s->kind, f->data, f->len);
   if (!md_sim_is_book(s->kind) || sim->venue->depth(sim, symbol, f->data, f->len, &d)) return;
-  if (advance(r, symbol, &symbol->book, &d, f)) symbol->needed_id = d.first;
-  md_sim_depth_happened(sim, symbol, d.first, d.last);
+  uint64_t first = d.has_prev ? d.prev + 1 : d.first;
+  if (advance(r, symbol, &symbol->book, &d, f)) symbol->needed_id = first;
+  md_sim_depth_happened(sim, symbol, first, d.last);
 }
 
 static void

@@ -7,6 +7,8 @@
 #define MD_SIM_VENUE_TABLE(X)                                                                      \
   X(md_sim_binance_spot)                                                                           \
   X(md_sim_binance_us)                                                                             \
+  X(md_sim_binance_derivatives)                                                                    \
+  X(md_sim_binance_coinm)                                                                          \
   X(md_sim_deribit)
 // clang-format on
 

@@ -29,7 +29,9 @@ stream_name(char *out, size_t bytes, const char *symbol, md_channel_t channel) {
 /* A stream on the wrong path is accepted and gives nothing. */
 static const char *
 usdm_path(md_channel_t channel) {
-  return channel == MD_CHANNEL_DEPTH || channel == MD_CHANNEL_BBO ? "/public" : "/market";
+  bool is_public =
+      channel == MD_CHANNEL_DEPTH || channel == MD_CHANNEL_BBO || channel == MD_CHANNEL_TRADE;
+  return is_public ? "/public" : "/market";
 }
 
 /* ---- REST ---- */

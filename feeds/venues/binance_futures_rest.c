@@ -48,7 +48,9 @@ void
 md_bn_define_coinm(const char *symbol, uint32_t len, md_definition_t *out) {
   const char *dash     = memchr(symbol, '_', len);
   uint32_t    pair_len = dash ? (uint32_t)(dash - symbol) : len;
-  (void)md_bn_split(symbol, pair_len, out);
+  /* Every pair is in dollars: BNBUSD is not a pair of BUSD. */
+  if (pair_len > 3 && memcmp(symbol + pair_len - 3, "USD", 3) == 0)
+    (void)md_bn_set_assets(out, symbol, pair_len - 3, "USD", 3);
   if (!dash) { /* the index of a pair */
     set_kind(out, MD_KIND_INDEX);
     return;

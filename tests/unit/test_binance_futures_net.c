@@ -28,13 +28,13 @@ Test(binance_futures_net, defect_15_book_and_market_streams_stand_on_paths_of_th
   connect_both("binance_derivatives", ALL);
   cr_assert_eq(fake.connect_cnt, 2);
   cr_assert_str_eq(urls[0], "wss://fstream.binance.com/public/stream?streams="
-                            "btcusdt@depth@100ms/btcusdt@bookTicker/"
-                            "ethusdt@depth@100ms/ethusdt@bookTicker");
+                            "btcusdt@depth@100ms/btcusdt@trade/btcusdt@bookTicker/"
+                            "ethusdt@depth@100ms/ethusdt@trade/ethusdt@bookTicker");
   cr_assert_str_eq(urls[1],
                    "wss://fstream.binance.com/market/stream?streams="
-                   "btcusdt@trade/btcusdt@aggTrade/btcusdt@kline_1m/btcusdt@ticker/"
+                   "btcusdt@aggTrade/btcusdt@kline_1m/btcusdt@ticker/"
                    "btcusdt@markPrice@1s/btcusdt@forceOrder/"
-                   "ethusdt@trade/ethusdt@aggTrade/ethusdt@kline_1m/ethusdt@ticker/"
+                   "ethusdt@aggTrade/ethusdt@kline_1m/ethusdt@ticker/"
                    "ethusdt@markPrice@1s/ethusdt@forceOrder",
                    "mark, index and funding are one stream");
   teardown();
