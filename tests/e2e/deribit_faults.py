@@ -14,15 +14,16 @@ import fault_check
 BOOK, TRADE = 3, 6  # record types that a GAP is about
 TEXT_OUT = 5  # kind of a RAW record
 SYMBOLS = 10
+BUSY = ["BTC-PERPETUAL", "SOL_USDC-PERPETUAL", "BTC-25JUN27", "ETH-PERPETUAL"]  # {busy} is one of them, by the seed
 COMES, GOES = "XRP_USDC-25JUN27-0d625-C", "ETH-25JUN27"
 # Seconds of the market, faults, keys of the feed. `hit` says which books a fault makes anew: that of its symbol, all,
 # or none.
 FAULTS = {
-    "gap": (7, ["gap:after=3"], {}),
-    "gap-raw": (7, ["gap:after=3,times=2,every=3"],
+    "gap": (7, ["gap:after=3,symbol={busy}"], {}),
+    "gap-raw": (7, ["gap:after=2,times=2,every=2,symbol={busy}"],
                 {"stream_pace": "raw", "client_id": "expires-3", "client_secret_env": "SIM_SECRET"}),
-    "duplicate": (6, ["duplicate:after=2,cnt=3"], {}),
-    "stall": (9, ["stall:after=2,for=3"], {}),
+    "duplicate": (6, ["duplicate:after=2,cnt=3,symbol={busy}"], {}),
+    "stall": (9, ["stall:after=2,for=3,symbol={busy}"], {}),
     "cut": (8, ["cut:after=2,times=2,every=2"], {}),
     "unanswered": (9, ["ask:after=1,every=0.6,for=1.5"], {}),
     "list": (8, [f"list:symbol={COMES},after=2", f"delist:symbol={GOES},after=3"], {"list_interval": "1s"}),
@@ -52,7 +53,7 @@ feeds:
 monitoring:
   enabled: false
 """
-PATIENCE_S = 90
+PATIENCE_S = 60
 MDENGINE = os.environ["MDENGINE"]
 
 
@@ -78,7 +79,7 @@ class Run:
                 str(seconds), "--seed", str(self.seed), "--hold", "--wait-clients", "1", "--truth",
                 self.path("truth.jsonl"), "--truth-every", "1"]
         for f in faults:
-            args += ["--fault", f]
+            args += ["--fault", f.format(busy=BUSY[self.seed % len(BUSY)])]
         with open(self.path("sim.log"), "w") as log:
             self.sim = subprocess.Popen(args, stdout=subprocess.PIPE, stderr=log, text=True)
         urls = json.loads(self.sim.stdout.readline())
@@ -137,7 +138,8 @@ class Run:
             if self.fault == "list" and end["symbol"] == GOES:
                 continue
             b = self.book(end["symbol"])
-            if not b or (b["state"], b["exch_seq"], fault_check.digest(b)) != ("VALID", end["id"], end["digest"]):
+            # A last event that changed no level leaves the depth copies where they are.
+            if not b or (b["state"], fault_check.digest(b)) != ("VALID", end["digest"]):
                 self.wrong = f"{end['symbol']} stands at {b and (b['state'], b['exch_seq'])}, the exchange's at {end['id']}"
                 return False
         return True
@@ -273,8 +275,10 @@ class Symbol:
             self.complain(f"ends at {b.id} open={b.is_open}, the exchange's at {end['id']}")
         if self.states[-1:] != [("VALID", "NONE")] or sum(s[0] == "STALE" for s in self.states) != gaps:
             self.complain(f"was {self.states}, hit {gaps} times")
-        if self.trades and self.trade_id != end["trade_id_first"] + end["trades"] - 1:
-            self.complain(f"the last trade is {self.trade_id}, the exchange's {end['trade_id_first']} + {end['trades']}")
+        # Behind a loss of everything the next trade may not have come yet.
+        last = end.get("trade_id_first", 0) + end["trades"] - 1
+        if self.trades and (self.trade_id > last or (self.trade_id < last and not gaps)):
+            self.complain(f"the last trade is {self.trade_id}, the exchange's {last}")
 
 
 def hits(faults, names):
