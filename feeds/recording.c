@@ -263,6 +263,12 @@ input_next(md_recording_t *r) {
   if (err) return err;
   const char *wrong = parse_line(r, line, len, &r->input);
   if (wrong) return damage(r, MD_ERR_CORRUPT, r->line_cnt, wrong);
+  const char *refused = r->input.kind == MD_RAW_CONNECT
+                            ? md_venue_refusal((const char *)r->input.payload, r->input.len)
+                            : NULL;
+  if (refused)
+    return r->done = md_fail(&r->done_msg, MD_ERR_VERSION, "%s:%llu: the connection %s", r->path,
+                             (unsigned long long)r->line_cnt, refused);
   r->has_input = true;
   return MD_OK;
 }
@@ -389,10 +395,11 @@ md_recording_find_venue(const char *path, md_msg_t *msg) {
   const md_venue_t *by_name   = NULL;
   char              seen[160] = "";
   bool              has_url   = false;
+  md_msg_t          why       = {0};
   md_input_t        in;
   int64_t           due;
   for (uint32_t i = 0; i < HEAD_MESSAGES_MAX && !has_url; i++) {
-    if (source_next(r, &in, &due, NULL)) break;
+    if (source_next(r, &in, &due, &why)) break;
     has_url          = in.kind == MD_RAW_CONNECT;
     const char *text = has_url ? (const char *)in.payload : in.name;
     uint32_t    len  = has_url ? in.len : in.name_len;
@@ -402,7 +409,12 @@ md_recording_find_venue(const char *path, md_msg_t *msg) {
     if (has_url && !by_url) by_url = md_venue_by_host(text, len);
     if (!has_url && !by_name) by_name = md_venue_by_host(text, len);
   }
+  bool is_refused = r->done == MD_ERR_VERSION;
   md_recording_close(r);
+  if (is_refused) {
+    (void)md_fail(msg, MD_ERR_VERSION, "%s", why.text);
+    return NULL;
+  }
 
   const md_venue_t *venue = has_url ? by_url : by_name;
   if (venue) return venue->name;

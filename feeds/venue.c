@@ -61,3 +61,13 @@ md_venue_by_host(const char *text, uint32_t len) {
   }
   return best;
 }
+
+const char *
+md_venue_refusal(const char *url, uint32_t len) {
+  for (uint32_t i = 0; i < MD_CNT(venues); i++) {
+    const md_venue_t *v = venues[i];
+    if (v->refused_url && len > 0 && memmem(url, len, v->refused_url, strlen(v->refused_url)))
+      return v->refused_why;
+  }
+  return NULL;
+}

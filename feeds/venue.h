@@ -26,6 +26,9 @@ struct md_venue {
    */
   bool (*checksum_ok)(md_feed_t *f, const md_feed_instrument_t *i, uint32_t checksum);
   const md_venue_net_t *net; /* NULL: from recordings only */
+  /* A part of the URL of an older protocol of the exchange, whose recordings are refused with these
+   * words; NULL: there is none. */
+  const char *refused_url, *refused_why;
 };
 
 /* md_venue_find returns the row of a name, NULL if none; md_venue_at the i-th row, NULL behind the
@@ -35,5 +38,8 @@ const md_venue_t *md_venue_at(uint32_t i);
 
 /* md_venue_by_host returns the row one of whose hosts occurs in text, the longest match first. */
 const md_venue_t *md_venue_by_host(const char *text, uint32_t len);
+
+/* md_venue_refusal says why nobody reads what comes from a URL, NULL if it may be read. */
+const char *md_venue_refusal(const char *url, uint32_t len);
 
 #endif

@@ -290,8 +290,15 @@ static const char *const hosts[] = {"ws.okx.com",  "wsus.okx.com", "wseea.okx.co
                                     "ws.okex.com", "www.okx.com",  "www.okex.com",
                                     "OKX.",        "OKEX.",        NULL};
 
+#define REFUSED                                                                                    \
+  .refused_url = "://real.okex.com",                                                               \
+  .refused_why =                                                                                   \
+      "speaks OKX's protocol v3, which ended in 2021: its compressed binary frames are not read, " \
+      "only v5 is"
+
 /* A recording that names neither market is read by the first row. */
-const md_venue_t md_venue_okx_spot = {.name        = "okx_spot",
+const md_venue_t md_venue_okx_spot = {REFUSED,
+                                      .name        = "okx_spot",
                                       .exchange    = "okx",
                                       .market_type = "spot",
                                       .hosts       = hosts,
@@ -302,7 +309,8 @@ const md_venue_t md_venue_okx_spot = {.name        = "okx_spot",
                                       .checksum_ok = md_okx_checksum_ok,
                                       .net         = &md_okx_spot_net};
 
-const md_venue_t md_venue_okx_derivatives = {.name        = "okx_derivatives",
+const md_venue_t md_venue_okx_derivatives = {REFUSED,
+                                             .name        = "okx_derivatives",
                                              .exchange    = "okx",
                                              .market_type = "perpetual",
                                              .hosts       = hosts,

@@ -370,6 +370,23 @@ venue_of(const char *text) {
   return name ? name : "none";
 }
 
+Test(recording, one_of_a_protocol_that_nobody_reads_is_refused_with_the_reason) {
+  static const char text[] = "1\tH\thttps://www.okex.com/api/spot/v3/instruments\t[]\n"
+                             "2\tC\ta\twss://real.okex.com:8443/ws/v3\n2\tB\ta\tS0tKzgEA\n";
+  md_msg_t          msg    = {0};
+  md_input_t        in;
+  int64_t           due;
+  cr_assert_null(md_recording_find_venue(write_text(text), &msg));
+  cr_assert(strstr(msg.text, ":2: ") && strstr(msg.text, "protocol v3"), "%s", msg.text);
+  remove_file();
+  md_source_t s = open_source(write_text(text), 0, NULL);
+  cr_assert_eq(s.next(s.ctx, &in, &due, &msg), MD_OK);
+  cr_assert_eq(s.next(s.ctx, &in, &due, &msg), MD_ERR_VERSION, "also when a feed is named");
+  cr_assert(strstr(msg.text, "protocol v3"), "%s", msg.text);
+  s.close(s.ctx);
+  remove_file();
+}
+
 Test(recording, venue_is_found_by_url_else_by_name_and_futures_are_told_apart) {
 #define SPOT_HTTP "1\tH\thttps://api.binance.com/api/v3/depth?symbol=X\t{}\n"
   cr_assert_str_eq(venue_of(SPOT_HTTP "1\tC\tx\twss://stream.binance.com:9443/ws\n"),
