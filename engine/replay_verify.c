@@ -7,10 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define STREAM_ID_MAX (MD_STREAM_CNT_MAX * 4)
+
+/* The segments that hold the records of one stream and epoch; first 0: none do. */
+typedef struct span {
+  uint64_t first, last;
+} span_t;
+
 /* One (feed, epoch) being verified. */
 typedef struct check {
   md_journal_reader_t *expected; /* the normalised stream */
   md_replay_verdict_t *verdict;
+  span_t               span, raw_span;
   uint16_t             stream, raw_stream;
   uint32_t             epoch;
   uint64_t             lost_until; /* records up to this seq are declared lost */
@@ -22,7 +30,8 @@ static const md_record_t *
 next_expected(check_t *c) {
   const md_record_t *rec;
   md_journal_pos_t   pos;
-  while (md_journal_reader_next(c->expected, &rec, &pos, &c->msg) == MD_OK) {
+  while (md_journal_reader_next(c->expected, &rec, &pos, &c->msg) == MD_OK &&
+         pos.segment <= c->span.last) {
     if (rec->stream != c->stream || rec->epoch != c->epoch || rec->type == MD_RECORD_CHECKPOINT)
       continue;
     if (rec->type != MD_RECORD_LOSS) return rec;
@@ -97,7 +106,8 @@ play_raw(check_t *c, md_journal_reader_t *raw, md_feed_t *feed, md_msg_t *msg) {
   md_err_t           err = MD_ERR_NOMEM;
   if (a) a->payload = calloc(1, MD_FRAME_BYTES_MAX + MD_FRAME_PAD_BYTES);
   if (a && a->payload)
-    while ((err = md_journal_reader_next(raw, &rec, &pos, msg)) == MD_OK) {
+    while ((err = md_journal_reader_next(raw, &rec, &pos, msg)) == MD_OK &&
+           pos.segment <= c->raw_span.last) {
       if (rec->stream != c->raw_stream || rec->epoch != c->epoch) continue;
       if (rec->type == MD_RECORD_LOSS) {
         err = md_fail(
@@ -136,6 +146,12 @@ known_instruments(const md_manifest_t *m, const char *feed, uint32_t *cnt) {
 }
 
 static md_err_t
+open_at(const char *dir, span_t span, md_journal_reader_t **out, md_msg_t *msg) {
+  md_err_t err = md_journal_reader_open(dir, out, msg);
+  return err || span.first == 0 ? err : md_journal_reader_seek_segment(*out, span.first, msg);
+}
+
+static md_err_t
 verify_epoch(const char *dir, const char *feed_name, check_t *c, md_msg_t *msg) {
   md_journal_reader_t   *raw   = NULL;
   md_feed_t             *feed  = NULL;
@@ -143,8 +159,8 @@ verify_epoch(const char *dir, const char *feed_name, check_t *c, md_msg_t *msg) 
   uint32_t               cnt;
   c->lost_until = 0;
   c->expected   = NULL;
-  md_err_t err  = md_journal_reader_open(dir, &raw, msg);
-  if (!err) err = md_journal_reader_open(dir, &c->expected, msg);
+  md_err_t err  = open_at(dir, c->raw_span, &raw, msg);
+  if (!err) err = open_at(dir, c->span, &c->expected, msg);
   if (!err) {
     md_feed_config_t cfg = md_replay_feed_config(feed_name, md_venue_find(feed_name));
     known                = known_instruments(md_journal_reader_manifest(raw), feed_name, &cnt);
@@ -178,11 +194,35 @@ static uint16_t
 raw_stream_of(const md_manifest_t *m, const char *feed) {
   char want[MD_NAME_BYTES + 8];
   (void)snprintf(want, sizeof want, "%s.raw", feed);
-  for (uint16_t id = 0; id < MD_STREAM_CNT_MAX * 4; id++) {
+  for (uint16_t id = 0; id < STREAM_ID_MAX; id++) {
     const char *name = md_manifest_stream_name(m, id);
     if (name && strcmp(name, want) == 0) return id;
   }
   return UINT16_MAX;
+}
+
+static span_t *
+span_of(span_t *spans, uint16_t stream, uint32_t epoch) {
+  return &spans[(size_t)epoch * STREAM_ID_MAX + stream];
+}
+
+/* One pass over the journal, so that an epoch costs what it holds: an engine that was restarted a
+ * thousand times would else have its journal read a thousand times. */
+static span_t *
+find_spans(md_journal_reader_t *reader, md_err_t *err, md_msg_t *msg) {
+  uint32_t           last  = md_manifest_last_epoch(md_journal_reader_manifest(reader));
+  span_t            *spans = calloc(((size_t)last + 1) * STREAM_ID_MAX, sizeof *spans);
+  const md_record_t *rec;
+  md_journal_pos_t   pos;
+  *err = spans ? MD_OK : md_fail(msg, MD_ERR_NOMEM, "no memory for %u epochs", last);
+  while (!*err && (*err = md_journal_reader_next(reader, &rec, &pos, msg)) == MD_OK) {
+    if (rec->epoch > last || rec->stream >= STREAM_ID_MAX) continue;
+    span_t *span = span_of(spans, rec->stream, rec->epoch);
+    if (span->first == 0) span->first = pos.segment;
+    span->last = pos.segment;
+  }
+  if (*err == MD_ERR_END) *err = MD_OK;
+  return spans;
 }
 
 md_err_t
@@ -194,7 +234,8 @@ md_replay_verify(const char *dir, const char *feed, md_replay_verdict_t *out, md
   const md_manifest_t *m     = md_journal_reader_manifest(reader);
   check_t             *check = calloc(1, sizeof *check);
   if (!check) err = md_fail(msg, MD_ERR_NOMEM, "no memory for a verification");
-  for (uint16_t id = 0; !err && id < MD_STREAM_CNT_MAX * 4; id++) {
+  span_t *spans = err ? NULL : find_spans(reader, &err, msg);
+  for (uint16_t id = 0; !err && id < STREAM_ID_MAX; id++) {
     const char *name = md_manifest_stream_name(m, id);
     if (!name || !md_venue_find(name) || (feed && strcmp(feed, name) != 0)) continue;
     check->verdict    = out;
@@ -203,10 +244,15 @@ md_replay_verify(const char *dir, const char *feed, md_replay_verdict_t *out, md
     for (uint32_t epoch = 1; !err && epoch <= md_manifest_last_epoch(m); epoch++) {
       uint64_t before = out->raw_cnt;
       check->epoch    = epoch;
-      err             = verify_epoch(dir, name, check, msg);
+      check->span     = *span_of(spans, id, epoch);
+      check->raw_span = (span_t){0};
+      if (check->raw_stream != UINT16_MAX)
+        check->raw_span = *span_of(spans, check->raw_stream, epoch);
+      if (check->span.first || check->raw_span.first) err = verify_epoch(dir, name, check, msg);
       out->epoch_cnt += out->raw_cnt > before;
     }
   }
+  free(spans);
   free(check);
   md_journal_reader_close(reader);
   return err;

@@ -32,6 +32,13 @@ stop
 "$MDENGINE" journal verify "$WORK/journal" || fail "the journal has undeclared holes"
 "$MDENGINE" journal cat "$WORK/journal" >"$WORK/journal.lines"
 python3 "$HERE/compare_rows.py" "$WORK/journal.lines" "$CONNINFO" || fail "rows differ after $KILLS kills"
+# What this shell and those it waited for have read, in bytes.
+bytes_read() { awk '$1 == "rchar:" { print $2 }' "/proc/$$/io"; }
+before=$(bytes_read)
 "$MDENGINE" replay "$WORK/journal" --verify || fail "the RAW frames make other records"
+# A verification that read the whole journal for each epoch never came to the end of one with a thousand.
+read_cnt=$(($(bytes_read) - before))
+size=$(cat "$WORK/journal"/seg-* | wc -c)
+[ "$read_cnt" -lt $((size * 8)) ] || fail "$read_cnt bytes were read to verify a journal of $size"
 epochs=$("$MDENGINE" journal stat "$WORK/journal" --json | python3 -c 'import json,sys; print(json.load(sys.stdin)["epochs"])')
 [ "$epochs" -eq $((KILLS + 1)) ] || fail "$epochs epochs after $KILLS kills"
