@@ -16,7 +16,7 @@ NUMBERED = re.compile(r"(case|defect)_(\d+)_")
 SUITES = {  # whose tests a rule is held against
     "spot": "@(binance_spot|sync_binance_spot|feed|cases|defects)",
     "futures": "@(binance_futures|binance_coinm|sync_binance_futures|defects)",
-    "okx": "@(okx|okx_fields|defects)",
+    "okx": "@(okx|okx_spot|okx_fields|defects)",
     "deribit": "@(deribit|sync_deribit|defects)",
     "books": "@(binance_spot|feed|cases|defects|deribit)",
     "trades": "@(binance_spot|binance_futures|binance_coinm|okx_fields)",

@@ -413,3 +413,48 @@ Test(okx, case_50_best_prices_at_the_books_own_id_are_its_canary) {
          90 + n);
   cr_assert_eq(book_of(&x, SWAP)->reason, MD_REASON_CANARY);
 }
+
+/* ---- the spot market's feed, by the same rules ---- */
+
+static void
+setup_spot(void) {
+  okx_init(&x, "okx_spot");
+}
+
+TestSuite(okx_spot, .init = setup_spot, .fini = teardown);
+
+#define PAIR "BTC-USDT"
+
+Test(okx_spot, case_24_heartbeat_is_no_record_and_no_duplicate) {
+  book(&x, "snapshot", PAIR, 100, -1, BID, ASK);
+  (void)types(&x);
+  book(&x, "update", PAIR, 100, 100, "", "");
+  cr_assert_str_eq(types(&x), "");
+  cr_assert_eq(counter(&x, MD_COUNTER_DUPLICATES), 0);
+}
+
+Test(okx_spot, case_25_reset_to_a_smaller_id_is_applied_and_continued) {
+  book(&x, "snapshot", PAIR, 90000, -1, BID, ASK);
+  book(&x, "update", PAIR, 12, 90000, "[\"100.1\",\"5\",\"0\",\"1\"]", "");
+  book(&x, "update", PAIR, 15, 12, "[\"100.1\",\"6\",\"0\",\"1\"]", "");
+  assert_book(&x, PAIR, "100.1x6", "100.2x3");
+}
+
+Test(okx_spot, case_26_gap_is_declared_and_only_a_snapshot_heals_it) {
+  book(&x, "snapshot", PAIR, 100, -1, BID, ASK);
+  book(&x, "snapshot", "ETH-USDT", 100, -1, BID, ASK);
+  book(&x, "update", PAIR, 130, 120, "[\"100.1\",\"5\",\"0\",\"1\"]", "");
+  cr_assert_eq(book_of(&x, PAIR)->state, MD_BOOK_STALE);
+  assert_gap(last_of(&x, MD_RECORD_GAP), 100, 130, MD_REASON_SEQUENCE);
+  cr_assert_eq(book_of(&x, "ETH-USDT")->state, MD_BOOK_VALID);
+  book(&x, "snapshot", PAIR, 140, -1, BID, ASK);
+  assert_book(&x, PAIR, "100.1x2", "100.2x3");
+}
+
+Test(okx_spot, case_28_wrong_checksum_is_a_gap) {
+  old_book(&x, "snapshot", PAIR, 1600000000000, crc_of("100.1:2:100.2:3"), BID, ASK);
+  assert_book(&x, PAIR, "100.1x2", "100.2x3");
+  old_book(&x, "update", PAIR, 1600000000100, 1, "[\"100.1\",\"5\",\"0\",\"1\"]", "");
+  cr_assert_eq(book_of(&x, PAIR)->state, MD_BOOK_STALE);
+  cr_assert_eq(book_of(&x, PAIR)->reason, MD_REASON_CHECKSUM);
+}
