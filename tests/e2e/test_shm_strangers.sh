@@ -2,7 +2,7 @@
 # Readers of other people: the examples in C, C++, Rust and Python, built against the installed library, run from
 # another account with the right to read only, while the engine collects from the built-in exchange. Each reads a VALID
 # book and follows the tape from where the book was read, without a hole. One of them goes on over a kill -9 and the
-# next engine. What that account tries against engine and segment is refused, all of it; `mdengine status` lists the
+# next engine, and survives a segment that its owner cuts off. What that account tries against engine and segment is refused, all of it; `mdengine status` lists the
 # readers.
 . "$(dirname "$0")/lib.sh"
 : "${MD_TEST_BIN:?where the helper programs are}"
@@ -131,6 +131,18 @@ with mdshm.open(sys.argv[2], dir=sys.argv[1]) as engine:
     assert engine.check() == "OK"
 END
 
+# --- the README's own programs
+block() { awk -v want="$1" '$0 == "```" want && !done { on = 1; next } $0 == "```" { if (on) done = 1; on = 0 } on' \
+  "$EXAMPLES/../README.md"; }
+block c | sed "s,mdshm_open(NULL\, \"mdengine\",mdshm_open(\"$SHM\"\, \"$NAME\"," >"$WORK/quote.c"
+block python | sed "s,mdshm.open(\"mdengine\",mdshm.open(\"$NAME\"\, dir=\"$SHM\"," >"$WORK/quote.py"
+# shellcheck disable=SC2086 # flags and a command
+{
+  gcc -std=c99 $FLAGS "$WORK/quote.c" -L"$LIB" -lmdshm -o "$WORK/quote" || fail "the README's C program"
+  $other "$WORK/quote" | grep -q '^[0-9]* x [0-9]*, times 10^-[0-9]*$' || fail "the README's C program sees no book"
+  $other "$PYTHON" "$WORK/quote.py" | grep -q '^True ' || fail "the README's Python program sees no book"
+}
+
 # --- what else that account can do: nothing
 if [ -n "$other" ]; then
   # shellcheck disable=SC2086
@@ -154,9 +166,19 @@ import json, sys
 reader = json.load(sys.stdin)["readers"][0]
 assert reader["records"] > 0 and reader["reads"] > 0, reader
 print("listed: %(name)s, %(records)d records, overtaken %(lapped)d" % reader)'
-kill "$READER"
-wait "$READER" 2>/dev/null || true
+
+# --- cut off by its owner: an error for the reader, not its end by a signal
+kill -9 "$ENGINE"
+wait "$ENGINE" 2>/dev/null || true
+ENGINE=
+truncate -s 0 "$SHM/mdengine.$NAME"
+status=0
+wait "$READER" || status=$?
 READER=
+[ "$status" -eq 1 ] || fail "the reader of a file that was cut off ended with status $status"
+grep -q CORRUPT "$WORK/long.err" || fail "the reader of a file that was cut off: $(cat "$WORK/long.err")"
+rm "$SHM/mdengine.$NAME"
+start
 gone() { ! status_json | grep -q '"name":"example.c"'; }
 wait_for "the reader to be gone from the list" gone
 stop

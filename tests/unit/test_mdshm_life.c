@@ -1,6 +1,11 @@
 /* The public reader library over the life of engines: rows, books and tapes from one segment to the
  * next, instruments found by a hash, files that are cut off or that others may write. */
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "shm/client/mdshm.h"
 #include "shm/readers.h"
@@ -307,6 +312,91 @@ Test(mdshm_life, thousands_of_symbols_are_found_by_either_name) {
     cnt++;
   cr_assert_eq(cnt, CNT);
   mdshm_close(shm);
+}
+
+/* ---- the hot path ---- */
+
+/* From here on every system call but exit kills. (Seccomp's strict mode would forbid the time stamp
+ * counter as well.) */
+static bool
+forbid_system_calls(void) {
+  struct sock_filter filter[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS)};
+  struct sock_fprog program = {.len = MD_CNT(filter), .filter = filter};
+  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+/* Status 0 when body came to its end without a system call; exit status 2: none can be forbidden.
+ */
+static int
+run_without_system_calls(void (*body)(mdshm_t *shm, mdshm_tape_t *tape)) {
+  mdshm_t      *shm = open_unit();
+  mdshm_tape_t *tape;
+  int           status;
+  cr_assert_eq(mdshm_tape_open(shm, 0, MDSHM_FROM_OLDEST, &tape), MDSHM_OK);
+  pid_t pid = fork();
+  if (pid == 0) {
+    if (!forbid_system_calls()) (void)syscall(SYS_exit, 2);
+    body(shm, tape);
+    (void)syscall(SYS_exit, 0);
+  }
+  cr_assert_eq(waitpid(pid, &status, 0), pid);
+  mdshm_tape_close(tape);
+  mdshm_close(shm);
+  return status;
+}
+
+static void
+read_the_clock(mdshm_t *shm, mdshm_tape_t *tape) {
+  (void)shm;
+  (void)tape;
+  (void)md_clock_mono_ns(md_clock_system());
+}
+
+static void
+read_all(mdshm_t *shm, mdshm_tape_t *tape) {
+  mdshm_top_t    top    = {.struct_size = sizeof top};
+  mdshm_ladder_t ladder = {.struct_size = sizeof ladder};
+  mdshm_level_t  bids[50], asks[50];
+  mdshm_depth_t depth = {.struct_size = sizeof depth, .max_levels = 50, .bids = bids, .asks = asks};
+  const void   *record;
+  size_t        bytes;
+  uint64_t      lost, value;
+  uint32_t      row, good = 0;
+  for (unsigned i = 0; i < 2000; i++) {
+    good += mdshm_instrument_find(shm, 0, "btcusdt", &row) == MDSHM_OK;
+    good += mdshm_read_top(shm, row, AGE_NS, &top) == MDSHM_OK;
+    good += mdshm_read_ladder(shm, row, AGE_NS, &ladder) == MDSHM_OK;
+    good += mdshm_read_depth(shm, row, AGE_NS, &depth) == MDSHM_OK;
+    good += mdshm_tape_next(tape, &record, &bytes, &lost) == (i < 50 ? MDSHM_OK : MDSHM_EMPTY);
+    good += mdshm_feed_check(shm, 0, AGE_NS) == MDSHM_OK;
+    good += mdshm_counter(shm, 0, mdshm_counter_name(0), &value) == MDSHM_OK;
+  }
+  good += mdshm_tape_join(tape, &top.meta) == MDSHM_OK;
+  if (good != 2000 * 7 + 1) (void)syscall(SYS_exit, 1);
+}
+
+static void
+open_a_file(mdshm_t *shm, mdshm_tape_t *tape) {
+  (void)tape;
+  (void)!mdshm_check(shm); /* reads /proc */
+}
+
+Test(mdshm_life, reads_make_no_system_call) {
+  for (uint64_t seq = 1; seq <= 50; seq++)
+    write_trade(seq);
+  write_book(1000, 50);
+  int control = run_without_system_calls(open_a_file);
+  if (WIFEXITED(control) && WEXITSTATUS(control) == 2) cr_skip_test("no seccomp here");
+  cr_assert(WIFSIGNALED(control) && WTERMSIG(control) == SIGSYS, "the control is killed");
+  /* A machine whose clock is no memory of the process costs a call for each time. */
+  if (run_without_system_calls(read_the_clock) != 0)
+    cr_skip_test("the clock is a system call here");
+  cr_assert_eq(run_without_system_calls(read_all), 0);
 }
 
 /* ---- registry ---- */
