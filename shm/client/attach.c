@@ -75,22 +75,31 @@ mdshm_attach(mdshm_t *shm, mdshm_map_t *map) {
   return MDSHM_OK;
 }
 
-bool
-mdshm_follow(mdshm_t *shm) {
-  const md_segment_t *s      = &shm->map->segment;
-  int64_t             now_ns = md_clock_mono_ns(md_clock_system());
+/* What stands at the path now: EMPTY when it is nothing new, or not ready. Who owned the segment
+ * before must own the next: anybody may put a file where an engine has stopped. */
+static mdshm_result_t
+look_for_next(mdshm_t *shm) {
+  const md_segment_t *s = &shm->map->segment;
   struct stat         st;
   mdshm_map_t        *map;
-  if (shm->tried_ns != 0 && now_ns - shm->tried_ns < FOLLOW_EVERY_NS) return false;
-  shm->tried_ns = now_ns;
-  if (stat(s->path, &st) || (st.st_ino == s->inode && st.st_dev == s->device)) return false;
-  if (mdshm_map_open(shm->dir, shm->name, &map, NULL) != MDSHM_OK) return false;
-  if (mdshm_attach(shm, map) == MDSHM_OK) {
-    shm->tried_ns = 0;
-    return true;
+  if (stat(s->path, &st) || (st.st_ino == s->inode && st.st_dev == s->device)) return MDSHM_EMPTY;
+  mdshm_result_t result = mdshm_map_open(shm->dir, shm->name, &map, NULL);
+  if (result != MDSHM_OK) return result == MDSHM_ABSENT ? MDSHM_EMPTY : result;
+  result = map->segment.owner_uid == s->owner_uid ? mdshm_attach(shm, map) : MDSHM_DENIED;
+  if (result != MDSHM_OK) mdshm_map_release(map);
+  return result;
+}
+
+mdshm_result_t
+mdshm_follow(mdshm_t *shm, mdshm_result_t why) {
+  int64_t now_ns = md_clock_mono_ns(md_clock_system());
+  if (shm->tried_ns == 0 || now_ns - shm->tried_ns >= FOLLOW_EVERY_NS) {
+    shm->tried_ns = now_ns;
+    shm->tried    = look_for_next(shm);
   }
-  mdshm_map_release(map);
-  return false;
+  if (shm->tried == MDSHM_EMPTY) return why;
+  if (shm->tried == MDSHM_OK) shm->tried_ns = 0;
+  return shm->tried;
 }
 
 /* ---- liveness ---- */
@@ -120,7 +129,8 @@ mdshm_heartbeat_age_ns(const md_thread_row_t *row) {
 /* The segment ended, or its engine did: is there a next one? */
 MD_COLD static mdshm_result_t
 ended(mdshm_t *shm, mdshm_result_t why) {
-  return mdshm_follow(shm) ? mdshm_tell(shm) : why;
+  mdshm_result_t result = mdshm_follow(shm, why);
+  return result == MDSHM_OK ? mdshm_tell(shm) : result;
 }
 
 mdshm_result_t

@@ -27,7 +27,7 @@ find_book(mdshm_t *shm, uint32_t local) {
   if (local >= shm->ref_cnt || shm->refs[local].row == MDSHM_NONE) {
     /* Not here; but this engine may have ended, and the next one may have it. */
     result = mdshm_map_state(shm->map);
-    if (result == MDSHM_OK || !mdshm_follow(shm)) return MDSHM_ABSENT;
+    if (result == MDSHM_OK || mdshm_follow(shm, result) != MDSHM_OK) return MDSHM_ABSENT;
     return mdshm_tell(shm);
   }
   instrument_ref_t *ref = &shm->refs[local];

@@ -39,10 +39,11 @@ typedef struct instrument_ref {
 } instrument_ref_t;
 
 struct mdshm {
-  mdshm_map_t *map;
-  uint32_t     generation; /* segments attached to, from 1 */
-  uint32_t     told;       /* the generation that the caller knows of */
-  int64_t      tried_ns;   /* when a newer segment was last looked for */
+  mdshm_map_t   *map;
+  uint32_t       generation; /* segments attached to, from 1 */
+  uint32_t       told;       /* the generation that the caller knows of */
+  int64_t        tried_ns;   /* when a newer segment was last looked for, 0: not yet */
+  mdshm_result_t tried;      /* what came of it */
 
   instrument_ref_t *refs;
   uint32_t          ref_cnt, ref_cap;
@@ -79,9 +80,9 @@ MD_MUST_USE mdshm_result_t mdshm_attach(mdshm_t *shm, mdshm_map_t *map);
 /* mdshm_map_state says what the segment's state word says: OK while it is READY. */
 mdshm_result_t mdshm_map_state(const mdshm_map_t *map);
 
-/* mdshm_follow looks for a newer segment, at most once a millisecond: true when the handle is now
- * attached to it. */
-bool mdshm_follow(mdshm_t *shm);
+/* mdshm_follow looks for a newer segment, at most once a millisecond: OK when the handle is now
+ * attached to it, why when there is none yet, else why there is no attaching to it. */
+mdshm_result_t mdshm_follow(mdshm_t *shm, mdshm_result_t why);
 
 /* mdshm_liveness looks at the segment's state and the heartbeat of a local feed's thread, and
  * follows the engine to its next segment. */

@@ -66,7 +66,7 @@ typedef enum mdshm_result {
   MDSHM_LAPPED     = 9,  /* the tape reader was overtaken: records were lost to it */
   MDSHM_VERSION    = 10, /* the segment has another layout: use library and engine of one version */
   MDSHM_CORRUPT    = 11, /* the segment holds what it must not, or was cut off */
-  MDSHM_DENIED     = 12, /* no permission to open the segment */
+  MDSHM_DENIED     = 12, /* no permission to open the segment, or the next one has another owner */
   MDSHM_USAGE      = 13, /* struct_size too small, or a NULL where none may be */
   MDSHM_FAILED     = 14, /* out of memory, or the system refused: see the message of the open */
   MDSHM_RESTARTED  = 15  /* told once: this handle is now attached to a newer engine; call again */

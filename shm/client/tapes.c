@@ -74,8 +74,10 @@ mdshm_tape_close(mdshm_tape_t *tape) {
 /* All of this segment was read, or none of it can be: on to the next, if there is one. */
 MD_COLD static mdshm_result_t
 move_on(mdshm_tape_t *tape, mdshm_result_t why) {
-  if (tape->map == tape->shm->map && !mdshm_follow(tape->shm)) return why;
-  mdshm_result_t result = enter(tape, MDSHM_FROM_OLDEST);
+  mdshm_result_t result = MDSHM_OK;
+  if (tape->map == tape->shm->map) result = mdshm_follow(tape->shm, why);
+  if (result != MDSHM_OK) return result;
+  result = enter(tape, MDSHM_FROM_OLDEST);
   return result == MDSHM_OK ? MDSHM_RESTARTED : result;
 }
 

@@ -1,135 +1,8 @@
 /* The public reader library over the life of engines: rows, books and tapes from one segment to the
- * next, instruments found by a hash, files that are cut off or that others may write. */
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <signal.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
+ * next, instruments found by a hash. */
 #include <sys/wait.h>
 
-#include "shm/client/mdshm.h"
-#include "shm/readers.h"
-#include "tests/unit/segment_fixture.h"
-
-#define AGE_NS 20000000000
-
-static md_segment_t     engine;
-static md_book_t       *book;
-static md_tape_writer_t writer;
-
-static void
-beat(void) {
-  int64_t now_ns = md_clock_mono_ns(md_clock_system());
-  for (uint32_t i = 0; i < engine.thread_cnt; i++)
-    md_store_relaxed(&engine.threads[i].heartbeat_mono_ns, (uint64_t)now_ns);
-}
-
-static bool
-level_at(const void *ctx, md_side_t side, uint32_t n, md_level_t *out) {
-  int64_t base = *(const int64_t *)ctx;
-  if (n >= 30) return false;
-  out->px  = side == MD_SIDE_BUY ? base - (int64_t)n : base + 1 + (int64_t)n;
-  out->qty = 10 + n;
-  return true;
-}
-
-static void
-write_book(int64_t base, uint64_t last_seq) {
-  md_book_meta_t meta = {.state       = MD_BOOK_VALID,
-                         .px_exp      = -2,
-                         .qty_exp     = -5,
-                         .gen         = 1,
-                         .last_seq    = last_seq,
-                         .tape_pos    = writer.write,
-                         .ts_exch_ns  = MD_NULL_I64,
-                         .trusted_bid = MD_NULL_I64,
-                         .trusted_ask = MD_NULL_I64};
-  md_book_write_all(book, &meta, level_at, &base);
-}
-
-static void
-write_trade(uint64_t seq) {
-  _Alignas(8) uint8_t bytes[sizeof(md_record_t) + sizeof(md_trade_t)] = {0};
-  md_record_t        *rec                                             = (void *)bytes;
-  *rec = (md_record_t){.len = sizeof bytes, .type = MD_RECORD_TRADE, .seq = seq, .flags = 1};
-  (void)md_tape_write(&writer, rec);
-  md_tape_publish(&writer);
-}
-
-static uint64_t
-next_seq(mdshm_tape_t *tape) {
-  const void *record = NULL;
-  size_t      bytes;
-  uint64_t    lost, seq;
-  cr_assert_eq(mdshm_tape_next(tape, &record, &bytes, &lost), MDSHM_OK);
-  memcpy(&seq, (const uint8_t *)record + offsetof(md_record_t, seq), sizeof seq);
-  return seq;
-}
-
-static mdshm_result_t
-next_result(mdshm_tape_t *tape) {
-  const void *record = NULL;
-  size_t      bytes;
-  uint64_t    lost;
-  return mdshm_tape_next(tape, &record, &bytes, &lost);
-}
-
-/* A segment that is not ready yet. */
-static void
-make_engine(uint32_t epoch) {
-  md_segment_config_t cfg = fixture_config(epoch);
-  start_engine(&cfg, &engine);
-  md_tape_writer_init(&writer, md_segment_tape(&engine, 0));
-}
-
-static void
-begin(void) {
-  make_dir();
-  make_engine(1);
-  (void)add_instrument(&engine, 1, "ETHUSD", false, &book);
-  (void)add_instrument(&engine, 0, "BTCUSDT", true, &book);
-  beat();
-  write_book(1000, 17);
-  md_segment_ready(&engine);
-}
-
-static void
-end(void) {
-  if (engine.base) md_segment_delete(&engine);
-  remove_dir();
-}
-
-static mdshm_t *
-open_unit(void) {
-  mdshm_t       *shm;
-  char           message[256];
-  mdshm_result_t result = mdshm_open(test_dir, "unit", 0, &shm, message, sizeof message);
-  cr_assert_eq(result, MDSHM_OK, "%s", message);
-  return shm;
-}
-
-/* The next engine of the name, with its instruments in another order and one more. */
-static void
-restart(void) {
-  md_segment_leave(&engine);
-  make_engine(2);
-  md_book_t *other;
-  (void)add_instrument(&engine, 0, "SOLUSDT", true, &other);
-  (void)add_instrument(&engine, 0, "BTCUSDT", true, &book);
-  beat();
-  write_book(2000, 3);
-  md_segment_ready(&engine);
-}
-
-/* Looks again until the answer is another: a next segment is looked for once a millisecond. */
-static mdshm_result_t
-read_until_not(mdshm_t *shm, uint32_t row, mdshm_result_t from, mdshm_top_t *top) {
-  mdshm_result_t result;
-  do
-    result = mdshm_read_top(shm, row, AGE_NS, top);
-  while (result == from);
-  return result;
-}
+#include "tests/unit/mdshm_fixture.h"
 
 TestSuite(mdshm_life, .init = begin, .fini = end);
 
@@ -267,6 +140,87 @@ Test(mdshm_life, a_feed_that_the_next_engine_lacks_is_absent) {
   mdshm_close(shm);
 }
 
+/* Eight readers over a hundred restarts: none crashes, hangs or stays behind. */
+static void
+follow_to(uint32_t last_epoch, int begun) {
+  md_segment_leave(&engine); /* the lock of the name came with the fork */
+  mdshm_t       *shm = open_unit();
+  mdshm_tape_t  *tape;
+  mdshm_top_t    top      = {.struct_size = sizeof top};
+  mdshm_info_t   info     = {.struct_size = sizeof info};
+  uint32_t       restarts = 0;
+  mdshm_result_t result   = mdshm_tape_open(shm, 0, MDSHM_FROM_OLDEST, &tape);
+  if (write(begun, "", 1) != 1) _exit(1);
+  while (result == MDSHM_OK) {
+    mdshm_result_t of_tape = next_result(tape);
+    if (of_tape != MDSHM_OK && of_tape != MDSHM_EMPTY && of_tape != MDSHM_SUPERSEDED &&
+        of_tape != MDSHM_RESTARTED)
+      _exit(20 + (int)of_tape);
+    result = mdshm_read_top(shm, 1, AGE_NS, &top);
+    if (result == MDSHM_OK && top.ask_px != top.bid_px + 1) _exit(2);
+    if (result == MDSHM_RESTARTED) restarts++;
+    if (result == MDSHM_RESTARTED || result == MDSHM_SUPERSEDED) result = MDSHM_OK;
+    if (mdshm_info(shm, &info) == MDSHM_OK && info.epoch == last_epoch) break;
+  }
+  mdshm_tape_close(tape);
+  mdshm_close(shm);
+  _exit(result == MDSHM_OK && restarts > 0 ? 0 : 40 + (int)result);
+}
+
+Test(mdshm_life, eight_readers_follow_a_hundred_restarts, .timeout = 100) {
+  enum { READERS = 8, RESTARTS = 100 };
+  pid_t pids[READERS];
+  int   begun[2];
+  char  byte;
+  cr_assert_eq(pipe(begun), 0);
+  for (int i = 0; i < READERS; i++) {
+    pids[i] = fork();
+    if (pids[i] == 0) follow_to(RESTARTS + 1, begun[1]);
+  }
+  for (int i = 0; i < READERS; i++)
+    cr_assert_eq(read(begun[0], &byte, 1), 1);
+  for (uint32_t epoch = 2; epoch <= RESTARTS + 1; epoch++) {
+    md_segment_leave(&engine);
+    make_engine(epoch);
+    md_book_t *other;
+    (void)add_instrument(&engine, 0, "SOLUSDT", true, &other);
+    (void)add_instrument(&engine, 0, "BTCUSDT", true, &book);
+    beat();
+    write_trade(1);
+    write_book(1000 + epoch, 1);
+    md_segment_ready(&engine);
+    for (uint64_t seq = 2; seq < 200; seq++)
+      write_trade(seq);
+  }
+  for (int i = 0; i < READERS; i++) {
+    int status;
+    cr_assert_eq(waitpid(pids[i], &status, 0), pids[i]);
+    cr_assert_eq(status, 0, "reader %d: status %x", i, (unsigned)status);
+  }
+}
+
+Test(mdshm_life, a_segment_of_somebody_else_is_not_followed) {
+  mdshm_t    *shm = open_unit();
+  mdshm_top_t top = {.struct_size = sizeof top};
+  if (getuid() != 0) cr_skip_test("only root can give a file away");
+  restart();
+  cr_assert_eq(chown(engine.path, 65534, (gid_t)-1), 0);
+  cr_assert_eq(read_until_not(shm, 1, MDSHM_SUPERSEDED, &top), MDSHM_DENIED);
+  cr_assert_eq(mdshm_check(shm), MDSHM_DENIED);
+  cr_assert_eq(chown(engine.path, 0, (gid_t)-1), 0);
+  cr_assert_eq(read_until_not(shm, 1, MDSHM_DENIED, &top), MDSHM_RESTARTED);
+  mdshm_close(shm);
+}
+
+Test(mdshm_life, a_next_engine_of_another_layout_is_told) {
+  mdshm_t    *shm = open_unit();
+  mdshm_top_t top = {.struct_size = sizeof top};
+  restart();
+  engine.header->abi_version++;
+  cr_assert_eq(read_until_not(shm, 1, MDSHM_SUPERSEDED, &top), MDSHM_VERSION);
+  mdshm_close(shm);
+}
+
 /* ---- directory ---- */
 
 Test(mdshm_life, thousands_of_symbols_are_found_by_either_name) {
@@ -311,218 +265,5 @@ Test(mdshm_life, thousands_of_symbols_are_found_by_either_name) {
   while (mdshm_instrument_next(shm, MDSHM_ANY_FEED, NULL, &next, &in) == MDSHM_OK)
     cnt++;
   cr_assert_eq(cnt, CNT);
-  mdshm_close(shm);
-}
-
-/* ---- the hot path ---- */
-
-/* From here on every system call but exit kills. (Seccomp's strict mode would forbid the time stamp
- * counter as well.) */
-static bool
-forbid_system_calls(void) {
-  struct sock_filter filter[] = {
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS)};
-  struct sock_fprog program = {.len = MD_CNT(filter), .filter = filter};
-  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
-}
-
-/* Status 0 when body came to its end without a system call; exit status 2: none can be forbidden.
- */
-static int
-run_without_system_calls(void (*body)(mdshm_t *shm, mdshm_tape_t *tape)) {
-  mdshm_t      *shm = open_unit();
-  mdshm_tape_t *tape;
-  int           status;
-  cr_assert_eq(mdshm_tape_open(shm, 0, MDSHM_FROM_OLDEST, &tape), MDSHM_OK);
-  pid_t pid = fork();
-  if (pid == 0) {
-    if (!forbid_system_calls()) (void)syscall(SYS_exit, 2);
-    body(shm, tape);
-    (void)syscall(SYS_exit, 0);
-  }
-  cr_assert_eq(waitpid(pid, &status, 0), pid);
-  mdshm_tape_close(tape);
-  mdshm_close(shm);
-  return status;
-}
-
-static void
-read_the_clock(mdshm_t *shm, mdshm_tape_t *tape) {
-  (void)shm;
-  (void)tape;
-  (void)md_clock_mono_ns(md_clock_system());
-}
-
-static void
-read_all(mdshm_t *shm, mdshm_tape_t *tape) {
-  mdshm_top_t    top    = {.struct_size = sizeof top};
-  mdshm_ladder_t ladder = {.struct_size = sizeof ladder};
-  mdshm_level_t  bids[50], asks[50];
-  mdshm_depth_t depth = {.struct_size = sizeof depth, .max_levels = 50, .bids = bids, .asks = asks};
-  const void   *record;
-  size_t        bytes;
-  uint64_t      lost, value;
-  uint32_t      row, good = 0;
-  for (unsigned i = 0; i < 2000; i++) {
-    good += mdshm_instrument_find(shm, 0, "btcusdt", &row) == MDSHM_OK;
-    good += mdshm_read_top(shm, row, AGE_NS, &top) == MDSHM_OK;
-    good += mdshm_read_ladder(shm, row, AGE_NS, &ladder) == MDSHM_OK;
-    good += mdshm_read_depth(shm, row, AGE_NS, &depth) == MDSHM_OK;
-    good += mdshm_tape_next(tape, &record, &bytes, &lost) == (i < 50 ? MDSHM_OK : MDSHM_EMPTY);
-    good += mdshm_feed_check(shm, 0, AGE_NS) == MDSHM_OK;
-    good += mdshm_counter(shm, 0, mdshm_counter_name(0), &value) == MDSHM_OK;
-  }
-  good += mdshm_tape_join(tape, &top.meta) == MDSHM_OK;
-  if (good != 2000 * 7 + 1) (void)syscall(SYS_exit, 1);
-}
-
-static void
-open_a_file(mdshm_t *shm, mdshm_tape_t *tape) {
-  (void)tape;
-  (void)!mdshm_check(shm); /* reads /proc */
-}
-
-Test(mdshm_life, reads_make_no_system_call) {
-  for (uint64_t seq = 1; seq <= 50; seq++)
-    write_trade(seq);
-  write_book(1000, 50);
-  int control = run_without_system_calls(open_a_file);
-  if (WIFEXITED(control) && WEXITSTATUS(control) == 2) cr_skip_test("no seccomp here");
-  cr_assert(WIFSIGNALED(control) && WTERMSIG(control) == SIGSYS, "the control is killed");
-  /* A machine whose clock is no memory of the process costs a call for each time. */
-  if (run_without_system_calls(read_the_clock) != 0)
-    cr_skip_test("the clock is a system call here");
-  cr_assert_eq(run_without_system_calls(read_all), 0);
-}
-
-/* ---- registry ---- */
-
-Test(mdshm_life, readers_that_ask_for_it_are_seen_while_they_live) {
-  char           path[MD_READERS_PATH_BYTES];
-  mdshm_t       *shm = open_unit(), *other = open_unit();
-  mdshm_tape_t  *tape;
-  mdshm_top_t    top  = {.struct_size = sizeof top};
-  mdshm_reader_t seen = {.struct_size = sizeof seen};
-  uint32_t       next = 0;
-  cr_assert_eq(mdshm_register(shm, "desk"), MDSHM_ABSENT, "no registry");
-  cr_assert_eq(mdshm_reader(shm, &next, &seen), MDSHM_ABSENT);
-  md_readers_path(path, test_dir, "unit");
-  cr_assert_eq(md_readers_new(path, 0660, UINT32_MAX, NULL), MD_OK);
-  cr_assert_eq(mdshm_register(shm, "desk"), MDSHM_OK);
-  cr_assert_eq(mdshm_register(other, "a name that is longer than there is room for"), MDSHM_OK);
-  for (uint64_t seq = 1; seq <= 3; seq++)
-    write_trade(seq);
-  cr_assert_eq(mdshm_tape_open(shm, 0, MDSHM_FROM_OLDEST, &tape), MDSHM_OK);
-  cr_assert_eq(next_seq(tape), 1);
-  cr_assert_eq(mdshm_read_top(shm, 1, AGE_NS, &top), MDSHM_OK);
-  cr_assert_eq(mdshm_beat(shm), MDSHM_OK);
-  cr_assert_eq(mdshm_reader(other, &next, &seen), MDSHM_OK);
-  cr_assert_str_eq(seen.name, "desk");
-  cr_assert_eq(seen.pid, (uint32_t)getpid());
-  cr_assert_eq(seen.read_cnt, 1);
-  cr_assert_eq(seen.record_cnt, 1);
-  cr_assert_eq(seen.lag_bytes, mdshm_tape_lag(tape));
-  cr_assert_eq(mdshm_reader(other, &next, &seen), MDSHM_OK);
-  cr_assert_eq(strlen(seen.name), MDSHM_NAME_BYTES - 1);
-  cr_assert_eq(mdshm_reader(other, &next, &seen), MDSHM_ABSENT);
-  mdshm_tape_close(tape);
-  mdshm_close(shm);
-  next = 0;
-  cr_assert_eq(mdshm_reader(other, &next, &seen), MDSHM_OK);
-  cr_assert_neq(seen.name[0], 'd', "who closed is not seen any more");
-  /* Any reader may write the registry, so it may cut it too. */
-  cr_assert_eq(truncate(path, 0), 0);
-  cr_assert_eq(mdshm_beat(other), MDSHM_OK);
-  cr_assert_eq(unlink(path), 0);
-  cr_assert_eq(mdshm_beat(other), MDSHM_OK);
-  mdshm_close(other);
-}
-
-/* ---- hostile files ---- */
-
-Test(mdshm_life, a_file_that_is_cut_off_gives_CORRUPT_and_no_signal) {
-  /* A sanitizer has a handler of its own. */
-  cr_assert_eq(mdshm_guard(MDSHM_GUARD_CHAIN), MDSHM_OK);
-  mdshm_t       *shm = open_unit();
-  mdshm_tape_t  *tape;
-  mdshm_top_t    top    = {.struct_size = sizeof top};
-  mdshm_ladder_t ladder = {.struct_size = sizeof ladder};
-  mdshm_info_t   info   = {.struct_size = sizeof info};
-  mdshm_thread_t thread = {.struct_size = sizeof thread};
-  uint64_t       value;
-  for (uint64_t seq = 1; seq <= 50; seq++)
-    write_trade(seq);
-  cr_assert_eq(mdshm_tape_open(shm, 0, MDSHM_FROM_OLDEST, &tape), MDSHM_OK);
-  cr_assert_eq(mdshm_read_top(shm, 1, AGE_NS, &top), MDSHM_OK);
-  cr_assert_eq(next_seq(tape), 1);
-  cr_assert_eq(truncate(engine.path, 0), 0);
-  cr_assert_eq(next_result(tape), MDSHM_CORRUPT);
-  cr_assert_eq(mdshm_read_top(shm, 1, AGE_NS, &top), MDSHM_CORRUPT);
-  cr_assert_eq(mdshm_read_ladder(shm, 1, MDSHM_ANY_AGE, &ladder), MDSHM_CORRUPT);
-  cr_assert_eq(mdshm_info(shm, &info), MDSHM_CORRUPT);
-  cr_assert_eq(mdshm_thread(shm, 0, &thread), MDSHM_CORRUPT);
-  cr_assert_eq(mdshm_counter(shm, 0, mdshm_counter_name(0), &value), MDSHM_CORRUPT);
-  cr_assert_eq(mdshm_check(shm), MDSHM_CORRUPT);
-  md_segment_leave(&engine); /* its own mapping has no pages any more */
-  cr_assert_eq(unlink(engine.path), 0);
-  make_engine(2);
-  (void)add_instrument(&engine, 0, "BTCUSDT", true, &book);
-  beat();
-  write_book(3000, 1);
-  write_trade(1);
-  md_segment_ready(&engine);
-  cr_assert_eq(read_until_not(shm, 1, MDSHM_CORRUPT, &top), MDSHM_RESTARTED);
-  cr_assert_eq(mdshm_read_top(shm, 1, AGE_NS, &top), MDSHM_OK);
-  cr_assert_eq(top.bid_px, 3000);
-  cr_assert_eq(next_result(tape), MDSHM_RESTARTED);
-  cr_assert_eq(next_seq(tape), 1);
-  mdshm_tape_close(tape);
-  mdshm_close(shm);
-}
-
-static volatile sig_atomic_t other_faults;
-
-static void
-other_handler(int signal_no) {
-  (void)signal_no;
-  other_faults++;
-}
-
-Test(mdshm_life, the_guard_leaves_handlers_of_others_alone) {
-  struct sigaction others = {.sa_handler = other_handler}, now;
-  cr_assert_eq(sigaction(SIGBUS, &others, NULL), 0);
-  mdshm_close(open_unit());
-  cr_assert_eq(sigaction(SIGBUS, NULL, &now), 0);
-  cr_assert_eq(now.sa_handler, other_handler, "AUTO does not touch it");
-  cr_assert_eq(mdshm_guard(MDSHM_GUARD_CHAIN), MDSHM_OK);
-  cr_assert_eq(sigaction(SIGBUS, NULL, &now), 0);
-  cr_assert_neq(now.sa_handler, other_handler);
-  cr_assert_eq(raise(SIGBUS), 0);
-  cr_assert_eq(other_faults, 1, "what is not ours is passed on");
-}
-
-Test(mdshm_life, a_file_that_others_may_write_is_refused) {
-  mdshm_t *shm;
-  char     message[256];
-  cr_assert_eq(chmod(engine.path, 0660), 0);
-  cr_assert_eq(mdshm_open(test_dir, "unit", 0, &shm, message, sizeof message), MDSHM_DENIED);
-  cr_assert(strstr(message, "chmod go-w"), "%s", message);
-}
-
-Test(mdshm_life, structs_of_a_newer_header_are_filled_and_zeroed) {
-  struct {
-    mdshm_info_t info;
-    uint64_t     later;
-  } newer      = {.info = {.struct_size = sizeof newer}, .later = 77};
-  mdshm_t *shm = open_unit();
-  cr_assert_eq(mdshm_info(shm, &newer.info), MDSHM_OK);
-  cr_assert_eq(newer.info.epoch, 1);
-  cr_assert_eq(newer.later, 0);
-  newer.info.struct_size = 1u << 30;
-  cr_assert_eq(mdshm_info(shm, &newer.info), MDSHM_USAGE, "no size at all");
   mdshm_close(shm);
 }
