@@ -20,7 +20,8 @@ enum {
   KEY_WEIGHT,
   KEY_SECONDS,
   KEY_TRUTH,
-  KEY_TRUTH_EVERY
+  KEY_TRUTH_EVERY,
+  KEY_NEW_IDS
 };
 
 static const struct argp_option option_rows[] = {
@@ -30,6 +31,8 @@ static const struct argp_option option_rows[] = {
     {"capture", 'c', "FILE", 0, "play this recording (.wscap, .wscap.zst)", 1},
     {"speed", 's', "N|max", 0, "of the recording: times real time, or as fast as clients take it",
      1},
+    {"new-ids", KEY_NEW_IDS, NULL, 0,
+     "give events of a recording that have no ids some of today's kind (OKX before 2023)", 1},
     {"symbols", 'n', "N", 0, "of the market (default 5)", 1},
     {"rate", 'r', "N|max", 0, "messages a second of the market (default 1000)", 1},
     {"seconds", KEY_SECONDS, "N", 0, "after which the market ends (default: never)", 1},
@@ -42,7 +45,9 @@ static const struct argp_option option_rows[] = {
     {"ca-out", KEY_CA_OUT, "FILE", 0, "write the certificate that clients must trust", 2},
     {0, 0, 0, 0, "What goes wrong", 3},
     {"fault", 'f', "NAME[:KEY=VALUE,...]", 0,
-     "gap, duplicate, stall, cut, half-open, shutdown, ask, list, delist, slow, 429 or 418, with "
+     "gap, duplicate, checksum, stall, cut, half-open, shutdown, ask, list, delist, slow, 429 or "
+     "418, "
+     "with "
      "after=, "
      "every=, for= (seconds), times=, cnt=, symbol=, retry=, code=; repeatable",
      3},
@@ -136,6 +141,9 @@ parse_source(int key, char *arg, struct argp_state *state) {
     return 0;
   case KEY_HOLD:
     cfg->hold = true;
+    return 0;
+  case KEY_NEW_IDS:
+    cfg->gives_ids = true;
     return 0;
   default:
     return ARGP_ERR_UNKNOWN;

@@ -19,6 +19,7 @@ typedef struct md_sim_cfg {
   int64_t      end_ns;       /* the market ends then, 0: never */
   uint32_t     wait_clients; /* begin when so many connections have a subscription */
   bool         hold;         /* stay after the source's end */
+  bool         gives_ids;    /* as of md_sim_t */
   md_sim_lag_t lag;
   int64_t      lag_ms;
   int          port, tls_port;   /* tls_port -1: none */

@@ -70,6 +70,7 @@ md_sim_free(md_sim_t *sim) {
   }
   md_level_pool_delete(sim->pool);
   md_sim_text_free(&sim->text);
+  md_sim_text_free(&sim->spoilt);
 }
 
 void
@@ -183,6 +184,12 @@ md_sim_send(md_sim_t *sim, md_sim_symbol_t *symbol, md_sim_stream_t *s, const ch
   if (symbol && symbol->is_unlisted) return;
   md_sim_verdict_t verdict = sim->faults ? md_sim_fault_on_send(sim, symbol, s) : MD_SIM_PASS;
   if (verdict == MD_SIM_DROP) return;
+  if (verdict == MD_SIM_SPOILT) {
+    md_sim_text_clear(&sim->spoilt);
+    sim->venue->spoil(data, len, &sim->spoilt);
+    data = sim->spoilt.p;
+    len  = sim->spoilt.len;
+  }
   md_sim_hub_publish(&sim->hub, s, data, len);
   if (verdict == MD_SIM_TWICE) md_sim_hub_publish(&sim->hub, s, data, len);
 }

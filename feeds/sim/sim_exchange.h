@@ -88,11 +88,13 @@ typedef struct md_sim {
   md_sim_market_t      *market;
   md_sim_fault_t       *faults;
   md_sim_truth_t       *truth;
-  bool                  lists;    /* symbols come or go: a recorded exchangeInfo is not right */
-  md_sim_recorded_t    *recorded; /* HTTP answers of the recording, the last one first */
-  int64_t               minute;   /* of the request weights */
-  uint32_t              weight_used, weight_max, over_cnt;
-  md_sim_text_t         text; /* the payload being made */
+  bool                  lists; /* symbols come or go: a recorded exchangeInfo is not right */
+  bool gives_ids; /* to book events that were recorded without, where the venue has them */
+  md_sim_recorded_t *recorded; /* HTTP answers of the recording, the last one first */
+  int64_t            minute;   /* of the request weights */
+  uint32_t           weight_used, weight_max, over_cnt;
+  md_sim_text_t      text;   /* the payload being made */
+  md_sim_text_t      spoilt; /* one that a fault made wrong */
 } md_sim_t;
 
 void md_sim_init(md_sim_t *sim, const md_sim_venue_t *venue, const md_clock_t *clock,

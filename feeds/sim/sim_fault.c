@@ -13,6 +13,7 @@
 typedef enum kind {
   GAP,
   DUPLICATE,
+  CHECKSUM,
   STALL,
   CUT,
   HALF_OPEN,
@@ -26,9 +27,9 @@ typedef enum kind {
   KIND_CNT
 } kind_t;
 
-static const char *const names[KIND_CNT] = {"gap",       "duplicate", "stall", "cut",
-                                            "half-open", "shutdown",  "ask",   "list",
-                                            "delist",    "slow",      "429",   "418"};
+static const char *const names[KIND_CNT] = {"gap",       "duplicate", "checksum", "stall", "cut",
+                                            "half-open", "shutdown",  "ask",      "list",  "delist",
+                                            "slow",      "429",       "418"};
 
 struct md_sim_fault {
   md_sim_fault_t  *next;
@@ -55,6 +56,7 @@ static const struct {
 } defaults[KIND_CNT] = {
     [GAP]       = {0, 1},
     [DUPLICATE] = {0, 1},
+    [CHECKSUM]  = {0, 1},
     [STALL]     = {5 * SECOND_NS, 0},
     [CUT]       = {0, 1},
     [HALF_OPEN] = {0, 1},
@@ -109,16 +111,15 @@ about(md_sim_t *sim, int64_t ns) {
 }
 
 static md_err_t
-read_fault(md_sim_fault_t *f, char *text, md_msg_t *msg) {
+read_fault(const md_sim_t *sim, md_sim_fault_t *f, char *text, md_msg_t *msg) {
   char *rest = strchr(text, ':');
   if (rest) *rest++ = 0;
   while (f->kind < KIND_CNT && strcmp(text, names[f->kind]) != 0)
     f->kind = (kind_t)(f->kind + 1);
   if (f->kind == KIND_CNT)
     return md_fail(msg, MD_ERR_USAGE,
-                   "no fault '%s': there are gap, duplicate, stall, cut, half-open, shutdown, ask, "
-                   "list, delist, "
-                   "slow, 429 and 418",
+                   "no fault '%s': there are gap, duplicate, checksum, stall, cut, half-open, "
+                   "shutdown, ask, list, delist, slow, 429 and 418",
                    text);
   f->for_ns  = defaults[f->kind].for_ns;
   f->cnt     = defaults[f->kind].cnt;
@@ -138,10 +139,12 @@ read_fault(md_sim_fault_t *f, char *text, md_msg_t *msg) {
                      names[f->kind], key);
   }
   if (f->times > 1 && f->every_ns == 0) f->every_ns = AGAIN_NS;
-  bool has_parts = f->kind == GAP || f->kind == DUPLICATE || f->kind >= SLOW;
+  bool has_parts = f->kind <= CHECKSUM || f->kind >= SLOW;
   if (!has_parts && f->cnt != defaults[f->kind].cnt)
     return md_fail(msg, MD_ERR_USAGE, "fault %s: cnt= counts frames or answers; say times=%u",
                    names[f->kind], f->cnt);
+  if (f->kind == CHECKSUM && !sim->venue->spoil)
+    return md_fail(msg, MD_ERR_USAGE, "fault checksum: %s gives no checksums", sim->venue->name);
   if ((f->kind == LIST || f->kind == DELIST) && !f->symbol_name[0])
     return md_fail(msg, MD_ERR_USAGE, "fault %s: which one? Add symbol=NAME", names[f->kind]);
   return MD_OK;
@@ -152,7 +155,7 @@ md_sim_fault_add(md_sim_t *sim, const char *text, md_msg_t *msg) {
   char            copy[256];
   md_sim_fault_t *f = md_sim_alloc(1, sizeof *f);
   (void)snprintf(copy, sizeof copy, "%s", text);
-  md_err_t err = read_fault(f, copy, msg);
+  md_err_t err = read_fault(sim, f, copy, msg);
   if (!err && f->kind == ASK && !sim->venue->ask)
     err =
         md_fail(msg, MD_ERR_USAGE, "fault ask: %s asks its clients for nothing", sim->venue->name);
@@ -212,20 +215,29 @@ choose_symbol(md_sim_t *sim, const md_sim_fault_t *f) {
   return NULL;
 }
 
+/* A connection that has something, the book of the fault's symbol if it names one. */
 static bool
-conn_counts(const md_sim_conn_t *c) {
-  return c->sub_cnt > 0 && !c->close_code && !c->half_open;
+conn_counts(const md_sim_conn_t *c, const md_sim_fault_t *f) {
+  if (c->sub_cnt == 0 || c->close_code || c->half_open) return false;
+  if (!f->symbol_name[0]) return true;
+  for (uint32_t i = 0; i < c->sub_cnt; i++) {
+    const md_sim_stream_t *s = c->subs[i];
+    if (md_sim_is_book(s->kind) && s->symbol &&
+        strcmp(((const md_sim_symbol_t *)s->symbol)->name, f->symbol_name) == 0)
+      return true;
+  }
+  return false;
 }
 
 static md_sim_conn_t *
-choose_conn(md_sim_t *sim) {
+choose_conn(md_sim_t *sim, const md_sim_fault_t *f) {
   uint32_t cnt = 0;
   for (const md_sim_conn_t *c = sim->hub.conns; c; c = c->next)
-    cnt += conn_counts(c);
+    cnt += conn_counts(c, f);
   if (cnt == 0) return NULL;
   uint64_t n = md_sim_random(sim, cnt);
   for (md_sim_conn_t *c = sim->hub.conns; c; c = c->next)
-    if (conn_counts(c) && n-- == 0) return c;
+    if (conn_counts(c, f) && n-- == 0) return c;
   return NULL;
 }
 
@@ -244,7 +256,7 @@ list_symbols(md_sim_t *sim, const md_sim_conn_t *c, md_sim_text_t *out) {
 
 static bool
 hit_conn(md_sim_t *sim, md_sim_fault_t *f) {
-  md_sim_conn_t *c = choose_conn(sim);
+  md_sim_conn_t *c = choose_conn(sim, f);
   if (!c) return false;
   md_sim_text_t symbols = {0};
   list_symbols(sim, c, &symbols);
@@ -262,7 +274,7 @@ hit_conn(md_sim_t *sim, md_sim_fault_t *f) {
 
 static bool
 hit_silent(md_sim_t *sim, md_sim_fault_t *f) {
-  md_sim_conn_t *c = choose_conn(sim);
+  md_sim_conn_t *c = choose_conn(sim, f);
   if (!c) return false;
   md_sim_truth_fault(sim->truth, sim, names[f->kind], ",\"connection\":%" PRIu64, c->id);
   sim->venue->ask(sim, c, f->for_ns);
@@ -271,7 +283,7 @@ hit_silent(md_sim_t *sim, md_sim_fault_t *f) {
 
 static bool
 hit_all(md_sim_t *sim, md_sim_fault_t *f) {
-  if (!choose_conn(sim)) return false;
+  if (!choose_conn(sim, f)) return false;
   md_sim_truth_fault(sim->truth, sim, names[f->kind], ",\"connections\":%u", sim->hub.conn_cnt);
   for (md_sim_conn_t *c = sim->hub.conns; c; c = c->next) {
     md_sim_goodbye(sim, c, sim->time_ms);
@@ -296,6 +308,7 @@ begin(md_sim_t *sim, md_sim_fault_t *f) {
   switch (f->kind) {
   case GAP:
   case DUPLICATE:
+  case CHECKSUM:
   case STALL:
     f->symbol = choose_symbol(sim, f);
     if (!f->symbol) return false;
@@ -357,6 +370,9 @@ lose(md_sim_symbol_t *symbol) {
   symbol->needed_id = symbol->sent_id + 1;
 }
 
+static const md_sim_verdict_t verdicts[] = {
+    [GAP] = MD_SIM_DROP, [DUPLICATE] = MD_SIM_TWICE, [CHECKSUM] = MD_SIM_SPOILT};
+
 md_sim_verdict_t
 md_sim_fault_on_send(md_sim_t *sim, md_sim_symbol_t *symbol, const md_sim_stream_t *s) {
   md_sim_verdict_t verdict  = MD_SIM_PASS;
@@ -369,13 +385,13 @@ md_sim_fault_on_send(md_sim_t *sim, md_sim_symbol_t *symbol, const md_sim_stream
       if (is_depth) f->lost_last = symbol->sent_id;
       if (is_depth) lose(symbol);
       verdict = MD_SIM_DROP;
-    } else if (is_depth && f->left && (f->kind == GAP || f->kind == DUPLICATE)) {
+    } else if (is_depth && f->left && f->kind <= CHECKSUM) {
       f->left--;
       md_sim_truth_fault(sim->truth, sim, names[f->kind],
                          ",\"symbol\":\"%s\",\"stream\":\"%s\",\"U\":%" PRIu64 ",\"u\":%" PRIu64,
                          symbol->name, s->name, symbol->event_first, symbol->sent_id);
-      if (f->kind == GAP) lose(symbol);
-      if (verdict == MD_SIM_PASS) verdict = f->kind == GAP ? MD_SIM_DROP : MD_SIM_TWICE;
+      if (f->kind != DUPLICATE) lose(symbol);
+      if (verdict == MD_SIM_PASS) verdict = verdicts[f->kind];
     }
   }
   return verdict;

@@ -1,7 +1,7 @@
 /* sim_fault.h - what goes wrong on purpose, by a seed.
  *
- * A fault is NAME[:key=value,...]: gap, duplicate, stall, cut, half-open, shutdown, ask, list,
- * delist, slow, 429, 418.
+ * A fault is NAME[:key=value,...]: gap, duplicate, checksum (where the venue gives them), stall,
+ * cut, half-open, shutdown, ask, list, delist, slow, 429, 418.
  * Keys: after=SECONDS of the source's time before the first (default 2), every=SECONDS between more
  * (default: only once; both are taken within a half of it by the seed), times=N how many in all
  * with every (default: without end; more than one without every: 2 seconds), for=SECONDS how long
@@ -13,7 +13,12 @@
 #include "feeds/sim/sim_exchange.h"
 #include "feeds/sim/sim_rest.h"
 
-typedef enum md_sim_verdict { MD_SIM_PASS, MD_SIM_DROP, MD_SIM_TWICE } md_sim_verdict_t;
+typedef enum md_sim_verdict {
+  MD_SIM_PASS,
+  MD_SIM_DROP,
+  MD_SIM_TWICE,
+  MD_SIM_SPOILT /* by the venue's spoil */
+} md_sim_verdict_t;
 
 /* md_sim_fault_add reads one fault of the command line and adds it. */
 MD_MUST_USE md_err_t md_sim_fault_add(md_sim_t *sim, const char *text, md_msg_t *msg);

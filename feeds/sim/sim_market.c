@@ -101,6 +101,15 @@ change_deep(md_sim_t *sim, md_sim_listing_t *l, md_side_t side) {
   change(sim, l, side, level.px, what < 7 ? random_qty(sim, l) : 0);
 }
 
+/* Books whose clients see a certain depth lose their worst level for a new one. */
+static void
+trim(md_sim_t *sim, md_sim_listing_t *l, md_side_t side) {
+  md_level_t worst;
+  uint32_t   cnt = level_cnt(l, side);
+  if (cnt > l->levels_max && md_orderbook_at(&l->symbol->book.book, side, cnt - 1, &worst))
+    change(sim, l, side, worst.px, 0);
+}
+
 /* The best level: a better one when there is room, another quantity, or none any more. */
 static void
 change_best(md_sim_t *sim, md_sim_listing_t *l, md_side_t side) {
@@ -113,6 +122,7 @@ change_best(md_sim_t *sim, md_sim_listing_t *l, md_side_t side) {
   if (spread > 1 && (what < 3 || spread > 20)) {
     int64_t step = 1 + (int64_t)md_sim_random(sim, (uint64_t)(spread - 1));
     change(sim, l, side, best.px - away(l, side) * step, random_qty(sim, l));
+    trim(sim, l, side);
   } else if (what == 7 && level_cnt(l, side) > l->levels_min) {
     change(sim, l, side, best.px, 0);
   } else {

@@ -226,8 +226,9 @@ md_sim_run(const md_sim_cfg_t *cfg, bool (*is_stopped)(void), FILE *out, md_msg_
   run_t *r = md_sim_alloc(1, sizeof *r);
   r->cfg   = cfg;
   md_sim_init(&r->sim, venue, md_clock_system(), cfg->seed);
-  r->sim.lag    = cfg->lag;
-  r->sim.lag_ms = cfg->lag_ms;
+  r->sim.lag       = cfg->lag;
+  r->sim.lag_ms    = cfg->lag_ms;
+  r->sim.gives_ids = cfg->gives_ids;
   if (cfg->weight_max >= 0) r->sim.weight_max = (uint32_t)cfg->weight_max;
   err = open_source(r, msg);
   if (!err && cfg->truth) err = md_sim_truth_open(cfg->truth, cfg->truth_every, &r->sim.truth, msg);

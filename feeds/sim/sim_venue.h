@@ -165,6 +165,9 @@ struct md_sim_venue {
   bool (*rewrite)(md_sim_t *sim, md_sim_symbol_t *symbol, const md_sim_stream_t *from,
                   const md_sim_stream_t *to, const char *data, size_t len, md_sim_text_t *out);
 
+  /* spoil writes a book payload with a checksum that is wrong; NULL: it has none. */
+  void (*spoil)(const char *data, size_t len, md_sim_text_t *out);
+
   /* ---- REST ---- */
 
   /* rest answers a GET or another method; refuse writes the body of a status 405, 418, 429, 503 or

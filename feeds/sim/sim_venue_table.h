@@ -9,7 +9,9 @@
   X(md_sim_binance_us)                                                                             \
   X(md_sim_binance_derivatives)                                                                    \
   X(md_sim_binance_coinm)                                                                          \
-  X(md_sim_deribit)
+  X(md_sim_deribit)                                                                                \
+  X(md_sim_okx_spot)                                                                               \
+  X(md_sim_okx_derivatives)
 // clang-format on
 
 #endif
