@@ -126,6 +126,8 @@ typedef struct md_feed_instrument {
   uint8_t          leg;         /* connection leg of its book's updates */
   uint8_t          next_leg;    /* one that could take over: its updates wait in the queue */
   bool             is_handover; /* the next update is the first one of another leg */
+  uint8_t          era;         /* how often its ids began anew below the last one */
+  uint8_t          next_era;    /* the same of the leg that may take over, as far as it came */
   int8_t           shm_px_exp, shm_qty_exp; /* of the levels in shared memory */
   uint16_t         book_flags;              /* MD_FLAG_CROSSED now */
   uint8_t          snapshot_leg;

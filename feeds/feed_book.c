@@ -230,6 +230,7 @@ md_feed_book_verdict(md_feed_t *f, md_feed_instrument_t *i, const md_update_ids_
   md_sync_verdict_t verdict =
       i->is_handover ? f->rule->first(i->exch_seq, ids) : f->rule->next(i->exch_seq, ids);
   if (verdict == MD_SYNC_APPLY || verdict == MD_SYNC_OVERLAP) i->is_handover = false;
+  if (verdict == MD_SYNC_APPLY && md_sync_begins_anew(ids)) i->era++;
   if (verdict == MD_SYNC_OVERLAP) md_count(f->metrics, MD_COUNTER_OVERLAPS, 1);
   if (verdict == MD_SYNC_DROP) md_count(f->metrics, MD_COUNTER_DUPLICATES, 1);
   return verdict;

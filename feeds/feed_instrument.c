@@ -197,13 +197,19 @@ md_feed_widen(md_feed_t *f, md_feed_instrument_t *i, int px_exp, int qty_exp) {
   return MD_OK;
 }
 
-/* The names of a listed instrument stay: readers hold them. */
+/* The names of an instrument stay: readers hold them. One that it had not is added. All of it
+ * follows from the inputs, whether or not there are readers. */
+static void
+keep_name(char *to, const char *from, size_t bytes) {
+  if (from[0]) memcpy(to, from, bytes);
+}
+
 static void
 keep_names(md_definition_t *to, const md_definition_t *from) {
-  memcpy(to->normalised, from->normalised, sizeof to->normalised);
-  memcpy(to->base, from->base, sizeof to->base);
-  memcpy(to->quote, from->quote, sizeof to->quote);
-  memcpy(to->settle, from->settle, sizeof to->settle);
+  keep_name(to->normalised, from->normalised, sizeof to->normalised);
+  keep_name(to->base, from->base, sizeof to->base);
+  keep_name(to->quote, from->quote, sizeof to->quote);
+  keep_name(to->settle, from->settle, sizeof to->settle);
 }
 
 static void
@@ -219,7 +225,7 @@ redefine(md_feed_t *f, md_feed_instrument_t *i, const md_feed_symbol_t *row) {
   const int       qty[2] = {row->qty_exp, qty_exp};
   md_definition_t now    = row->definition;
   rescale_definition(&now, px, qty);
-  if (i->is_listed) keep_names(&now, &i->definition);
+  keep_names(&now, &i->definition);
   bool changed  = memcmp(&now, &i->definition, sizeof now) != 0;
   i->definition = now;
   if (changed || widened) announce(f, i, widened);

@@ -8,11 +8,13 @@ md_feed_leg_is_other(const md_feed_t *f, const md_feed_instrument_t *i) {
   return f->rule->follows_one_leg && i->leg != MD_LEG_NONE && i->leg != f->leg;
 }
 
-/* Messages without ids are put in order by their times, and their checksum tells what is right. */
+/* Messages without ids are put in order by their times, and their checksum tells what is right. Ids
+ * of both sides of a new beginning are not compared: it tells what is older. */
 static bool
-is_older(const md_feed_instrument_t *i, const md_update_ids_t *ids, int64_t ts_exch_ns) {
-  if (ids->last == 0 && i->exch_seq == 0) return ts_exch_ns < i->ts_exch_ns;
-  return ids->last <= i->exch_seq;
+is_older(const md_feed_instrument_t *i, const md_sync_pending_t *p) {
+  if (p->ids.last == 0 && i->exch_seq == 0) return p->ts_exch_ns < i->ts_exch_ns;
+  if (p->era != i->era) return (int8_t)(uint8_t)(p->era - i->era) < 0;
+  return p->ids.last <= i->exch_seq;
 }
 
 void
@@ -20,6 +22,7 @@ md_feed_leg_snapshot(md_feed_t *f, md_feed_instrument_t *i) {
   if (i->next_leg != MD_LEG_NONE && i->next_leg != f->leg) return;
   md_sync_queue_clear(&i->queue);
   i->next_leg = f->leg;
+  i->next_era = i->era;
 }
 
 void
@@ -30,13 +33,15 @@ md_feed_leg_update(md_feed_t *f, md_feed_instrument_t *i, const md_feed_delta_t 
     md_count(f->metrics, MD_COUNTER_DUPLICATES, 1);
     return;
   }
-  while ((p = md_sync_queue_peek(&i->queue)) != NULL && is_older(i, &p->ids, p->ts_exch_ns)) {
+  if (md_sync_begins_anew(delta->ids)) i->next_era++;
+  while ((p = md_sync_queue_peek(&i->queue)) != NULL && is_older(i, p)) {
     md_count(f->metrics, MD_COUNTER_DUPLICATES, 1);
     md_sync_queue_pop(&i->queue);
   }
-  const md_sync_pending_t head        = md_feed_pending_of(i, delta, levels);
-  const uint64_t          dropped_cnt = i->queue.dropped_cnt;
-  md_err_t                err =
+  md_sync_pending_t head     = md_feed_pending_of(i, delta, levels);
+  head.era                   = i->next_era;
+  const uint64_t dropped_cnt = i->queue.dropped_cnt;
+  md_err_t       err =
       md_sync_queue_push(&i->queue, f->cfg.sync_queue_bytes, &head, levels->bids, levels->asks);
   if (!err && i->queue.dropped_cnt == dropped_cnt) return;
   md_sync_queue_clear(&i->queue); /* with a hole it is of no use */
@@ -56,7 +61,7 @@ take_over(md_feed_t *f, md_feed_instrument_t *i) {
   while (i->state == MD_BOOK_VALID && (p = md_sync_queue_peek(&i->queue)) != NULL) {
     md_feed_levels_t  levels;
     md_feed_delta_t   delta   = md_feed_delta_of(p);
-    bool              is_late = is_older(i, &p->ids, p->ts_exch_ns);
+    bool              is_late = is_older(i, p);
     md_sync_verdict_t verdict = is_late ? MD_SYNC_DROP : md_feed_book_verdict(f, i, &p->ids);
     if (p->ids.last == 0 && i->queue.cnt > 1) delta.has_checksum = false;
     if (verdict == MD_SYNC_GAP) {

@@ -21,6 +21,13 @@ typedef struct md_update_ids {
   uint64_t first, last, prev; /* MD_NULL_U64 where the venue gives none */
 } md_update_ids_t;
 
+/* md_sync_begins_anew: the venue's ids fall with this update, which comes behind prev all the same.
+ */
+static inline bool
+md_sync_begins_anew(const md_update_ids_t *ids) {
+  return ids->prev != MD_NULL_U64 && ids->last < ids->prev;
+}
+
 typedef struct md_sync_rule {
   /* verdict on the first update after a snapshot with id snapshot_id */
   md_sync_verdict_t (*first)(uint64_t snapshot_id, const md_update_ids_t *update);
@@ -57,7 +64,7 @@ typedef struct md_sync_pending {
   uint32_t        bid_cnt, ask_cnt;
   int8_t          px_exp, qty_exp;
   uint8_t         leg;
-  uint8_t         pad0;
+  uint8_t         era;   /* how often ids had begun anew before it */
   uint16_t        flags; /* of the event */
   bool            has_checksum;
   uint8_t         pad1;

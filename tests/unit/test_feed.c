@@ -570,3 +570,33 @@ Test(feed_shm, the_live_book_follows_and_nothing_is_seen_before_it_is_published)
   md_segment_delete(&s);
   remove_dir();
 }
+
+/* An asset that came behind the first data was left out where there are readers, and not in a
+ * replay, which has none: the same inputs gave other records. */
+Test(feed_shm, a_definition_that_comes_late_adds_what_was_not_known_of_an_instrument_with_readers) {
+  make_dir();
+  md_segment_t        s;
+  md_segment_config_t sc = fixture_config(9);
+  start_engine(&sc, &s);
+  md_feed_config_t cfg = fixture_feed_config(&x);
+  cfg.segment          = &s;
+  fixture_open(&x, &cfg);
+  make_valid(&x, A, 105);
+  const char *name = book_of(&x, A)->symbol;
+  cr_assert_str_eq(book_of(&x, A)->definition.settle, "");
+
+  md_definition_t d;
+  md_feed_definition_init(&d, name, (uint32_t)strlen(name));
+  (void)snprintf(d.base, sizeof d.base, "OTHER");
+  (void)snprintf(d.settle, sizeof d.settle, "BTC");
+  md_feed_on_definition(x.feed, name, (uint32_t)strlen(name), &d, -2, 0);
+  md_instrument_row_t row;
+  cr_assert_eq(md_instrument_read(&s, book_of(&x, A)->row, &row), MD_OK);
+  cr_assert_str_eq(row.definition.settle, "BTC");
+  cr_assert_str_neq(row.definition.base, "OTHER", "readers hold the names that it had");
+  const md_definition_t *told = body_of(last_of(&x, MD_RECORD_DEFINITION));
+  cr_assert_str_eq(told->settle, "BTC");
+  fixture_fini(&x);
+  md_segment_delete(&s);
+  remove_dir();
+}

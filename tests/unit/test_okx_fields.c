@@ -371,6 +371,19 @@ Test(okx_fields, definitions_of_all_kinds) {
                 {"tick_size", "\"0.0001\""}, {"settle", "\"BTC\""});
 }
 
+/* Dated contracts are listed by a poll, after the first data: the asset of settlement was left out
+ * for good where the instrument had a row in the directory, and not where it had none. */
+Test(okx_fields, a_definition_behind_the_first_data_adds_what_the_name_does_not_say) {
+  (void)definition_of("BTC-USD-301227");
+  ASSERT_FIELDS(MD_RECORD_DEFINITION, {"settle", "\"\""}, {"base", "\"BTC\""}, {"kind", "2"});
+  instruments(
+      "{\"instId\":\"BTC-USD-301227\",\"settleCcy\":\"BTC\",\"ctVal\":\"100\",\"ctMult\":\"1\","
+      "\"ctType\":\"inverse\",\"lotSz\":\"1\",\"minSz\":\"1\",\"tickSz\":\"0.1\",\"expTime\":"
+      "\"1924588800000\",\"state\":\"live\"}");
+  ASSERT_FIELDS(MD_RECORD_DEFINITION, {"settle", "\"BTC\""}, {"base", "\"BTC\""},
+                {"normalised", "\"BTC-USD-301227\""}, {"contract_size", "\"100\""});
+}
+
 Test(okx_fields, instruments_channel_defines_too) {
   text(&x,
        "{\"arg\":{\"channel\":\"instruments\",\"instType\":\"SWAP\"},\"data\":[{\"instId\":\"" SWAP
