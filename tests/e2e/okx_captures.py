@@ -88,7 +88,7 @@ class Run:
 
     def ends(self):
         with open(f"{self.work}/truth.jsonl", encoding="utf-8") as f:
-            rows = [json.loads(line) for line in f if line.endswith("\n")]
+            rows = [json.loads(line) for line in f.read().split("\n")[:-1]]  # the last one may be half written
         return {r["symbol"]: r for r in rows if r["at"] == "end"}
 
     def truth_of(self, ends, symbol):

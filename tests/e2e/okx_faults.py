@@ -23,7 +23,7 @@ FAULTS = {
     "duplicate": (6, ["duplicate:after=2,cnt=3"]),
     "checksum": (7, ["checksum:after=3"]),
     "stall": (9, ["stall:after=2,for=2"]),
-    "cut": (8, ["cut:after=2,code=4006,symbol=BTC-USDT-SWAP", "cut:after=4"]),
+    "cut": (8, ["cut:after=2,code=4006,symbol=BTC-USDT-SWAP"]),
     "shutdown": (9, ["shutdown:after=2,for=3"]),
     "429": (8, ["429:cnt=2,retry=2"]),
 }
@@ -102,7 +102,7 @@ class Run:
 
     def truth(self):
         with open(self.path("truth.jsonl"), encoding="utf-8") as f:
-            return [json.loads(line) for line in f if line.endswith("\n")]
+            return [json.loads(line) for line in f.read().split("\n")[:-1]]  # the last one may be half written
 
     def is_over(self):
         """The market ended, and every book that readers see is the exchange's."""
