@@ -103,13 +103,16 @@ md_journal_cmd_repair(const char *dir, bool json) {
   if (err == MD_ERR_EXISTS)
     (void)md_fail(&msg, err, "an engine holds %s: stop it before a repair", dir);
   if (err) return md_cli_error(err, msg.text);
-  const bool nothing = d.segment_cnt + d.cut_bytes + d.index_cnt + d.hole_cnt == 0;
+  const md_manifest_repaired_t *m = &d.manifest;
+  const bool nothing = m->made_cnt + d.segment_cnt + d.cut_bytes + d.index_cnt + d.hole_cnt == 0;
   if (json)
     (void)printf("{\"segments\":%" PRIu64 ",\"stretches\":%" PRIu64 ",\"declared_lost\":%" PRIu64
                  ",\"cut_bytes\":%" PRIu64 ",\"indexes\":%" PRIu64 ",\"holes\":%" PRIu64
-                 ",\"end_unknown\":%s}\n",
+                 ",\"end_unknown\":%s,\"manifest_kept\":%" PRIu64 ",\"manifest_damaged\":%" PRIu64
+                 ",\"manifest_made\":%" PRIu64 ",\"streams_without_name\":%u}\n",
                  d.segment_cnt, d.stretch_cnt, d.declared_cnt, d.cut_bytes, d.index_cnt, d.hole_cnt,
-                 d.tail_unknown ? "true" : "false");
+                 d.tail_unknown ? "true" : "false", m->kept_cnt, m->damaged_cnt, m->made_cnt,
+                 m->lost_cnt);
   else if (nothing)
     (void)printf("nothing to repair\n");
   else
@@ -117,6 +120,11 @@ md_journal_cmd_repair(const char *dir, bool json) {
                  " records declared lost, %" PRIu64 " torn bytes cut, %" PRIu64
                  " indexes made; the originals end in .damaged\n",
                  d.segment_cnt, d.stretch_cnt, d.declared_cnt, d.cut_bytes, d.index_cnt);
+  if (m->made_cnt > 0 && !json)
+    (void)printf("the MANIFEST was made again: %" PRIu64 " lines kept, %" PRIu64
+                 " damaged, %" PRIu64 " made from the segments, %u streams without a name; the "
+                 "original is MANIFEST.damaged\n",
+                 m->kept_cnt, m->damaged_cnt, m->made_cnt, m->lost_cnt);
   if (d.tail_unknown && !json)
     (void)printf("what the last damaged block held is not known, so it is not declared\n");
   if (d.hole_cnt == 0) return MD_EXIT_OK;

@@ -421,7 +421,8 @@ md_journal_repair(const md_disk_t *disk, const char *dir, const md_clock_t *cloc
                   md_journal_repaired_t *out, md_msg_t *msg) {
   md_manifest_t *manifest = NULL;
   *out                    = (md_journal_repaired_t){0};
-  md_err_t err            = md_manifest_open_on(disk, dir, true, false, &manifest, msg);
+  md_err_t err            = md_manifest_repair(disk, dir, &out->manifest, msg);
+  if (!err) err = md_manifest_open_on(disk, dir, true, false, &manifest, msg);
   if (err) return err;
   repair_t r = {.disk  = disk,
                 .dir   = dir,

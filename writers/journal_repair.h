@@ -4,7 +4,8 @@
  * Blocks stay where they are, byte for byte. In the place of each damaged stretch stands one block
  * of LOSS records (reason SINK_ERROR) for exactly the sequences that are missing, so offsets,
  * limits and positions stay as they were; a damaged header is written anew from the index or from
- * its neighbours; a segment that is missing is made of nothing but LOSS. The file as it was is kept
+ * its neighbours; a segment that is missing is made of nothing but LOSS; a MANIFEST that cannot be
+ * read is made again first (manifest_repair.h). The file as it was is kept
  * beside it as seg-N.mdj.damaged. A torn end is cut, indexes that are missing or wrong are made.
  * Each step is a rename of something durable: killed anywhere, it is run again; run twice, the
  * second time finds nothing. One thread, a journal that no engine holds. */
@@ -13,6 +14,7 @@
 
 #include "writers/disk.h"
 #include "writers/journal.h"
+#include "writers/manifest_repair.h"
 
 typedef struct md_journal_repaired {
   uint64_t segment_cnt;  /* segments written anew; their originals are kept */
@@ -21,7 +23,8 @@ typedef struct md_journal_repaired {
   uint64_t cut_bytes;    /* of a torn end */
   uint64_t index_cnt;    /* indexes made */
   uint64_t hole_cnt;     /* stretches without damage that explains them: they cannot be mended */
-  bool     tail_unknown; /* what the last damaged stretch held is not known: it is declared empty */
+  md_manifest_repaired_t manifest; /* all 0: it was whole */
+  bool tail_unknown; /* what the last damaged stretch held is not known: it is declared empty */
 } md_journal_repaired_t;
 
 /* md_journal_repair repairs dir. MD_ERR_EXISTS: an engine holds it. */

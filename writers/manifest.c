@@ -1,5 +1,6 @@
 #include "writers/journal.h"
 #include "writers/journal_format.h"
+#include "writers/manifest_line.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,12 +10,10 @@
 #include <string.h>
 #include <sys/random.h>
 
-#define LINE_BYTES       512u
-#define MANIFEST_VERSION 1u
-#define PATH_BYTES       512u
-#define FILE_BYTES_MAX   (1ull << 30)
-#define TOKEN_CNT        8u
-#define EPOCHS_KEPT      256u
+#define LINE_BYTES     MD_MANIFEST_LINE_BYTES
+#define PATH_BYTES     512u
+#define FILE_BYTES_MAX (1ull << 30)
+#define EPOCHS_KEPT    256u
 #define INSTRUMENT_MAX                                                                             \
   (1u << 24) /* ids are never reused; this many are a hundred years of listings */
 
@@ -62,6 +61,7 @@ md_manifest_last_epoch(const md_manifest_t *m) {
 bool
 md_manifest_epoch_begun(const md_manifest_t *m, uint32_t epoch, int64_t *real_ns) {
   if (m->begun[epoch % EPOCHS_KEPT].epoch != epoch || epoch == 0) return false;
+  if (m->begun[epoch % EPOCHS_KEPT].real_ns == 0) return false; /* made by a repair */
   *real_ns = m->begun[epoch % EPOCHS_KEPT].real_ns;
   return true;
 }
@@ -151,125 +151,35 @@ add_instrument(md_manifest_t *m, uint32_t id, const char *feed, const char *symb
 
 /* ---- lines ---- */
 
-/* Blanks, controls and '%' become %XX, so that a line splits at its blanks. */
-static void
-escape(const char *in, char *out, size_t out_bytes) {
-  size_t n = 0;
-  for (const unsigned char *p = (const unsigned char *)in; *p && n + 4 < out_bytes; p++) {
-    if (*p <= ' ' || *p == '%' || *p == 0x7f) {
-      n += (size_t)snprintf(out + n, out_bytes - n, "%%%02X", *p);
-    } else {
-      out[n++] = (char)*p;
-    }
-  }
-  out[n] = 0;
-}
-
-static int
-hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return -1;
-}
-
+/* One line that is whole. False: it says something that cannot be here. */
 static bool
-unescape(const char *in, char *out, size_t out_bytes) {
-  size_t n = 0;
-  while (*in) {
-    if (n + 1 >= out_bytes) return false;
-    if (*in != '%') {
-      out[n++] = *in++;
-      continue;
-    }
-    int high = hex_digit(in[1]);
-    int low  = high < 0 ? -1 : hex_digit(in[2]);
-    if (low < 0) return false;
-    out[n++] = (char)(high * 16 + low);
-    in += 3;
-  }
-  out[n] = 0;
-  return n > 0;
-}
-
-static bool
-parse_number(const char *text, uint64_t max, uint64_t *out) {
-  if (*text < '0' || *text > '9') return false;
-  char *end  = NULL;
-  errno      = 0;
-  uint64_t v = strtoull(text, &end, 10);
-  if (errno != 0 || *end != 0 || v > max) return false;
-  *out = v;
-  return true;
-}
-
-static bool
-parse_uuid(const char *text, uint8_t *out) {
-  uint32_t n = 0;
-  for (; *text; text++) {
-    if (*text == '-') continue;
-    int digit = hex_digit(*text);
-    if (digit < 0 || n >= 32) return false;
-    out[n / 2] = (uint8_t)(n % 2 ? out[n / 2] | digit : digit << 4);
-    n++;
-  }
-  return n == 32;
-}
-
-/* One line whose checksum was right. False: it says something that cannot be. */
-static bool
-take_line(md_manifest_t *m, char *const *token, uint32_t cnt) {
-  uint64_t number = 0, more = 0;
-  char     name[MD_NAME_BYTES], symbol[MD_SYMBOL_BYTES];
-  if (strcmp(token[0], "journal") == 0) {
-    if (cnt < 2 || !parse_number(token[1], UINT32_MAX, &number)) return false;
-    if (number > MANIFEST_VERSION) m->newer_version = (uint32_t)number;
-    return number == MANIFEST_VERSION && cnt == 3 && parse_uuid(token[2], m->uuid);
-  }
-  if (cnt < 2 || !parse_number(token[1], UINT64_MAX, &number)) return false;
-  if (strcmp(token[0], "stream") == 0)
-    return cnt == 3 && number == m->stream_cnt + 1u && unescape(token[2], name, sizeof name) &&
-           add_stream(m, name) == MD_OK;
-  if (strcmp(token[0], "epoch") == 0) {
-    if (cnt != 3 || number <= m->last_epoch || number > UINT32_MAX) return false;
-    note_epoch(m, (uint32_t)number, strtoll(token[2], NULL, 10));
+take_line(md_manifest_t *m, const md_manifest_line_t *l) {
+  switch (l->kind) {
+  case MD_MANIFEST_JOURNAL:
+    memcpy(m->uuid, l->uuid, sizeof m->uuid);
     return true;
-  }
-  if (strcmp(token[0], "instrument") == 0)
-    return cnt == 4 && number < INSTRUMENT_MAX && unescape(token[2], name, sizeof name) &&
-           unescape(token[3], symbol, sizeof symbol) &&
-           !md_manifest_instrument_by_id(m, (uint32_t)number) &&
-           add_instrument(m, (uint32_t)number, name, symbol) == MD_OK;
-  if (strcmp(token[0], "segment") == 0) {
-    if (cnt != 4 || !parse_number(token[2], UINT32_MAX, &more)) return false;
-    if (number > m->last_segment) m->last_segment = number;
+  case MD_MANIFEST_STREAM:
+    return l->number == m->stream_cnt + 1u && add_stream(m, l->name) == MD_OK;
+  case MD_MANIFEST_EPOCH:
+    if (l->number <= m->last_epoch) return false;
+    note_epoch(m, (uint32_t)l->number, l->real_ns);
+    return true;
+  case MD_MANIFEST_INSTRUMENT:
+    return !md_manifest_instrument_by_id(m, (uint32_t)l->number) &&
+           add_instrument(m, (uint32_t)l->number, l->name, l->symbol) == MD_OK;
+  case MD_MANIFEST_SEGMENT:
+    if (l->number > m->last_segment) m->last_segment = l->number;
     return true;
   }
   return false;
 }
 
-/* Checks and takes the line of len bytes (without newline). It is written into. */
 static bool
-read_line(md_manifest_t *m, char *line, size_t len) {
-  static const char mark[]   = " crc=";
-  const size_t      tail_len = sizeof mark - 1 + 8;
-  if (len <= tail_len || memchr(line, 0, len)) return false;
-  char *tail = line + len - tail_len;
-  if (memcmp(tail, mark, sizeof mark - 1) != 0) return false;
-  uint32_t crc = 0;
-  for (const char *p = tail + sizeof mark - 1; p < line + len; p++) {
-    int digit = hex_digit(*p);
-    if (digit < 0) return false;
-    crc = crc << 4 | (uint32_t)digit;
-  }
-  if (crc != md_crc32c(0, line, (size_t)(tail - line))) return false;
-  *tail = 0;
-  char    *token[TOKEN_CNT];
-  uint32_t cnt  = 0;
-  char    *save = NULL;
-  for (char *t = strtok_r(line, " ", &save); t && cnt < TOKEN_CNT; t = strtok_r(NULL, " ", &save))
-    token[cnt++] = t;
-  return cnt > 0 && take_line(m, token, cnt);
+read_line(md_manifest_t *m, const char *line, size_t len) {
+  md_manifest_line_t l;
+  md_err_t           err = md_manifest_line_read(line, len, &l);
+  if (err == MD_ERR_VERSION) m->newer_version = (uint32_t)l.number;
+  return err == MD_OK && take_line(m, &l);
 }
 
 static md_err_t
@@ -285,10 +195,12 @@ read_lines(md_manifest_t *m, char *text, size_t len, md_msg_t *msg) {
       return md_fail(msg, MD_ERR_VERSION,
                      "%s: a journal of format version %u; this mdengine reads up to %u: use the "
                      "mdengine that wrote it, or a newer one",
-                     m->path, m->newer_version, MANIFEST_VERSION);
+                     m->path, m->newer_version, MD_MANIFEST_VERSION);
     if (!ok && next < len)
-      return md_fail(msg, MD_ERR_CORRUPT, "%s:%u: damaged line: restore it from a backup", m->path,
-                     line_no);
+      return md_fail(
+          msg, MD_ERR_CORRUPT,
+          "%s:%u: damaged line: run `mdengine journal repair`, or restore it from a backup",
+          m->path, line_no);
     if (!ok) break; /* torn while it was written: nothing relies on it yet */
     if (line_no == 1 && strncmp(text, "journal", 7) != 0)
       return md_fail(msg, MD_ERR_CORRUPT, "%s:1: this is not a journal manifest", m->path);
@@ -371,19 +283,18 @@ text_room(md_manifest_t *m, uint64_t bytes, md_msg_t *msg) {
 static md_err_t
 append(md_manifest_t *m, md_msg_t *msg, const char *line) {
   md_assert(m->write);
-  char text[LINE_BYTES];
-  int  len = snprintf(text, sizeof text, "%s crc=%08x\n", line, md_crc32c(0, line, strlen(line)));
-  md_assert(len > 0 && (size_t)len < sizeof text);
-  md_err_t err = text_room(m, m->bytes + (uint64_t)len, msg);
+  char     text[LINE_BYTES];
+  size_t   len = md_manifest_line_seal(line, text, sizeof text);
+  md_err_t err = text_room(m, m->bytes + len, msg);
   if (!err && m->broken) err = write_anew(m, msg);
   if (err) return err;
-  int rc = md_disk_pwrite_all(m->disk, m->fd, text, (size_t)len, m->bytes);
+  int rc = md_disk_pwrite_all(m->disk, m->fd, text, len, m->bytes);
   if (rc < 0) {
     if (md_disk_truncate(m->disk, m->fd, m->bytes) < 0) m->broken = true;
     return md_fail_errno(msg, -rc, "cannot write %s", m->path);
   }
-  memcpy(m->text + m->bytes, text, (size_t)len);
-  m->bytes += (uint64_t)len;
+  memcpy(m->text + m->bytes, text, len);
+  m->bytes += len;
   m->dirty = true;
   return MD_OK;
 }
@@ -428,7 +339,7 @@ md_manifest_stream(md_manifest_t *m, const char *name, uint16_t *id, md_msg_t *m
   if (name[0] == 0 || strnlen(name, MD_NAME_BYTES) == MD_NAME_BYTES)
     return md_fail(msg, MD_ERR_RANGE, "the stream name '%.40s' is empty or too long", name);
   char escaped[3 * MD_NAME_BYTES + 1], line[LINE_BYTES / 2];
-  escape(name, escaped, sizeof escaped);
+  md_manifest_escape(name, escaped, sizeof escaped);
   (void)snprintf(line, sizeof line, "stream %u %s", m->stream_cnt + 1, escaped);
   const uint64_t before = m->bytes;
   md_err_t       err    = append_durably(m, msg, line);
@@ -466,8 +377,8 @@ md_manifest_instrument_add(md_manifest_t *m, uint32_t id, const char *feed, cons
     return md_fail(msg, MD_ERR_RANGE, "instrument %u cannot stand in the manifest", id);
   char feed_text[3 * MD_NAME_BYTES + 1], symbol_text[3 * MD_SYMBOL_BYTES + 1];
   char line[LINE_BYTES - 32];
-  escape(feed, feed_text, sizeof feed_text);
-  escape(symbol, symbol_text, sizeof symbol_text);
+  md_manifest_escape(feed, feed_text, sizeof feed_text);
+  md_manifest_escape(symbol, symbol_text, sizeof symbol_text);
   (void)snprintf(line, sizeof line, "instrument %u %s %s", id, feed_text, symbol_text);
   const uint64_t before = m->bytes;
   md_err_t       err    = append(m, msg, line);
@@ -524,17 +435,15 @@ create_file(md_manifest_t *m, const char *dir, md_msg_t *msg) {
     return md_fail_errno(msg, errno, "no random bytes for the journal's uuid");
   u[6] = (uint8_t)((u[6] & 0x0fu) | 0x40u);
   u[8] = (uint8_t)((u[8] & 0x3fu) | 0x80u);
-  char line[LINE_BYTES / 2], text[LINE_BYTES];
-  int  n = snprintf(line, sizeof line, "journal %u ", MANIFEST_VERSION);
-  for (uint32_t i = 0; i < 16; i++)
-    n += snprintf(line + n, sizeof line - (size_t)n,
-                  i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x", u[i]);
-  n = snprintf(text, sizeof text, "%s crc=%08x\n", line, md_crc32c(0, line, strlen(line)));
-  char tmp[PATH_BYTES];
+  char line[LINE_BYTES / 2], text[LINE_BYTES], uuid[MD_MANIFEST_UUID_BYTES];
+  md_manifest_uuid_text(u, uuid);
+  (void)snprintf(line, sizeof line, "journal %u %s", MD_MANIFEST_VERSION, uuid);
+  size_t n = md_manifest_line_seal(line, text, sizeof text);
+  char   tmp[PATH_BYTES];
   (void)snprintf(tmp, sizeof tmp, "%s/MANIFEST.tmp", dir);
   m->fd  = md_disk_open(m->disk, tmp, O_RDWR | O_CREAT | O_TRUNC, 0640);
   int rc = m->fd;
-  if (rc >= 0) rc = md_disk_pwrite_all(m->disk, m->fd, text, (size_t)n, 0);
+  if (rc >= 0) rc = md_disk_pwrite_all(m->disk, m->fd, text, n, 0);
   if (rc >= 0) rc = md_disk_fsync(m->disk, m->fd);
   if (rc >= 0) rc = md_disk_rename(m->disk, tmp, m->path);
   if (rc >= 0) rc = md_disk_fsync(m->disk, m->dir_fd);
