@@ -1,9 +1,11 @@
-"""compare_capture.py MDENGINE NAME SHM_DIR JOURNAL EXPECTED KEY: what a running engine holds of a recording.
+"""compare_capture.py MDENGINE NAME SHM_DIR JOURNAL EXPECTED KEY FEED WHAT: what a running engine holds of a recording.
 
 Live books (shared memory) and the journal's records must both end in the state that EXPECTED[KEY] says: a
 synced book VALID at the final update with the digest over every level known, over the best 20 and the best
-400; any other book not VALID; trades with their number and exact sum of quantities, aggregated ones where a
-recording has no others. Prints every difference; exit 1 when there is one.
+400; any other book not VALID; trades with their number and exact sum of quantities, those of the market alone
+where a venue tells others, aggregated ones where a recording has no others. WHAT is `all`, or `best` where the
+snapshot was too short to hold all levels that the reference knows: then of the levels only the best prices
+with their quantities are compared. Prints every difference; exit 1 when there is one.
 """
 import json
 import subprocess
@@ -18,10 +20,22 @@ def ask(*words):
         return {}
 
 
-def book_differs(said, want, where):
+def best_differs(said, want, where):
+    out = []
+    for name, levels in (("best_bid", "bids"), ("best_ask", "asks")):
+        best = said.get(name) or (said.get(levels) or [None])[0]
+        if best and [Decimal(v) for v in best] != [Decimal(v) for v in want[name]]:
+            out.append(f"{where}: {name} {best}, want {want[name]}")
+    return out
+
+
+def book_differs(said, want, where, what):
     if not want["synced"]:
         return [f"{where}: VALID without a snapshot"] if said.get("state") == "VALID" else []
     fields = [("state", "VALID"), ("exch_seq", want["final_u"])]
+    if what == "best" and said:
+        return best_differs(said, want, where) + [f"{where}: {name} {said.get(name)}, want {value}"
+                                                  for name, value in fields if said.get(name) != value]
     fields += [(name, want[name]) for name in ("digest", "digest_top20", "digest_top400")]
     return [f"{where}: {name} {str(said.get(name))[:16]}, want {str(value)[:16]}"
             for name, value in fields if name in said and said[name] != value or name == "state" and not said]
@@ -30,20 +44,22 @@ def book_differs(said, want, where):
 def trades_differ(said, want):
     kind = "trade" if want["trades"] else "aggtrade"
     cnt, qty = want[kind + "s"], Decimal(want[kind + "_qty_sum"])
+    if kind == "trade" and "trades_market" in want:
+        cnt, qty = want["trades_market"], Decimal(want["trade_market_qty_sum"])
     if said.get("trades", 0) == cnt and Decimal(said.get("trade_qty_sum", "0")) == qty:
         return []
     return [f"trades {said.get('trades')} of {said.get('trade_qty_sum')}, want {cnt} of {qty}"]
 
 
 def main():
-    program, name, shm, journal, path, key = sys.argv[1:7]
+    program, name, shm, journal, path, key, feed, what = sys.argv[1:9]
     expected = json.load(open(path))[key]
     recorded = {i["symbol"]: i for i in ask(program, "replay", journal, "--json").get("instruments", [])}
     wrong = []
     for symbol, want in expected.items():
-        live = ask(program, "book", "binance_spot", symbol, "-n", name, "-S", shm, "--digest", "--json")
+        live = ask(program, "book", feed, symbol, "-n", name, "-S", shm, "--digest", "--json")
         said = recorded.get(symbol, {})
-        differences = book_differs(live, want, "live") + book_differs(said, want, "journal") + trades_differ(said, want)
+        differences = book_differs(live, want, "live", what) + book_differs(said, want, "journal", what) + trades_differ(said, want)
         wrong += [f"{symbol}: {text}" for text in differences]
     print("\n".join(wrong) or f"{len(expected)} instruments exact")
     return 1 if wrong else 0

@@ -41,7 +41,7 @@ journal:
   dir: ${JOURNAL_DIR:-$WORK/journal}
   ${JOURNAL:-policy: interval}
 feeds:
-  binance_spot:
+  ${FEED:-binance_spot}:
 $1
 ${2:-}
 monitoring:
