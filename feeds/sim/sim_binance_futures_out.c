@@ -191,6 +191,7 @@ md_sim_fu_trade(md_sim_t *sim, md_sim_listing_t *l, const md_sim_print_t *p) {
   if (!is_followed) return;
   /* It stands in the row of ids, and in no total. */
   const md_sim_print_t other = {++l->trade_id, p->px, p->qty, p->buyer_makes};
+  l->symbol->trades.id_last  = (uint64_t)other.id;
   write_trade(sim, l, &other, kinds[kind]);
 }
 

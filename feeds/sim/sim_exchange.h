@@ -28,6 +28,7 @@ typedef enum md_sim_lag {
 typedef struct md_sim_totals {
   uint64_t cnt;
   uint64_t id_first; /* of a market, where ids rise by one; 0: none yet, or a recording */
+  uint64_t id_last;  /* prints that are in no total take ids too; 0 where it is not known */
   md_i128  qty_sum;  /* exponent: the symbol's of quantities */
 } md_sim_totals_t;
 

@@ -157,7 +157,9 @@ print(md_sim_t *sim, md_sim_listing_t *l, int64_t px, int64_t qty, bool buyer_ma
   candle_add(&l->minute, &p);
   if (totals->cnt++ == 0) totals->id_first = (uint64_t)p.id;
   totals->qty_sum += qty;
-  l->symbol->agg_trades = *totals; /* each trade is an aggregate of its own */
+  totals->id_last               = (uint64_t)p.id;
+  l->symbol->agg_trades         = *totals; /* each trade is an aggregate of its own */
+  l->symbol->agg_trades.id_last = 0;
   if (sim->venue->market->trade) sim->venue->market->trade(sim, l, &p);
 }
 

@@ -36,6 +36,7 @@ write_sum(FILE *out, const char *name, const md_sim_totals_t *t, int qty_exp) {
   (void)md_decimal_format(t->qty_sum, qty_exp, sum, sizeof sum);
   (void)fprintf(out, ",\"%ss\":%" PRIu64 ",\"%s_qty_sum\":\"%s\"", name, t->cnt, name, sum);
   if (t->id_first) (void)fprintf(out, ",\"%s_id_first\":%" PRIu64, name, t->id_first);
+  if (t->id_last) (void)fprintf(out, ",\"%s_id_last\":%" PRIu64, name, t->id_last);
 }
 
 static void

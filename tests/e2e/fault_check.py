@@ -29,6 +29,7 @@ class Book:
         self.sides = {"bids": {}, "asks": {}}
         self.id = None
         self.is_open = False  # a gap was declared, no snapshot since
+        self.is_fresh = False  # a snapshot, and nothing since
 
     def put(self, record):
         for name, side in self.sides.items():
@@ -49,13 +50,14 @@ class Book:
 class Symbol:
     """What the journal says of one symbol, against its points of the truth."""
 
-    def __init__(self, name, points, end, complain):
+    def __init__(self, name, points, end, is_chained, complain):
         self.name, self.points, self.end = name, points, end  # points: digest by update id
+        self.is_chained = is_chained  # ids jump: an update says which one it follows
         self.is_ended = False
         self.complain = lambda text: complain(f"{name}: {text}")
         self.book = Book()
         self.applied, self.covered, self.gaps, self.states = set(), [], [], []
-        self.trades = self.trades_missing = 0
+        self.trades = self.trades_missing = self.prints = 0
         self.in_snapshot = False
         self.qty, self.trade_id, self.trade_gap = Decimal(0), None, None
         self.digests = 0
@@ -67,6 +69,7 @@ class Symbol:
     def on_gap(self, r):
         if r["record_type"] == TRADE:
             self.trade_gap = r
+        if r["record_type"] != BOOK:
             return
         if self.is_at_end():
             self.is_ended = True
@@ -83,7 +86,7 @@ class Symbol:
                 self.complain(f"a new snapshot at {r['exch_seq']} without a GAP")
             self.covered.append((b.id or 0, r["exch_seq"]))
             b.sides = {"bids": {}, "asks": {}}
-            b.is_open, b.id = False, r["exch_seq"]
+            b.is_open, b.is_fresh, b.id = False, True, r["exch_seq"]
         b.put(r)
         self.in_snapshot = "LAST" not in r["flags"]
 
@@ -92,14 +95,16 @@ class Symbol:
         if b.id is None or b.is_open:
             self.complain(f"an update to {r['exch_seq']} of a book that is not valid")
             return
-        if r["exch_seq_first"] > b.id + 1:
-            self.complain(f"undeclared gap: {b.id}, then {r['exch_seq_first']}")
+        follows = r["exch_seq_prev"] + 1 if self.is_chained else r["exch_seq_first"]
+        if follows > b.id + 1:
+            self.complain(f"undeclared gap: {b.id}, then {follows}")
         b.put(r)
         if "LAST" not in r["flags"]:
             return
-        if r["exch_seq"] <= b.id:
+        # With jumping ids the first one behind a snapshot may end with its id.
+        if r["exch_seq"] < b.id or (r["exch_seq"] == b.id and not (self.is_chained and b.is_fresh)):
             self.complain(f"{r['exch_seq']} came again behind {b.id}")
-        b.id = r["exch_seq"]
+        b.id, b.is_fresh = r["exch_seq"], False
         self.applied.add(b.id)
         if self.points.get(b.id) != b.digest():
             self.complain(f"the book at {b.id} is not the exchange's")
@@ -113,6 +118,9 @@ class Symbol:
             else:
                 self.complain(f"undeclared gap of trades: {self.trade_id}, then {r['trade_id']}")
         self.trade_id = r["trade_id"]
+        self.prints += 1
+        if "OFF_BOOK" in r["flags"]:  # in the row of ids, in no total
+            return
         self.trades += 1
         self.qty += Decimal(r["qty"])
 
@@ -143,8 +151,11 @@ class Symbol:
         stale = sum(after == "STALE" for after, _, _ in self.states)
         if stale != len(gaps_expected):
             self.complain(f"was STALE {stale} times, hit {len(gaps_expected)} times")
-        if self.trades + self.trades_missing != end["trades"]:
-            self.complain(f"{self.trades} trades, {self.trades_missing} missing, of {end['trades']}")
+        prints = end["trade_id_last"] - end["trade_id_first"] + 1
+        if self.prints + self.trades_missing != prints or self.trade_id != end["trade_id_last"]:
+            self.complain(f"{self.prints} trades, {self.trades_missing} missing, of {prints}")
+        if not self.trades_missing and self.trades != end["trades"]:
+            self.complain(f"{self.trades} trades of the market, {end['trades']} made")
         if not self.trades_missing and self.qty != Decimal(end["trade_qty_sum"]):
             self.complain(f"traded {self.qty}, truth {end['trade_qty_sum']}")
 
@@ -180,8 +191,8 @@ def check_pauses(requests, refusals_expected, complain):
             complain(f"{len(inside)} requests within the pause after a {r['status']}")
 
 
-def check(truth, records):
-    """Returns what is wrong, as texts, and figures."""
+def check(truth, records, is_chained=False):
+    """Returns what is wrong, as texts, and figures. is_chained: the ids of a venue jump."""
     bad = []
     faults = [r for r in truth if r["at"] == "fault"]
     ends = {r["symbol"]: r for r in truth if r["at"] == "end"}
@@ -190,7 +201,9 @@ def check(truth, records):
         if r["at"] in ("point", "end"):
             points[r["symbol"]][r["id"]] = r["digest"]
     gaps = expected_gaps(faults)
-    symbols = {name: Symbol(name, points[name], ends[name], bad.append) for name in ends}
+    if is_chained:  # which id comes next is not known
+        gaps = {name: [(low, high, None) for low, high, _ in mine] for name, mine in gaps.items()}
+    symbols = {name: Symbol(name, points[name], ends[name], is_chained, bad.append) for name in ends}
     for r in records:
         s, what = symbols.get(r.get("symbol")), r["type"]
         if s is None:

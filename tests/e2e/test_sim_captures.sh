@@ -1,12 +1,12 @@
 #!/bin/sh
 # Every recording of a venue that the simulator plays -> TLS WebSocket and REST -> engine, with the first REST snapshot
 # at five different points of each: as recorded, before the updates that a client has, among them, long after it
-# was asked for, and ahead of them. A row of VENUES adds a venue. Final books and trade totals are those of the reference, in shared memory and
-# in the journal, and the journal's frames alone make the same records.
+# was asked for, and ahead of them. Final books and trade totals are those of the reference, in shared memory and
+# in the journal, and the journal's frames alone make the same records. A row of VENUES adds a venue.
 #
 # The digest over every level known must be equal at all five points: the simulator's book holds the recorded
 # snapshot and every level that a diff set since, as the reference does, and an answer of 5000 levels a side gives
-# all of it. Where the venue's longest answer is shorter, all is compared as recorded, elsewhere the best prices.
+# all of it. Where the venue's longest answer is shorter, all is compared as recorded, elsewhere the best 20.
 #
 # The product's own recordings always; those under MD_CAPTURES too when it is set. ONLY narrows the recordings,
 # LAGS the points, JOBS says how many run at once.
@@ -56,7 +56,7 @@ PY
 one() {
   recording=$1 lag=$2 speed=$3 expected=$4 key=$5 FEED=$6 links=$7 levels=$8 channels=$9
   what=all
-  [ "$lag" = recorded ] || [ "$levels" = all ] || what=best
+  [ "$lag" = recorded ] || [ "$levels" = all ] || what=top
   trap 'stop_sim; cleanup' EXIT
   set -- sim --capture "$recording" --speed "$speed" --hold --wait-clients "$links" --tls-port 0 --ca-out "$WORK/ca.pem" \
     --truth "$WORK/truth.json" --truth-every 1000000
@@ -107,8 +107,8 @@ fi
 VENUES="
 binance_spot binance_spot 1 all depth,trade,bbo,agg_trade,kline
 binance_us binance_us 1 all depth,trade,bbo,agg_trade,kline
-binance_derivatives binance_usdm 2 best depth,trade,bbo,agg_trade,kline,mark,funding
-binance_coinm binance_coinm 1 best depth,trade,bbo,agg_trade,kline
+binance_derivatives binance_usdm 2 top depth,trade,bbo,agg_trade,kline,mark,funding
+binance_coinm binance_coinm 1 top depth,trade,bbo,agg_trade,kline
 "
 
 # add RECORDING SPEED EXPECTED KEY VENUE...: a line for each point.
