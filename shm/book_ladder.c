@@ -102,7 +102,7 @@ md_book_read_ladder(const md_book_t *b, md_book_ladder_t *out) {
   for (unsigned turn = 0; turn < MD_READ_RETRY_MAX; turn++) {
     const uint64_t newest = md_load_acquire(&b->ladder_newest); /* A3: whole slot; pairs with R3 */
     const md_book_slot_t *slot    = &b->ladder[newest % MD_LADDER_SLOTS];
-    const uint64_t        version = md_load_acquire(&slot->version); /* A2: words; pairs with R2 */
+    const uint64_t        version = md_load_relaxed(&slot->version); /* whole with newest, by A3 */
     if (version % 2 != 0) continue;
     md_book_words_load(slot->words, out, MD_BOOK_LADDER_WORDS);
 #if MD_MUTANT != 24

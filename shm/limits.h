@@ -44,13 +44,19 @@
 #define MD_BURST_MAX           256u /* inputs that a feed thread handles before it looks up */
 #define MD_PUBLISH_PENDING_MAX 16u  /* frames that may wait for publication */
 
-/* Ring and tape sizes, powers of two. */
+/* Ring and tape sizes, powers of two. A model checker runs memories of few words. */
+#ifdef MD_ATOMICS_MODEL
+#define MD_RING_BYTES_MIN 512u
+#else
 #define MD_RING_BYTES_MIN (1u << 16)
+#endif
 #define MD_RING_BYTES_MAX (1ull << 32)
 
 _Static_assert(MD_RECORD_BYTES_MAX % MD_RECORD_ALIGN_BYTES == 0, "records are 8-byte aligned");
 _Static_assert(MD_RECORD_BYTES_MAX <= UINT16_MAX, "the length field is 16 bits");
+#ifndef MD_ATOMICS_MODEL
 _Static_assert(MD_RING_BYTES_MIN >= 2 * MD_RECORD_BYTES_MAX, "a record and its pad fit any ring");
+#endif
 _Static_assert((uint64_t)MD_GROUP_RECORDS_MAX *(MD_RECORD_BYTES_MAX - 256) >= MD_FRAME_BYTES_MAX,
                "the largest frame fits one group of RAW records");
 _Static_assert(MD_STREAM_CNT_MAX >= 2 * MD_FEED_CNT_MAX, "two streams a feed");

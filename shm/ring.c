@@ -380,7 +380,7 @@ md_ring_next(md_ring_consumer_t *c) {
 void
 md_ring_release(md_ring_consumer_t *c, uint64_t pos, uint64_t consumed_cnt) {
   md_dassert(pos <= c->read);
-  md_store_relaxed(&c->ring->consumed_cnt, consumed_cnt); /* ordered by tail behind it */
+  md_store_release(&c->ring->consumed_cnt, consumed_cnt); /* R5: knows A1's; pairs with A5 */
 #if MD_MUTANT == 5
   md_store_relaxed(&c->ring->tail, pos);
 #else
@@ -394,8 +394,9 @@ md_err_t
 md_ring_stat(const md_ring_t *ring, md_ring_stat_t *out) {
   for (unsigned turn = 0; turn < MD_READ_RETRY_MAX; turn++) {
     /* The consumer's side first: what it consumed is then in the account that is read behind it. */
-    const uint64_t tail = md_load_acquire(&ring->tail); /* A2: before the account; pairs with R2 */
-    const uint64_t consumed_cnt = md_load_relaxed(&ring->consumed_cnt); /* at least that of tail */
+    const uint64_t tail = md_load_acquire(&ring->tail); /* A2: head is no less; pairs with R2 */
+    const uint64_t consumed_cnt =
+        md_load_acquire(&ring->consumed_cnt); /* A5: before the account; pairs with R5 */
     const uint64_t version = md_load_acquire(&ring->account_version); /* A4: whole; pairs with R4 */
     if (version % 2 != 0) continue;
     out->offered_cnt = md_load_acquire(&ring->offered_cnt); /* A3: before version; pairs with R3 */

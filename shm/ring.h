@@ -15,6 +15,7 @@
  *          R2 tail store-release gives bytes below tail back    <-> A2 producer's tail load-acquire
  *          R3 account words store-release after the odd mark    <-> A3 md_ring_stat's word loads
  *          R4 account version even publishes the account        <-> A4 md_ring_stat's version load
+ *          R5 consumed_cnt, by a consumer that saw the account  <-> A5 md_ring_stat's load of it
  *
  * The producer never waits: a group that finds no room is dropped whole, counted, and declared by
  * one LOSS record for each stream before the next group that fits. Not guaranteed: order between

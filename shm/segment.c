@@ -211,8 +211,9 @@ supersede(const char *path) {
   (void)close(fd);
   if (page == MAP_FAILED) return;
   md_segment_header_t *h = page;
-  if (md_load_acquire(&h->magic) == MD_SEGMENT_MAGIC)   /* A1: header is filled; pairs with R1 */
-    md_store_release(&h->state, MD_SEGMENT_SUPERSEDED); /* R2: last word of it; pairs with A2 */
+  /* Relaxed: nothing else is read here, and who sees the new state looks at nothing behind it. */
+  if (md_load_relaxed(&h->magic) == MD_SEGMENT_MAGIC)
+    md_store_relaxed(&h->state, MD_SEGMENT_SUPERSEDED);
   (void)munmap(page, MD_SEGMENT_HEADER_BYTES);
 }
 
@@ -484,7 +485,7 @@ md_segment_ready(md_segment_t *s) {
 
 void
 md_segment_delete(md_segment_t *s) {
-  md_store_release(&s->header->state, MD_SEGMENT_STOPPED); /* R2: last word of it; pairs with A2 */
+  md_store_relaxed(&s->header->state, MD_SEGMENT_STOPPED); /* who sees it reads nothing behind it */
   (void)unlink(s->path);
   (void)unlink(s->rings_path);
   md_segment_leave(s); /* gives the name back */

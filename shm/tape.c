@@ -170,7 +170,8 @@ tape_overtaken(const md_tape_reader_t *r) {
 
 MD_COLD static md_err_t
 tape_lapped(md_tape_reader_t *r, uint64_t *lost_bytes) {
-  const uint64_t tail = md_load_acquire(&r->tape->tail); /* A2: where to go on; pairs with R2 */
+  /* Relaxed: only where to go on; the next read looks at tail again before it reads there. */
+  const uint64_t tail = md_load_relaxed(&r->tape->tail);
 
   *lost_bytes = tail > r->cursor ? tail - r->cursor : 0;
   r->cursor   = tail;

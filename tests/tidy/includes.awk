@@ -11,7 +11,7 @@ BEGIN {
             "getopt glob grp inttypes libgen limits locale malloc math mntent netdb poll semaphore " \
             "pthread pwd regex sched signal spawn stdalign stdarg stdatomic stdbool stddef " \
             "stdint stdio stdlib stdnoreturn string strings syslog termios threads time " \
-            "unistd wchar cpuid immintrin nmmintrin x86intrin arm_acle", names, " ")
+            "ucontext unistd wchar cpuid immintrin nmmintrin x86intrin arm_acle", names, " ")
   for (i = 1; i <= n; i++)
     libc[names[i] ".h"] = 1
   n = split("algorithm array atomic chrono cstddef cstdint cstdio cstdlib cstring exception memory " \
@@ -29,6 +29,7 @@ BEGIN {
   where["openssl"] = "^(feeds|writers|engine)/"
   where["openssl_x509"] = "^feeds/sim/"
   where["isal"] = "^writers/"
+  where["relacy"] = "^tests/"
 
   # libwebsockets is client, HTTP client, exchange simulator and HTTP server: each file is named.
   lws["feeds/transport_lws.c"] = lws["feeds/rest_lws.c"] = 1
@@ -47,6 +48,7 @@ function library(header) {
   if (header ~ /^openssl\//) return "openssl"
   if (header ~ /^libwebsockets/) return "libwebsockets"
   if (header ~ /^(isa-l\/|isa-l\.h|crc\.h)/) return "isal"
+  if (header ~ /^relacy\//) return "relacy"
   return ""
 }
 
