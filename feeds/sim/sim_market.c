@@ -341,8 +341,9 @@ begin(md_sim_market_t *m) {
   m->begin_ms     = md_clock_real_ns(m->sim->clock) / 1000000;
   m->sim->time_ms = m->begin_ms;
   for (uint32_t i = 0; i < m->cfg.symbol_cnt; i++) {
-    m->listings[i].next_flush_ns = FLUSH_NS + FLUSH_NS * (int64_t)i / m->cfg.symbol_cnt;
-    m->listings[i].day.begin_ms  = m->begin_ms;
+    m->listings[i].next_flush_ns   = FLUSH_NS + FLUSH_NS * (int64_t)i / m->cfg.symbol_cnt;
+    m->listings[i].day.begin_ms    = m->begin_ms;
+    m->listings[i].minute.begin_ms = m->begin_ms / MINUTE_MS * MINUTE_MS;
   }
 }
 
