@@ -99,6 +99,8 @@
     "above so much for 5 s the feed forgets its books and connects anew; if it happens again within an hour the engine stops with status 75; 0B never") \
   X(ladder_every, DURATION, "0s", 0, 86400000000000, "",                                           \
     "a record of the best 20 levels of each book that changed, so often (100ms, 1s); 0s never")    \
+  X(order_counts, BOOL, "false", 0, 0, "",                                                         \
+    "records of how many orders stand at each level, where the exchange says it (OKX)")            \
   X(core, NUMBER, "-1", -1, 1023, "", "CPU core to pin the thread to, -1 none")                    \
   X(idle, CHOICE, "wait", 0, 0, "spin|yield|wait",                                                 \
     "what the thread does without input: spin is fastest and takes a whole core")

@@ -166,6 +166,7 @@ make_feed(md_engine_t *e, uint32_t feed, md_msg_t *msg) {
                                    .epoch            = e->topology.segment.epoch,
                                    .keep_raw         = cfg->raw != 0,
                                    .ladder_every_ns  = cfg->ladder_every,
+                                   .order_counts     = cfg->order_counts != 0,
                                    .microseconds     = cfg->microseconds != 0,
                                    .instrument_max   = (uint32_t)e->cfg->engine.instruments,
                                    .level_pool_bytes = (uint64_t)cfg->level_space,

@@ -303,6 +303,7 @@ md_feed_input(md_feed_t *f, const md_input_t *in) {
   if (MD_UNLIKELY(f->cfg.ladder_every_ns > 0 && f->ladder_every_ns == 0))
     md_feed_ladder_begin(f, in->recv_ns);
   if (f->ladder_every_ns > 0) md_feed_ladders(f, in->recv_ns);
+  if (MD_UNLIKELY(f->cfg.order_counts && !f->order_counts)) md_feed_orders_begin(f, in->recv_ns);
   f->recv_ns    = in->recv_ns;
   f->leg        = in->leg;
   f->ts_exch_ns = MD_NULL_I64;
@@ -326,7 +327,8 @@ md_feed_input(md_feed_t *f, const md_input_t *in) {
     on_timer(f, in);
     break;
   case MD_RAW_COMMAND:
-    if (!md_feed_resume_command(f, in)) md_feed_ladder_command(f, in);
+    if (!md_feed_resume_command(f, in) && !md_feed_orders_command(f, in))
+      md_feed_ladder_command(f, in);
     break;
   case MD_RAW_TEXT_OUT:
     break;

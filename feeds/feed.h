@@ -32,6 +32,7 @@ typedef struct md_feed_config {
   uint32_t          epoch;
   bool              keep_raw;
   int64_t  ladder_every_ns; /* LADDER records so often, 0 never; a COMMAND input may set it too */
+  bool     order_counts;    /* BOOK_ORDERS records, where the venue gives them; the same */
   bool     microseconds;    /* this connection's times are microseconds (timeUnit=MICROSECOND) */
   uint32_t instrument_max;
   uint64_t level_pool_bytes;            /* address space for all levels */
@@ -67,8 +68,8 @@ typedef struct md_trade_totals {
 #define MD_FEED_CANARY_CNT 32u
 
 typedef struct md_feed_canary {
-  uint64_t exch_seq; /* 0: none */
-  md_bbo_t bbo;
+  uint64_t   exch_seq; /* 0: none */
+  md_level_t bid, ask;
 } md_feed_canary_t;
 
 /* What the journal has of a symbol from earlier epochs: its last ids, absent where there is none.
@@ -182,8 +183,20 @@ typedef struct md_feed_event {
   uint16_t flags;        /* MD_FLAG_REST ... */
   bool     has_checksum; /* of the book behind this message: the venue's checksum_ok looks at it */
   uint32_t checksum;
-  uint32_t limit; /* levels a side that the stream of a snapshot keeps; 0: all */
+  uint32_t limit;        /* levels a side that the stream of a snapshot keeps; 0: all */
+  uint32_t match_lag_us; /* of a book's update, as MD_FIELD_LAG; see md_feed_match_lag */
 } md_feed_event_t;
+
+/* md_feed_match_lag gives how long before its event time a message was made, as MD_FIELD_LAG has
+ * it: absent when either is, when the match is the later one, and from an hour on. */
+static inline uint32_t
+md_feed_match_lag(int64_t ts_exch_ns, int64_t ts_match_ns) {
+  const int64_t hour_ns = 3600 * INT64_C(1000000000);
+  if (ts_exch_ns == MD_NULL_I64 || ts_match_ns == MD_NULL_I64 || ts_match_ns > ts_exch_ns ||
+      ts_exch_ns - ts_match_ns >= hour_ns)
+    return 0;
+  return (uint32_t)((ts_exch_ns - ts_match_ns) / 1000) + 1;
+}
 
 /* Levels of both sides of one message, at the instrument's exponents. */
 typedef struct md_feed_levels {
@@ -265,6 +278,12 @@ void md_feed_definition_init(md_definition_t *d, const char *symbol, uint32_t le
  * are not in use; an instrument in use gets a DEFINITION record when something changed. */
 void md_feed_on_definition(md_feed_t *f, const char *symbol, uint32_t len, const md_definition_t *d,
                            int px_exp, int qty_exp);
+
+/* md_feed_wants_orders says whether BOOK_ORDERS are kept; md_feed_out_orders publishes one behind a
+ * message of a book, the quantities of levels being numbers of orders. */
+bool md_feed_wants_orders(const md_feed_t *f);
+void md_feed_out_orders(md_feed_t *f, md_feed_instrument_t *i, const md_feed_event_t *event,
+                        const md_update_ids_t *ids, bool whole, const md_feed_levels_t *levels);
 
 /* md_feed_bad_message counts a message that could not be decoded (MD_ERR_UNKNOWN as unroutable,
  * MD_ERR_RANGE, _OVERFLOW and _FULL as overflow, else as parse error); i not NULL: it was one of

@@ -150,7 +150,8 @@ md_feed_pending_of(const md_feed_instrument_t *i, const md_feed_delta_t *delta,
                              .leg          = delta->leg,
                              .flags        = delta->flags,
                              .has_checksum = delta->has_checksum,
-                             .checksum     = delta->checksum};
+                             .checksum     = delta->checksum,
+                             .match_lag_us = delta->match_lag_us};
 }
 
 md_feed_delta_t
@@ -162,7 +163,8 @@ md_feed_delta_of(const md_sync_pending_t *p) {
                            .flags        = p->flags,
                            .leg          = p->leg,
                            .has_checksum = p->has_checksum,
-                           .checksum     = p->checksum};
+                           .checksum     = p->checksum,
+                           .match_lag_us = p->match_lag_us};
 }
 
 static void
@@ -361,7 +363,8 @@ md_feed_on_update(md_feed_t *f, md_feed_instrument_t *i, const md_feed_event_t *
                            .flags        = event->flags,
                            .leg          = f->leg,
                            .has_checksum = event->has_checksum,
-                           .checksum     = event->checksum};
+                           .checksum     = event->checksum,
+                           .match_lag_us = event->match_lag_us};
   if (MD_UNLIKELY(i->is_delisted)) return; /* the last ones, sent before we unsubscribed */
   if (f->ts_exch_ns == MD_NULL_I64) f->ts_exch_ns = event->ts_exch_ns;
   if (MD_UNLIKELY(md_feed_leg_is_other(f, i))) {

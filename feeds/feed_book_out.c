@@ -117,6 +117,7 @@ md_feed_out_delta(md_feed_t *f, md_feed_instrument_t *i, const md_feed_delta_t *
     body->ask_cnt         = (uint16_t)cut.ask_cnt;
     body->bid_total       = levels->bid_cnt;
     body->ask_total       = levels->ask_cnt;
+    body->match_lag_us    = delta->match_lag_us;
     md_level_t *to        = (void *)(body + 1);
     if (cut.bid_cnt != 0) memcpy(to, levels->bids + cut.bid_off, cut.bid_cnt * sizeof *to);
     if (cut.ask_cnt != 0)

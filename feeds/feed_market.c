@@ -109,9 +109,9 @@ side_matches(const md_feed_instrument_t *i, md_side_t side, int64_t px, int64_t 
 }
 
 static void
-compare(md_feed_t *f, md_feed_instrument_t *i, const md_bbo_t *b) {
-  if (side_matches(i, MD_SIDE_BUY, b->bid_px, b->bid_qty) &&
-      side_matches(i, MD_SIDE_SELL, b->ask_px, b->ask_qty)) {
+compare(md_feed_t *f, md_feed_instrument_t *i, md_level_t bid, md_level_t ask) {
+  if (side_matches(i, MD_SIDE_BUY, bid.px, bid.qty) &&
+      side_matches(i, MD_SIDE_SELL, ask.px, ask.qty)) {
     md_count(f->metrics, MD_COUNTER_CANARY_MATCHES, 1);
     i->canary_miss_cnt = 0;
     return;
@@ -124,11 +124,12 @@ compare(md_feed_t *f, md_feed_instrument_t *i, const md_bbo_t *b) {
 void
 md_feed_on_bbo(md_feed_t *f, md_feed_instrument_t *i, const md_bbo_t *b, uint64_t exch_seq) {
   if (i->state != MD_BOOK_VALID || exch_seq < i->exch_seq) return;
+  const md_level_t bid = {b->bid_px, b->bid_qty}, ask = {b->ask_px, b->ask_qty};
   if (exch_seq == i->exch_seq) {
-    compare(f, i, b);
+    compare(f, i, bid, ask);
     return;
   }
-  i->canary[i->canary_next++ % MD_FEED_CANARY_CNT] = (md_feed_canary_t){exch_seq, *b};
+  i->canary[i->canary_next++ % MD_FEED_CANARY_CNT] = (md_feed_canary_t){exch_seq, bid, ask};
 }
 
 void
@@ -137,7 +138,7 @@ md_feed_canary_check(md_feed_t *f, md_feed_instrument_t *i) {
   for (uint32_t n = 0; n < MD_FEED_CANARY_CNT; n++) {
     if (MD_LIKELY(i->canary[n].exch_seq != i->exch_seq)) continue;
     i->canary[n].exch_seq = 0;
-    compare(f, i, &i->canary[n].bbo);
+    compare(f, i, i->canary[n].bid, i->canary[n].ask);
     return;
   }
 }

@@ -60,6 +60,7 @@ struct md_feed {
 
   /* Samples of the books: how often (0 never), and the next instant of one (INT64_MIN unknown). */
   int64_t ladder_every_ns, ladder_next_ns;
+  bool    order_counts; /* BOOK_ORDERS are made */
 
   /* The input being handled. */
   int64_t  recv_ns;
@@ -147,6 +148,7 @@ typedef struct md_feed_delta {
   const md_update_ids_t *ids;
   int64_t                ts_exch_ns, ts_recv_ns;
   uint32_t               raw_lo, checksum;
+  uint32_t               match_lag_us;
   uint16_t               flags;
   uint8_t                leg;
   bool                   has_checksum;
@@ -188,6 +190,13 @@ void md_feed_ladder_command(md_feed_t *f, const md_input_t *in);
 
 /* md_feed_ladders publishes the LADDER records that are due before an input of recv_ns. */
 void md_feed_ladders(md_feed_t *f, int64_t recv_ns);
+
+/* ---- feed_orders.c ---- */
+
+/* md_feed_orders_begin puts into the RAW stream that BOOK_ORDERS are kept, md_feed_orders_command
+ * takes that; false: it is another command. */
+void md_feed_orders_begin(md_feed_t *f, int64_t recv_ns);
+bool md_feed_orders_command(md_feed_t *f, const md_input_t *in);
 
 /* ---- feed_resume.c ---- */
 

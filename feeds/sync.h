@@ -69,6 +69,8 @@ typedef struct md_sync_pending {
   bool            has_checksum;
   uint8_t         pad1;
   uint32_t        checksum;
+  uint32_t        match_lag_us;
+  uint32_t        pad2;
 } md_sync_pending_t;
 
 /* Buffer memory shared by the books of a feed: chunks from a reserved range. */

@@ -24,7 +24,8 @@ typedef struct md_dec128 {
 
 _Static_assert(sizeof(md_dec128_t) == 16, "md_dec128_t is 16 bytes in every record");
 
-#define MD_DEC128_NULL ((md_dec128_t){0, 0x8000000000000000u})
+#define MD_DEC128_NULL_HI 0x8000000000000000u
+#define MD_DEC128_NULL    ((md_dec128_t){0, MD_DEC128_NULL_HI})
 
 __extension__ typedef __int128
     md_i128; /* in registers only; never in a record or in shared memory */

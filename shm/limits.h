@@ -11,6 +11,7 @@
 #define MD_RECORD_ALIGN_BYTES  8u
 #define MD_SYMBOL_BYTES        48u /* with its NUL; symbols may be UTF-8 */
 #define MD_ASSET_BYTES         16u
+#define MD_WORD_BYTES          24u /* a word of an exchange, such as PARTIALLY_FILLED */
 #define MD_NAME_BYTES          32u /* feed, stream, thread, sink, engine name, with NUL */
 
 /* Decimals (decimal.h). */

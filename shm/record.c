@@ -67,33 +67,36 @@ checkpoint_fits(const uint8_t *body, size_t room) {
   }
 }
 
+#define COUNTS_STAND_AS_IN(type)                                                                   \
+  _Static_assert(offsetof(md_book_delta_t, bid_cnt) == offsetof(type, bid_cnt) &&                  \
+                     offsetof(md_book_delta_t, ask_cnt) == offsetof(type, ask_cnt),                \
+                 "the counts stand at one place in all types with levels")
+COUNTS_STAND_AS_IN(md_book_snapshot_t);
+COUNTS_STAND_AS_IN(md_ladder_t);
+COUNTS_STAND_AS_IN(md_book_orders_t);
+
 /* The variable part: room is what the record has behind its body. */
 static bool
 rest_fits(unsigned type, const uint8_t *body, size_t room) {
   if (type == MD_RECORD_RAW) return raw_fits(body, room);
   if (type == MD_RECORD_CHECKPOINT) return checkpoint_fits(body, room);
-  if (type == MD_RECORD_BOOK_DELTA) {
-    md_book_delta_t delta;
-    memcpy(&delta, body, sizeof delta);
-    return levels_fit(delta.bid_cnt, delta.ask_cnt, room);
-  }
-  if (type == MD_RECORD_BOOK_SNAPSHOT) {
-    md_book_snapshot_t snapshot;
-    memcpy(&snapshot, body, sizeof snapshot);
-    return levels_fit(snapshot.bid_cnt, snapshot.ask_cnt, room);
-  }
-  if (type == MD_RECORD_LADDER) {
-    md_ladder_t ladder;
-    memcpy(&ladder, body, sizeof ladder);
-    return levels_fit(ladder.bid_cnt, ladder.ask_cnt, room);
-  }
-  if (type == MD_RECORD_DEFINITION) return names_end(md_record_info(type), body);
-  return true;
+  if (!md_record_has_levels(type)) return true;
+  md_book_delta_t delta;
+  memcpy(&delta, body, sizeof delta);
+  return levels_fit(delta.bid_cnt, delta.ask_cnt, room);
+}
+
+/* Types whose bodies hold text; the first format had it in definitions only. */
+static bool
+has_names(unsigned type) {
+  return type == MD_RECORD_DEFINITION || type == MD_RECORD_FUNDING ||
+         type == MD_RECORD_LIQUIDATION || type == MD_RECORD_GREEKS ||
+         type == MD_RECORD_TRADE_DETAIL;
 }
 
 /* Copies before it looks: rec may be unaligned, and what it says is not trusted. */
-md_err_t
-md_record_check(const void *rec, size_t avail) {
+static md_err_t
+check(const void *rec, size_t avail, bool is_old) {
   md_record_t header;
   if (avail < sizeof header) return MD_ERR_CORRUPT;
   memcpy(&header, rec, sizeof header);
@@ -102,10 +105,83 @@ md_record_check(const void *rec, size_t avail) {
   size_t len = header.len;
   if (len % MD_RECORD_ALIGN_BYTES != 0 || len > avail || len > MD_RECORD_BYTES_MAX)
     return MD_ERR_CORRUPT;
-  if (len < sizeof header + info->body_bytes) return MD_ERR_CORRUPT;
+  const uint32_t body_bytes = is_old ? md_record_old_bytes(header.type) : info->body_bytes;
+  if (body_bytes == 0 || len < sizeof header + body_bytes) return MD_ERR_CORRUPT;
   const uint8_t *body = (const uint8_t *)rec + sizeof header;
-  if (!rest_fits(header.type, body, len - sizeof header - info->body_bytes)) return MD_ERR_CORRUPT;
-  return MD_OK;
+  if (!rest_fits(header.type, body, len - sizeof header - body_bytes)) return MD_ERR_CORRUPT;
+  if (is_old ? header.type != MD_RECORD_DEFINITION : !has_names(header.type)) return MD_OK;
+  return names_end(info, body) ? MD_OK : MD_ERR_CORRUPT;
+}
+
+md_err_t
+md_record_check(const void *rec, size_t avail) {
+  return check(rec, avail, false);
+}
+
+/* ---- the first format ---- */
+
+uint32_t
+md_record_old_bytes(unsigned type) {
+  static const uint8_t bytes[MD_RECORD_TYPE_END] = {[MD_RECORD_RAW]              = 16,
+                                                    [MD_RECORD_DEFINITION]       = 232,
+                                                    [MD_RECORD_BOOK_DELTA]       = 32,
+                                                    [MD_RECORD_BOOK_SNAPSHOT]    = 32,
+                                                    [MD_RECORD_BBO]              = 32,
+                                                    [MD_RECORD_TRADE]            = 40,
+                                                    [MD_RECORD_AGG_TRADE]        = 56,
+                                                    [MD_RECORD_KLINE]            = 128,
+                                                    [MD_RECORD_TICKER]           = 192,
+                                                    [MD_RECORD_FUNDING]          = 48,
+                                                    [MD_RECORD_MARK]             = 32,
+                                                    [MD_RECORD_INDEX]            = 16,
+                                                    [MD_RECORD_OPEN_INTEREST]    = 48,
+                                                    [MD_RECORD_LIQUIDATION]      = 48,
+                                                    [MD_RECORD_LONG_SHORT_RATIO] = 56,
+                                                    [MD_RECORD_VOLATILITY_INDEX] = 64,
+                                                    [MD_RECORD_GREEKS]           = 144,
+                                                    [MD_RECORD_NBBO]             = 40,
+                                                    [MD_RECORD_STATUS]           = 8,
+                                                    [MD_RECORD_GAP]              = 32,
+                                                    [MD_RECORD_CHECKPOINT]       = 64,
+                                                    [MD_RECORD_LOSS]             = 32,
+                                                    [MD_RECORD_LADDER]           = 32};
+  return type < MD_CNT(bytes) ? bytes[type] : 0;
+}
+
+md_err_t
+md_record_check_old(const void *rec, size_t avail) {
+  return check(rec, avail, true);
+}
+
+/* What a field holds that nobody filled. */
+static void
+set_absent(const md_field_t *f, uint8_t *body) {
+  const int64_t     none     = MD_NULL_I64;
+  const uint64_t    none_u   = MD_NULL_U64;
+  const md_dec128_t none_dec = MD_DEC128_NULL;
+  if (f->kind == MD_FIELD_PX || f->kind == MD_FIELD_QTY || f->kind == MD_FIELD_TS)
+    memcpy(body + f->off, &none, sizeof none);
+  else if (f->kind == MD_FIELD_U64)
+    memcpy(body + f->off, &none_u, sizeof none_u);
+  else if (f->kind == MD_FIELD_D128)
+    memcpy(body + f->off, &none_dec, sizeof none_dec);
+  else
+    memset(body + f->off, 0, f->bytes);
+}
+
+uint32_t
+md_record_renew(const void *rec, md_record_t *out) {
+  memcpy(out, rec, sizeof *out);
+  const md_record_info_t *info = md_record_info(out->type);
+  const uint32_t          old = md_record_old_bytes(out->type), len = out->len;
+  uint8_t                *body = md_record_body(out);
+  md_assert(info && old != 0 && len >= sizeof *out + old && len <= MD_RECORD_BYTES_MAX);
+  memcpy(body, (const uint8_t *)rec + sizeof *out, len - sizeof *out);
+  if (info->body_bytes == old) return len;
+  for (uint32_t i = 0; i < info->field_cnt; i++)
+    if (info->fields[i].off >= old) set_absent(&info->fields[i], body);
+  out->len = (uint16_t)(sizeof *out + info->body_bytes);
+  return out->len;
 }
 
 const char *

@@ -14,7 +14,7 @@ typedef enum md_record_type {
 #define MD_RECORD_ENUM(NAME, name, value, table) MD_RECORD_##NAME = (value),
   MD_RECORD_TYPES(MD_RECORD_ENUM)
 #undef MD_RECORD_ENUM
-  MD_RECORD_TYPE_END = 24 /* one above the last */
+  MD_RECORD_TYPE_END = 26 /* one above the last */
 } md_record_type_t;
 
 /* Flags of the header. */
@@ -129,6 +129,7 @@ typedef struct md_level {
 /* Body structs: md_trade_t, md_book_delta_t, ... Offsets are from the start of the body. */
 typedef char char_symbol[MD_SYMBOL_BYTES];
 typedef char char_asset[MD_ASSET_BYTES];
+typedef char char_word[MD_WORD_BYTES];
 #define MD_FIELD_DECL(field, c_type, kind, doc) c_type field;
 #define MD_FIELD_SIZE(field, c_type, kind, doc) +sizeof(c_type)
 #define MD_BODY_STRUCT(NAME, name, value, table)                                                   \
@@ -140,10 +141,37 @@ typedef char char_asset[MD_ASSET_BYTES];
 MD_RECORD_TYPES(MD_BODY_STRUCT)
 #undef MD_BODY_STRUCT
 
+/* MD_ABSENT(TRADE) initialises a body in which every field is absent, or 0 where there is no such
+ * value: md_trade_t t = MD_ABSENT(TRADE). */
+#define MD_ABSENT_PX    MD_NULL_I64
+#define MD_ABSENT_QTY   MD_NULL_I64
+#define MD_ABSENT_TS    MD_NULL_I64
+#define MD_ABSENT_U64   MD_NULL_U64
+#define MD_ABSENT_D128  {0, MD_DEC128_NULL_HI}
+#define MD_ABSENT_U32   0
+#define MD_ABSENT_U16   0
+#define MD_ABSENT_U8    0
+#define MD_ABSENT_BOOL  0
+#define MD_ABSENT_SIDE  0
+#define MD_ABSENT_LAG   0
+#define MD_ABSENT_PAD   0
+#define MD_ABSENT_SYM   ""
+#define MD_ABSENT_ASSET ""
+#define MD_FIELD_ABSENT(field, c_type, kind, doc) .field = MD_ABSENT_##kind,
+#define MD_ABSENT(NAME) {MD_##NAME##_FIELDS(MD_FIELD_ABSENT)}
+
+/* What stands at a trade, best prices and an aggregate in one record: at most two cache lines. */
+_Static_assert(sizeof(md_record_t) + sizeof(md_trade_t) <= 128, "a trade is two cache lines");
+_Static_assert(sizeof(md_record_t) + sizeof(md_agg_trade_t) <= 128, "an aggregate is two");
+_Static_assert(sizeof(md_record_t) + sizeof(md_bbo_t) <= 128, "best prices are two");
+_Static_assert(sizeof(md_book_delta_t) == 32 && sizeof(md_book_snapshot_t) == 32 &&
+                   sizeof(md_ladder_t) == 32 && sizeof(md_book_orders_t) == 32,
+               "what stands before levels does not grow");
+
 /* What the tables say, for code that walks fields (JSON, COPY, documentation). */
 typedef enum md_field_kind {
   MD_FIELD_PX, MD_FIELD_QTY, MD_FIELD_D128, MD_FIELD_TS, MD_FIELD_U64, MD_FIELD_U32, MD_FIELD_U16,
-  MD_FIELD_U8, MD_FIELD_BOOL, MD_FIELD_SIDE, MD_FIELD_SYM, MD_FIELD_ASSET, MD_FIELD_PAD
+  MD_FIELD_U8, MD_FIELD_BOOL, MD_FIELD_SIDE, MD_FIELD_LAG, MD_FIELD_SYM, MD_FIELD_ASSET, MD_FIELD_PAD
 } md_field_kind_t;
 
 typedef struct md_field {
@@ -182,6 +210,22 @@ md_record_body_const(const md_record_t *rec)
  * type, length within its bounds and a multiple of 8, counts of levels and bytes within the length.
  * MD_ERR_CORRUPT otherwise. Reads only within avail. Any thread; trusts nothing. */
 MD_MUST_USE md_err_t md_record_check(const void *rec, size_t avail);
+
+/* md_record_old_bytes returns how long the bodies of a type were in the journal's first format, 0 for
+ * a type that it had not. md_record_check_old checks a record of that format.
+ * md_record_renew copies one into out (of MD_RECORD_BYTES_MAX) as a record of today, what it did not
+ * have being absent, and returns its length. Any thread. */
+uint32_t md_record_old_bytes(unsigned type);
+MD_MUST_USE md_err_t md_record_check_old(const void *rec, size_t avail);
+uint32_t md_record_renew(const void *rec, md_record_t *out);
+
+/* md_record_has_levels says whether levels stand behind the body of a type. */
+static inline bool
+md_record_has_levels(unsigned type)
+{
+  return type == MD_RECORD_BOOK_DELTA || type == MD_RECORD_BOOK_SNAPSHOT ||
+         type == MD_RECORD_LADDER || type == MD_RECORD_BOOK_ORDERS;
+}
 
 /* md_record_json writes the record as one JSON object on one line (no newline), prices as exact
  * decimal strings, absent values as null; symbol may be NULL. Returns the length, or 0 when it does not

@@ -175,6 +175,9 @@ put_field(text_t *t, const md_field_t *f, const md_record_t *rec, const uint8_t 
   case MD_FIELD_BOOL:
     put(t, "%s", value ? "true" : "false");
     break;
+  case MD_FIELD_LAG:
+    put_u64(t, value ? value - 1 : MD_NULL_U64);
+    break;
   case MD_FIELD_SIDE:
     put(t, "%s", value == MD_SIDE_BUY ? "\"B\"" : value == MD_SIDE_SELL ? "\"S\"" : "null");
     break;
@@ -294,15 +297,9 @@ static void
 put_rest(text_t *t, const md_record_t *rec, const uint8_t *rest) {
   if (rec->type == MD_RECORD_RAW) {
     put_raw(t, md_record_body_const(rec), rest);
-  } else if (rec->type == MD_RECORD_BOOK_DELTA) {
-    const md_book_delta_t *delta = md_record_body_const(rec);
+  } else if (md_record_has_levels(rec->type)) {
+    const md_book_delta_t *delta = md_record_body_const(rec); /* the counts stand alike in all */
     put_levels(t, rec, rest, delta->bid_cnt, delta->ask_cnt);
-  } else if (rec->type == MD_RECORD_BOOK_SNAPSHOT) {
-    const md_book_snapshot_t *snapshot = md_record_body_const(rec);
-    put_levels(t, rec, rest, snapshot->bid_cnt, snapshot->ask_cnt);
-  } else if (rec->type == MD_RECORD_LADDER) {
-    const md_ladder_t *ladder = md_record_body_const(rec);
-    put_levels(t, rec, rest, ladder->bid_cnt, ladder->ask_cnt);
   } else if (rec->type == MD_RECORD_CHECKPOINT) {
     const md_checkpoint_t *checkpoint = md_record_body_const(rec);
     if (checkpoint->inner == MD_CHECKPOINT_BOOK)

@@ -12,9 +12,14 @@
  *   U32, U16, U8  plain unsigned -> bigint, int4, int2
  *   BOOL      uint8 0 or 1 -> boolean
  *   SIDE      uint8 md_side_t -> "char": B aggressor bought, S sold, NULL unknown
- *   SYM, ASSET  char[MD_SYMBOL_BYTES], char[MD_ASSET_BYTES], NUL-padded -> text
+ *   LAG       uint32 microseconds before ts_exch_ns, plus 1; 0 is absent -> bigint, without the 1
+ *   SYM, ASSET  char array with its NUL, NUL-padded -> text
  *   PAD       zero bytes, in no table
- * A body may be followed by a variable part (levels, bytes): its own comment says which. */
+ * A body may be followed by a variable part (levels, bytes): its own comment says which.
+ *
+ * A body without a variable part grows at its end only; fields of padding mean absent as zero. md_record_renew
+ * brings records of older journals up to date; a change of this table is a new version of the
+ * journal's format. */
 #ifndef SHM_RECORD_TABLE_H
 #define SHM_RECORD_TABLE_H
 
@@ -41,7 +46,9 @@
   X(GAP,              gap,              20, "gaps")                                                \
   X(CHECKPOINT,       checkpoint,       21, "")                                                    \
   X(LOSS,             loss,             22, "")                                                    \
-  X(LADDER,           ladder,           23, "book_ladders")
+  X(LADDER,           ladder,           23, "book_ladders")                                        \
+  X(TRADE_DETAIL,     trade_detail,     24, "trade_details")                                       \
+  X(BOOK_ORDERS,      book_orders,      25, "book_orders")
 
 /* RAW: one input of a feed thread, exactly as it came. Behind the body: name_len bytes of name (the
  * connection, or the URL of kind HTTP; only in the first part of a group), then part_len bytes of
@@ -83,7 +90,7 @@
   X(ask_cnt,        uint16_t, U16, "ask levels in this record")                                    \
   X(bid_total,      uint32_t, U32, "bid levels in the group")                                      \
   X(ask_total,      uint32_t, U32, "ask levels in the group")                                      \
-  X(pad0,           uint32_t, PAD, "zero")
+  X(match_lag_us,   uint32_t, LAG, "microseconds from the match to the event time")
 
 #define MD_BOOK_SNAPSHOT_FIELDS(X)                                                                 \
   X(exch_seq_first, uint64_t, U64, "equals the header's exch_seq")                                 \
@@ -107,11 +114,28 @@
   X(ask_total, uint32_t, U32, "ask levels that the book holds")                                    \
   X(pad1,      uint32_t, PAD, "zero")
 
+/* BOOK_ORDERS: how many orders stand at the levels of one message, behind the BOOK_DELTA or
+ * BOOK_SNAPSHOT of that message, of feeds that keep them. Behind the body bid_cnt then ask_cnt levels
+ * md_level_t whose qty is that number (the header's qty_exp is 0), in the exchange's order. */
+#define MD_BOOK_ORDERS_FIELDS(X)                                                                   \
+  X(exch_seq_prev, uint64_t, U64,  "last id of the message before, else absent")                   \
+  X(pad0,          uint64_t, PAD,  "zero")                                                         \
+  X(bid_cnt,       uint16_t, U16,  "bid levels in this record")                                    \
+  X(ask_cnt,       uint16_t, U16,  "ask levels in this record")                                    \
+  X(bid_total,     uint32_t, U32,  "bid levels in the group")                                      \
+  X(ask_total,     uint32_t, U32,  "ask levels in the group")                                      \
+  X(whole,         uint8_t,  BOOL, "1: the message was the whole book")                            \
+  X(pad1,          uint8_t,  PAD,  "zero")                                                         \
+  X(pad2,          uint16_t, PAD,  "zero")
+
 #define MD_BBO_FIELDS(X)                                                                           \
-  X(bid_px,  int64_t, PX,  "best bid, absent when there is none")                                  \
-  X(bid_qty, int64_t, QTY, "its quantity")                                                         \
-  X(ask_px,  int64_t, PX,  "best ask, absent when there is none")                                  \
-  X(ask_qty, int64_t, QTY, "its quantity")
+  X(bid_px,      int64_t,  PX,  "best bid, absent when there is none")                             \
+  X(bid_qty,     int64_t,  QTY, "its quantity")                                                    \
+  X(ask_px,      int64_t,  PX,  "best ask, absent when there is none")                             \
+  X(ask_qty,     int64_t,  QTY, "its quantity")                                                    \
+  X(ts_match_ns, int64_t,  TS,  "time of the match that made it")                                  \
+  X(bid_orders,  uint32_t, U32, "orders at the best bid, 0 unknown")                               \
+  X(ask_orders,  uint32_t, U32, "orders at the best ask, 0 unknown")
 
 #define MD_TRADE_FIELDS(X)                                                                         \
   X(px,          int64_t,  PX,   "price")                                                          \
@@ -120,8 +144,29 @@
   X(ts_match_ns, int64_t,  TS,   "time of the match")                                              \
   X(side,        uint8_t,  SIDE, "aggressor side")                                                 \
   X(origin,      uint8_t,  U8,   "md_trade_origin_t: market, insurance fund, ADL, other")          \
-  X(pad0,        uint16_t, PAD,  "zero")                                                           \
-  X(pad1,        uint32_t, PAD,  "zero")
+  X(source,      uint8_t,  U8,   "the exchange's number of what it came from (OKX 1: ELP), 0 ordinary") \
+  X(pad0,        uint8_t,  PAD,  "zero")                                                           \
+  X(fill_cnt,    uint32_t, U32,  "fills that it sums up, 0 unknown")                               \
+  X(book_seq,    uint64_t, U64,  "id of the books at that time (OKX seqId)")
+
+/* TRADE_DETAIL: what few exchanges say of a trade beside it; right behind its TRADE, none where
+ * there is nothing of it. */
+#define MD_TRADE_DETAIL_FIELDS(X)                                                                  \
+  X(trade_id,        uint64_t,    U64,  "the exchange's trade id, as in the TRADE before it")      \
+  X(mark_px,         md_dec128_t, D128, "mark price at the trade")                                 \
+  X(index_px,        md_dec128_t, D128, "index price at the trade")                                \
+  X(iv,              md_dec128_t, D128, "implied volatility of its price, percent")                \
+  X(contracts,       md_dec128_t, D128, "its quantity in contracts")                               \
+  X(buyer_order_id,  uint64_t,    U64,  "order of the buyer")                                      \
+  X(seller_order_id, uint64_t,    U64,  "order of the seller")                                     \
+  X(match_id,        uint64_t,    U64,  "the matching engine's own id")                            \
+  X(rfq_id,          uint64_t,    U64,  "request for quotes that it answers")                      \
+  X(combo_trade_id,  uint64_t,    U64,  "trade of the combination that it is a leg of")            \
+  X(block_trade_id,  char_symbol, SYM,  "block trade that it is a part of")                        \
+  X(combo_id,        char_symbol, SYM,  "combination that was traded")                             \
+  X(liquidation,     char_word,   ASSET, "who was liquidated: M maker, T taker, MT both")          \
+  X(block_leg_cnt,   uint64_t,    U64,  "legs of the block trade")                                 \
+  X(tick_direction,  uint64_t,    U64,  "0 above the one before, 1 same after up, 2 below, 3 same after down")
 
 #define MD_AGG_TRADE_FIELDS(X)                                                                     \
   X(px,             int64_t,  PX,   "price")                                                       \
@@ -133,7 +178,8 @@
   X(side,           uint8_t,  SIDE, "aggressor side")                                              \
   X(pad0,           uint8_t,  PAD,  "zero")                                                        \
   X(pad1,           uint16_t, PAD,  "zero")                                                        \
-  X(pad2,           uint32_t, PAD,  "zero")
+  X(pad2,           uint32_t, PAD,  "zero")                                                        \
+  X(qty_book,       int64_t,  QTY,  "quantity without orders of retail price improvement")
 
 #define MD_KLINE_FIELDS(X)                                                                         \
   X(ts_open_ns,      int64_t,     TS,   "first instant of the bar")                                \
@@ -152,7 +198,8 @@
   X(interval_s,      uint32_t,    U32,  "length of the bar in seconds")                            \
   X(closed,          uint8_t,     BOOL, "1: the exchange says that the bar is final")              \
   X(pad0,            uint8_t,     PAD,  "zero")                                                    \
-  X(pad1,            uint16_t,    PAD,  "zero")
+  X(pad1,            uint16_t,    PAD,  "zero")                                                    \
+  X(volume_ccy,      md_dec128_t, D128, "volume in a second unit: base of derivatives, quote of spot")
 
 #define MD_TICKER_FIELDS(X)                                                                        \
   X(ts_open_ns,     int64_t,     TS,   "start of the statistics window")                           \
@@ -173,20 +220,52 @@
   X(change_percent, md_dec128_t, D128, "the same in percent")                                      \
   X(trade_id_first, uint64_t,    U64,  "first trade id of the window")                             \
   X(trade_id_last,  uint64_t,    U64,  "last trade id of the window")                              \
-  X(trade_cnt,      uint64_t,    U64,  "trades of the window")
+  X(trade_cnt,      uint64_t,    U64,  "trades of the window")                                     \
+  X(prev_close,     int64_t,     PX,   "last price before the window")                             \
+  X(open_utc0,      int64_t,     PX,   "first price of the day in UTC")                            \
+  X(open_utc8,      int64_t,     PX,   "first price of the day in UTC+8")                          \
+  X(volume_ccy,     md_dec128_t, D128, "volume in a second unit: base of derivatives, quote of spot") \
+  X(volume_usd,     md_dec128_t, D128, "volume in USD")                                            \
+  X(settlement_px,  md_dec128_t, D128, "price of the last settlement")                             \
+  X(limit_low_px,   md_dec128_t, D128, "lowest price that is taken")                               \
+  X(limit_high_px,  md_dec128_t, D128, "highest price that is taken")                              \
+  X(trading,        uint8_t,     U8,   "md_trading_t, 0 unknown")                                  \
+  X(pad0,           uint8_t,     PAD,  "zero")                                                     \
+  X(pad1,           uint16_t,    PAD,  "zero")                                                     \
+  X(pad2,           uint32_t,    PAD,  "zero")
 
 #define MD_FUNDING_FIELDS(X)                                                                       \
   X(rate,        md_dec128_t, D128, "funding rate of the running interval, a fraction")            \
   X(predicted,   md_dec128_t, D128, "predicted rate of the next interval")                         \
   X(ts_next_ns,  int64_t,     TS,   "next funding time")                                           \
   X(interval_s,  uint32_t,    U32,  "length of the interval in seconds, 0 unknown")                \
-  X(pad0,        uint32_t,    PAD,  "zero")
+  X(pad0,        uint32_t,    PAD,  "zero")                                                        \
+  X(ts_prev_ns,  int64_t,     TS,   "funding time before the next one")                            \
+  X(ts_after_ns, int64_t,     TS,   "funding time behind the next one")                            \
+  X(rate_8h,     md_dec128_t, D128, "rate of the last eight hours")                                \
+  X(rate_min,    md_dec128_t, D128, "lowest rate that there can be")                               \
+  X(rate_max,    md_dec128_t, D128, "highest rate that there can be")                              \
+  X(premium,     md_dec128_t, D128, "premium between contract and index")                          \
+  X(interest,    md_dec128_t, D128, "interest rate within the rate")                               \
+  X(interest_value, md_dec128_t, D128, "sum of what a position paid (Deribit interest_value)")     \
+  X(impact_value, md_dec128_t, D128, "order value at which the premium is measured")               \
+  X(settled_rate, md_dec128_t, D128, "rate of the settlement that settle_state speaks of")         \
+  X(method,      char_word,   ASSET, "how the rate is made (OKX method)")                          \
+  X(formula,     char_word,   ASSET, "formula of the rate (OKX formulaType)")                      \
+  X(settle_state, char_word,  ASSET, "state of the settlement (OKX settState)")
 
 #define MD_MARK_FIELDS(X)                                                                          \
   X(mark_px,   md_dec128_t, D128, "mark price")                                                    \
-  X(settle_px, md_dec128_t, D128, "estimated settlement price")
+  X(settle_px, md_dec128_t, D128, "estimated settlement price")                                    \
+  X(avg_px,    md_dec128_t, D128, "moving average of the mark price")
 
-#define MD_INDEX_FIELDS(X) X(index_px, md_dec128_t, D128, "index price")
+#define MD_INDEX_FIELDS(X)                                                                         \
+  X(index_px,  md_dec128_t, D128, "index price")                                                   \
+  X(open,      md_dec128_t, D128, "index 24 hours ago")                                            \
+  X(high,      md_dec128_t, D128, "highest of 24 hours")                                           \
+  X(low,       md_dec128_t, D128, "lowest of 24 hours")                                            \
+  X(open_utc0, md_dec128_t, D128, "first of the day in UTC")                                       \
+  X(open_utc8, md_dec128_t, D128, "first of the day in UTC+8")
 
 #define MD_OPEN_INTEREST_FIELDS(X)                                                                 \
   X(contracts, md_dec128_t, D128, "open contracts")                                                \
@@ -202,7 +281,14 @@
   X(side,        uint8_t, SIDE, "side of the liquidating order")                                   \
   X(pad0,        uint8_t, PAD,  "zero")                                                            \
   X(pad1,        uint16_t, PAD, "zero")                                                            \
-  X(pad2,        uint32_t, PAD, "zero")
+  X(pad2,        uint32_t, PAD, "zero")                                                            \
+  X(last_qty,      int64_t,     QTY,   "quantity of the last fill")                                \
+  X(loss,          md_dec128_t, D128,  "loss of the bankrupt position")                            \
+  X(currency,      char_word,   ASSET, "currency of the loss")                                     \
+  X(order_type,    char_word,   ASSET, "LIMIT")                                                    \
+  X(time_in_force, char_word,   ASSET, "IOC")                                                      \
+  X(status,        char_word,   ASSET, "FILLED, PARTIALLY_FILLED")                                 \
+  X(position,      char_word,   ASSET, "side of the position: long, short, net")
 
 #define MD_LONG_SHORT_RATIO_FIELDS(X)                                                              \
   X(ratio,       md_dec128_t, D128, "long divided by short")                                       \
@@ -228,7 +314,9 @@
   X(mark_iv,    md_dec128_t, D128, "implied volatility of the mark price, percent")                \
   X(bid_iv,     md_dec128_t, D128, "implied volatility of the best bid, percent")                  \
   X(ask_iv,     md_dec128_t, D128, "implied volatility of the best ask, percent")                  \
-  X(underlying, md_dec128_t, D128, "price of the underlying")
+  X(underlying, md_dec128_t, D128, "price of the underlying")                                      \
+  X(interest,   md_dec128_t, D128, "interest rate within the volatilities")                        \
+  X(underlying_name, char_symbol, SYM, "what the underlying is: a future, or an index")
 
 #define MD_NBBO_FIELDS(X)                                                                          \
   X(bid_px,         int64_t,  PX,  "best bid over the legs")                                       \

@@ -64,6 +64,7 @@ md_copy_type_of(md_field_kind_t kind, md_copy_type_t *type) {
   case MD_FIELD_TS:
   case MD_FIELD_U64:
   case MD_FIELD_U32:
+  case MD_FIELD_LAG:
     *type = MD_COPY_INT8;
     return true;
   case MD_FIELD_U16:
@@ -291,6 +292,9 @@ put_field(uint8_t *p, const md_record_t *rec, const md_field_t *f) {
   case MD_FIELD_U32:
     memcpy(&u32, at, sizeof u32);
     return put_int8(p, u32);
+  case MD_FIELD_LAG:
+    memcpy(&u32, at, sizeof u32);
+    return u32 == 0 ? put_null(p) : put_int8(p, u32 - 1);
   case MD_FIELD_U16:
     memcpy(&u16, at, sizeof u16);
     return put_int4(p, u16);
@@ -316,15 +320,8 @@ put_field(uint8_t *p, const md_record_t *rec, const md_field_t *f) {
 
 bool
 md_copy_has_levels(unsigned type) {
-  return type == MD_RECORD_BOOK_DELTA || type == MD_RECORD_BOOK_SNAPSHOT ||
-         type == MD_RECORD_LADDER;
+  return md_record_has_levels(type);
 }
-
-_Static_assert(offsetof(md_book_delta_t, bid_cnt) == offsetof(md_book_snapshot_t, bid_cnt) &&
-                   offsetof(md_book_delta_t, bid_cnt) == offsetof(md_ladder_t, bid_cnt) &&
-                   offsetof(md_book_delta_t, ask_cnt) == offsetof(md_book_snapshot_t, ask_cnt) &&
-                   offsetof(md_book_delta_t, ask_cnt) == offsetof(md_ladder_t, ask_cnt),
-               "the counts stand at one place in all types with levels");
 
 const md_level_t *
 md_copy_levels(const md_record_t *rec, const md_record_info_t *info, uint32_t *bid_cnt,

@@ -28,11 +28,24 @@ head_crc(const md_journal_head_t *head) {
   return md_crc32c(0, head, offsetof(md_journal_head_t, crc));
 }
 
+/* The version of what is written: today's, or, of records that were copied, that of their source.
+ */
+static uint32_t
+version_of(uint32_t before, bool is_packed) {
+  if (md_journal_is_old(before)) return is_packed ? MD_JOURNAL_OLD_PACKED : MD_JOURNAL_OLD;
+  return is_packed ? MD_JOURNAL_PACKED : MD_JOURNAL_VERSION;
+}
+
+static bool
+is_packed_version(uint32_t version) {
+  return version == MD_JOURNAL_PACKED || version == MD_JOURNAL_OLD_PACKED;
+}
+
 void
 md_journal_head_seal(md_journal_head_t *head) {
   md_assert(head->mark_cnt <= MD_JOURNAL_MARK_CNT);
   head->magic      = MD_JOURNAL_HEAD_MAGIC;
-  head->version    = head->packed_bytes ? MD_JOURNAL_PACKED : MD_JOURNAL_VERSION;
+  head->version    = version_of(head->version, head->packed_bytes != 0);
   head->head_bytes = MD_JOURNAL_PAGE_BYTES;
   head->crc        = head_crc(head);
 }
@@ -41,7 +54,7 @@ md_err_t
 md_journal_head_check(const md_journal_head_t *head) {
   if (head->magic != MD_JOURNAL_HEAD_MAGIC || head->crc != head_crc(head)) return MD_ERR_CORRUPT;
   if (head->version == 0 || head->version > MD_JOURNAL_PACKED) return MD_ERR_VERSION;
-  if ((head->version == MD_JOURNAL_PACKED) != (head->packed_bytes != 0)) return MD_ERR_CORRUPT;
+  if (is_packed_version(head->version) != (head->packed_bytes != 0)) return MD_ERR_CORRUPT;
   if (head->head_bytes != MD_JOURNAL_PAGE_BYTES || head->segment == 0) return MD_ERR_CORRUPT;
   if (head->mark_cnt > MD_JOURNAL_MARK_CNT) return MD_ERR_CORRUPT;
   if (head->prev_segment >= head->segment) return MD_ERR_CORRUPT;
@@ -58,13 +71,13 @@ md_journal_block_seal(md_journal_block_t *block) {
   md_assert(block->block_bytes % MD_JOURNAL_PAGE_BYTES == 0);
   md_assert(block->block_bytes >= MD_JOURNAL_PAGE_BYTES);
   block->magic   = MD_JOURNAL_BLOCK_MAGIC;
-  block->version = block->plain_off ? MD_JOURNAL_PACKED : MD_JOURNAL_VERSION;
+  block->version = (uint16_t)version_of(block->version, block->plain_off != 0);
   block->crc     = block_crc(block);
 }
 
 static bool
 is_known(const md_journal_block_t *block) {
-  return block->version == MD_JOURNAL_VERSION || block->version == MD_JOURNAL_PACKED;
+  return block->version >= MD_JOURNAL_OLD && block->version <= MD_JOURNAL_PACKED;
 }
 
 md_err_t
@@ -81,9 +94,9 @@ md_journal_block_peek(const void *p, uint64_t segment, uint64_t offset) {
   if (b.stream_cnt > MD_JOURNAL_SUB_CNT) return MD_ERR_CORRUPT;
   if (b.header_bytes < sizeof b + b.stream_cnt * sizeof(md_journal_sub_t)) return MD_ERR_CORRUPT;
   if (b.header_bytes % MD_RECORD_ALIGN_BYTES != 0) return MD_ERR_CORRUPT;
-  if ((b.version == MD_JOURNAL_PACKED) != (b.plain_off != 0)) return MD_ERR_CORRUPT;
+  if (is_packed_version(b.version) != (b.plain_off != 0)) return MD_ERR_CORRUPT;
   if (b.flags & MD_BLOCK_ZSTD) {
-    if (b.version != MD_JOURNAL_PACKED || b.raw_bytes > MD_BLOCK_BYTES_MAX) return MD_ERR_CORRUPT;
+    if (!is_packed_version(b.version) || b.raw_bytes > MD_BLOCK_BYTES_MAX) return MD_ERR_CORRUPT;
   } else if (b.raw_bytes != b.stored_bytes) {
     return MD_ERR_CORRUPT;
   }
@@ -93,10 +106,12 @@ md_journal_block_peek(const void *p, uint64_t segment, uint64_t offset) {
 
 md_err_t
 md_journal_records_check(const md_journal_block_t *block) {
-  const uint8_t *p    = md_journal_block_records(block);
-  uint32_t       left = block->raw_bytes;
+  const uint8_t *p      = md_journal_block_records(block);
+  uint32_t       left   = block->raw_bytes;
+  const bool     is_old = md_journal_is_old(block->version);
   for (uint32_t i = 0; i < block->record_cnt; i++) {
-    if (md_record_check(p, left) != MD_OK) return MD_ERR_CORRUPT;
+    if ((is_old ? md_record_check_old(p, left) : md_record_check(p, left)) != MD_OK)
+      return MD_ERR_CORRUPT;
     uint16_t len;
     memcpy(&len, p, sizeof len);
     p += len;

@@ -14,10 +14,14 @@
 #define MD_JOURNAL_PAGE_BYTES  4096u
 #define MD_JOURNAL_HEAD_MAGIC  0x0031474553524a44ull /* "DJRSEG1\0" */
 #define MD_JOURNAL_BLOCK_MAGIC 0x424b4c42u           /* "BLKB" */
-#define MD_JOURNAL_VERSION     1u   /* of a header and a block as they are appended */
-#define MD_JOURNAL_PACKED      2u   /* of a header and a block of a segment that was compressed */
-#define MD_JOURNAL_MARK_CNT    128u /* streams whose end a segment header names */
-#define MD_JOURNAL_SUB_CNT     MD_STREAM_CNT_MAX
+/* Versions of a header and of a block: as they are appended, and of a segment that was compressed.
+ * The old ones hold records with the bodies of md_record_old_bytes; their layout is the same. */
+#define MD_JOURNAL_OLD        1u
+#define MD_JOURNAL_OLD_PACKED 2u
+#define MD_JOURNAL_VERSION    3u
+#define MD_JOURNAL_PACKED     4u
+#define MD_JOURNAL_MARK_CNT   128u /* streams whose end a segment header names */
+#define MD_JOURNAL_SUB_CNT    MD_STREAM_CNT_MAX
 
 /* How far a stream had come under an epoch. */
 typedef struct md_journal_mark {
@@ -111,15 +115,23 @@ _Static_assert(MD_BLOCK_HEADER_BYTES_MAX <= MD_JOURNAL_PAGE_BYTES, "a header fit
  * 0xE3069283. Any thread. */
 uint32_t md_crc32c(uint32_t crc, const void *data, size_t len);
 
-/* md_journal_head_seal sets magic, version (by packed_bytes), lengths and checksum. */
+/* md_journal_is_old says of a header's or block's version whether its records are of the first
+ * format. */
+static inline bool
+md_journal_is_old(uint32_t version) {
+  return version == MD_JOURNAL_OLD || version == MD_JOURNAL_OLD_PACKED;
+}
+
+/* md_journal_head_seal sets magic, version (by packed_bytes; one that was old stays old), lengths
+ * and checksum. */
 void md_journal_head_seal(md_journal_head_t *head);
 
 /* md_journal_head_check: MD_ERR_CORRUPT; MD_ERR_VERSION when the bytes are whole, but of a version
  * above these. Magic, version, length and checksum stand where they do in every version. */
 MD_MUST_USE md_err_t md_journal_head_check(const md_journal_head_t *head);
 
-/* md_journal_block_seal sets magic, version (by plain_off) and the checksum over block->block_bytes
- * bytes. */
+/* md_journal_block_seal sets magic, version (by plain_off; one that was old stays old) and the
+ * checksum over block->block_bytes bytes. */
 void md_journal_block_seal(md_journal_block_t *block);
 
 /* md_journal_block_peek looks only at the fixed header (96 bytes at p): does it claim to be the

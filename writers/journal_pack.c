@@ -20,6 +20,7 @@ typedef struct joint {
   uint32_t         raw_bytes, record_cnt, flags, epoch, sub_cnt;
   uint64_t         plain_off, plain_bytes;
   int64_t          ts_first_ns, ts_last_ns;
+  uint16_t         version; /* of the blocks that it joins: those of a segment have one format */
   md_journal_sub_t sub[MD_JOURNAL_SUB_CNT];
 } joint_t;
 
@@ -96,6 +97,7 @@ join(joint_t *j, const md_journal_block_t *b, uint64_t off) {
     j->ts_first_ns = b->ts_first_ns;
     j->ts_last_ns  = b->ts_last_ns;
     j->epoch       = b->epoch;
+    j->version     = b->version;
   }
   if (b->ts_first_ns < j->ts_first_ns) j->ts_first_ns = b->ts_first_ns;
   if (b->ts_last_ns > j->ts_last_ns) j->ts_last_ns = b->ts_last_ns;
@@ -119,6 +121,7 @@ finish_block(packer_t *p, uint32_t header_bytes, uint32_t stored_bytes, uint32_t
   memset(p->page, 0, sizeof(md_journal_block_t));
   memset(p->page + used, 0, block_bytes - used);
   md_journal_block_t *b = (md_journal_block_t *)(void *)p->page;
+  b->version            = j->version;
   b->header_bytes       = (uint16_t)header_bytes;
   b->flags              = flags;
   b->segment            = p->segment;
@@ -182,7 +185,8 @@ take_block(void *ctx, const md_journal_block_t *b, uint64_t off) {
   joint_t       *j    = &p->joint;
   const uint32_t wish = p->cfg->join_bytes ? p->cfg->join_bytes : MD_JOURNAL_PACK_JOIN_BYTES;
   if (b->record_cnt == 0) return MD_OK; /* a seal: what it proves, the new header says */
-  if (j->record_cnt > 0 && (j->raw_bytes + b->raw_bytes > wish || !subs_fit(j, b))) {
+  const bool other = md_journal_is_old(j->version) != md_journal_is_old(b->version);
+  if (j->record_cnt > 0 && (other || j->raw_bytes + b->raw_bytes > wish || !subs_fit(j, b))) {
     md_err_t err = flush(p);
     if (err) return err;
   }

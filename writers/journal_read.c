@@ -30,6 +30,8 @@ struct md_journal_reader {
   uint64_t       block_off; /* of the block in buf; packed: where it stood before */
   uint32_t       record_cnt, record_next;
   const uint8_t *record;
+  bool           is_old; /* the records are of the first format */
+  _Alignas(8) uint8_t renewed[MD_RECORD_BYTES_MAX];
 };
 
 md_err_t
@@ -230,6 +232,7 @@ take_block(md_journal_reader_t *r) {
   r->record_cnt  = b->record_cnt;
   r->record_next = 0;
   r->record      = md_journal_block_records(b);
+  r->is_old      = md_journal_is_old(b->version);
 }
 
 static md_err_t
@@ -281,6 +284,11 @@ md_journal_reader_next(md_journal_reader_t *r, const md_record_t **rec, md_journ
         (md_journal_pos_t){.segment = r->segment, .offset = r->block_off, .record = r->record_next};
   r->record += found->len;
   r->record_next++;
+  if (r->is_old) {
+    md_record_t *renewed = (md_record_t *)(void *)r->renewed;
+    (void)md_record_renew(found, renewed);
+    found = renewed;
+  }
   *rec = found;
   return MD_OK;
 }

@@ -173,6 +173,10 @@ doc_of(unsigned type) {
     return "changes of state: books, connections, venues, instruments";
   case MD_RECORD_GAP:
     return "what the exchange did not give us";
+  case MD_RECORD_TRADE_DETAIL:
+    return "what few exchanges say of a trade beside it: the row of trades with seq one less";
+  case MD_RECORD_BOOK_ORDERS:
+    return "numbers of orders, as bid_qty and ask_qty, at the levels of the message before";
   case MD_RECORD_RAW:
   case MD_RECORD_CHECKPOINT:
   case MD_RECORD_LOSS:
@@ -362,7 +366,32 @@ md_pg_schema_find(const md_pg_schema_t *s, const char *name) {
 bool
 md_pg_schema_is_old(const md_pg_schema_t *s) {
   return md_pg_schema_find(s, "progress")->is_found &&
-         !md_pg_schema_find(s, "schema_version")->is_found;
+         !(md_pg_schema_find(s, "schema_version")->is_found &&
+           md_pg_schema_find(s, "trade_details")->is_found);
+}
+
+/* Columns that came later. Numbers that are never NULL begin with 0, which says unknown; what
+ * stands behind one that was put between others cannot be replaced, so the view is made anew. */
+static void
+add_missing(const md_pg_schema_t *s, const md_pg_table_t *t, md_sql_t *sql) {
+  char name[MD_PG_NAME_BYTES];
+  if (t->missing == 0) return;
+  (void)snprintf(name, sizeof name, "v_%s", t->name);
+  md_sql_add(sql, "DROP VIEW IF EXISTS ");
+  md_pg_schema_table(s, name, sql);
+  md_sql_add(sql, ";\n");
+  for (uint32_t i = 0; i < t->column_cnt; i++) {
+    const md_copy_column_t *c = &t->column[i];
+    if (!(t->missing >> i & 1)) continue;
+    md_sql_add(sql, "ALTER TABLE ");
+    md_pg_schema_table(s, t->name, sql);
+    md_sql_add(sql, " ADD COLUMN IF NOT EXISTS ");
+    md_sql_name(sql, c->name);
+    md_sql_add(sql, " %s", md_copy_type_name(c->type));
+    if (!c->is_null)
+      md_sql_add(sql, " NOT NULL DEFAULT %s", c->type == MD_COPY_BOOL ? "false" : "0");
+    md_sql_add(sql, ";\n");
+  }
 }
 
 void
@@ -376,11 +405,13 @@ md_pg_schema_create(const md_pg_schema_t *s, md_sql_t *sql) {
     const md_pg_table_t *t = &s->table[i];
     if (!t->is_found) add_table(s, t, sql);
     if (!t->is_found && t->record) add_net(s, t, sql);
+    if (t->is_found) add_missing(s, t, sql);
     if (!t->is_found || is_old) add_comments(s, t, sql);
   }
   for (uint32_t i = 0; i < s->table_cnt; i++) {
     const md_pg_table_t *t = &s->table[i];
-    if (t->record && !(t->is_found && t->is_view_found)) md_pg_views_table(s, t, sql);
+    if (t->record && !(t->is_found && t->is_view_found && t->missing == 0))
+      md_pg_views_table(s, t, sql);
   }
   md_pg_views_compat(s, sql);
   md_sql_add(sql, "INSERT INTO ");
@@ -505,9 +536,10 @@ md_pg_schema_query(const md_pg_schema_t *s, md_sql_t *sql) {
 }
 
 static md_err_t
-check_column(const md_pg_schema_t *s, const md_pg_table_t *t, const md_copy_column_t *c,
-             const md_pg_t *pg, md_msg_t *msg) {
-  const char *expected = md_copy_type_name(c->type);
+check_column(const md_pg_schema_t *s, md_pg_table_t *t, uint32_t column, const md_pg_t *pg,
+             md_msg_t *msg) {
+  const md_copy_column_t *c        = &t->column[column];
+  const char             *expected = md_copy_type_name(c->type);
   for (uint32_t row = 0; row < md_pg_row_cnt(pg); row++) {
     if (strcmp(md_pg_value(pg, row, 0), t->name) != 0) continue;
     if (strcmp(md_pg_value(pg, row, 2), c->name) != 0) continue;
@@ -518,6 +550,10 @@ check_column(const md_pg_schema_t *s, const md_pg_table_t *t, const md_copy_colu
         "table %s.%s: column %s is %s, expected %s: ALTER TABLE \"%s\".\"%s\" ALTER COLUMN "
         "\"%s\" TYPE %s, or configure another schema",
         s->name, t->name, c->name, found, expected, s->name, t->name, c->name, expected);
+  }
+  if (t->record && md_pg_schema_is_old(s)) {
+    t->missing |= 1ull << column;
+    return MD_OK;
   }
   return md_fail(
       msg, MD_ERR_DB,
@@ -564,16 +600,21 @@ md_err_t
 md_pg_schema_check(md_pg_schema_t *s, const md_pg_t *pg, uint32_t *missing_cnt, md_msg_t *msg) {
   md_err_t err = MD_OK;
   *missing_cnt = 0;
-  for (uint32_t i = 0; i < s->table_cnt; i++)
+  for (uint32_t i = 0; i < s->table_cnt; i++) {
     s->table[i].is_found = s->table[i].is_view_found = false;
+    s->table[i].missing                              = 0;
+  }
   check_others(s, pg);
   for (uint32_t i = 0; i < s->table_cnt && err == MD_OK; i++) {
     md_pg_table_t *t = &s->table[i];
     for (uint32_t row = 0; row < md_pg_row_cnt(pg) && err == MD_OK; row++)
       if (!strcmp(md_pg_value(pg, row, 0), t->name)) err = check_row(s, t, pg, row, msg);
-    if (!t->is_found || (t->record && !t->is_view_found)) *missing_cnt += 1;
+  }
+  for (uint32_t i = 0; i < s->table_cnt && err == MD_OK; i++) {
+    md_pg_table_t *t = &s->table[i];
     for (uint32_t c = 0; t->is_found && c < t->column_cnt && err == MD_OK; c++)
-      err = check_column(s, t, &t->column[c], pg, msg);
+      err = check_column(s, t, c, pg, msg);
+    if (!t->is_found || (t->record && !t->is_view_found) || t->missing) *missing_cnt += 1;
   }
   return err;
 }

@@ -13,12 +13,13 @@
 #include "writers/pg_sql.h"
 
 #define MD_PG_TABLE_MAX  40u
-#define MD_PG_COLUMN_MAX 40u
+#define MD_PG_COLUMN_MAX 48u
 #define MD_PG_NAME_BYTES 64u /* identifiers of PostgreSQL, with NUL */
 #define MD_PG_DDL_BYTES  (1u << 20)
 
-/* Counts changes of the tables: 1 had no tables of books and samples, and no row of its own. */
-#define MD_PG_SCHEMA_VERSION 2
+/* Counts changes of the tables: 1 had no tables of books and samples, and no row of its own; 2 had
+ * fewer columns, and no details of trades. */
+#define MD_PG_SCHEMA_VERSION 3
 
 typedef struct md_pg_table {
   const char      *name;
@@ -28,8 +29,11 @@ typedef struct md_pg_table {
   uint32_t         column_cnt;
   md_copy_column_t column[MD_PG_COLUMN_MAX];
   /* Said by md_pg_schema_check: the table, its view, what it is. */
-  bool is_found, is_view_found, is_partitioned;
+  bool     is_found, is_view_found, is_partitioned;
+  uint64_t missing; /* columns that an older version had not, a bit for each */
 } md_pg_table_t;
+
+_Static_assert(MD_PG_COLUMN_MAX <= 64, "a bit for each column");
 
 typedef struct md_pg_schema {
   char          name[MD_PG_NAME_BYTES];
@@ -55,8 +59,8 @@ void md_pg_schema_extras(md_pg_schema_t *s, const char *compat, bool wants_times
 void md_pg_schema_query(const md_pg_schema_t *s, md_sql_t *sql);
 
 /* md_pg_schema_check compares the answer in pg with the tables. MD_OK with *missing_cnt tables and
- * views that are not there at all; MD_ERR_DB names the first table and column that differ, found
- * and expected type, and what to do. */
+ * views that are not there at all, or that are of an older version and lack columns; MD_ERR_DB
+ * names the first table and column that differ, found and expected type, and what to do. */
 MD_MUST_USE md_err_t md_pg_schema_check(md_pg_schema_t *s, const md_pg_t *pg, uint32_t *missing_cnt,
                                         md_msg_t *msg);
 

@@ -117,6 +117,9 @@ add_field(md_pg_sum_t *s, const md_record_t *rec, const md_field_t *f) {
   case MD_FIELD_ASSET:
     if (at[0] != 0) add(s, (md_i128)strnlen((const char *)at, f->bytes), 0);
     break;
+  case MD_FIELD_LAG:
+    if (u != 0) add(s, u - 1, 0);
+    break;
   case MD_FIELD_U32:
   case MD_FIELD_U16:
   case MD_FIELD_U8:

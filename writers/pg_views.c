@@ -95,6 +95,7 @@ typedef struct compat_view {
   const char *name, *columns;
   const char *from; /* record table */
   const char *where;
+  const char *more; /* columns that came later, behind all others */
 } compat_view_t;
 
 /* Rows with one name are one view. */
@@ -105,15 +106,15 @@ static const compat_view_t views[] = {
      "best_bid_quantity, t.ask_qty[1] AS best_ask_quantity, " LADDER(
          "bid_px", "bid_qty") " AS "
                               "bids, " LADDER("ask_px", "ask_qty") " AS asks",
-     "book_ladders", ""},
+     "book_ladders", "", ""},
     {"trades",
      "t.trade_id::text AS trade_id, t.px AS price, t.qty AS quantity, " SIDE
      ", t.side = 'S' AS is_maker, " AT_MS("t.ts_match_ns") " AS trade_time",
-     "trades", ""},
+     "trades", "", ""},
     {"trades",
      "t.agg_id::text AS trade_id, t.px AS price, t.qty AS quantity, " SIDE
      ", t.side = 'S' AS is_maker, " AT_MS("t.ts_match_ns") " AS trade_time",
-     "agg_trades", " WHERE i.kind <> 0"},
+     "agg_trades", " WHERE i.kind <> 0", ""},
     {"funding_rates",
      "t.rate AS funding_rate, " AT_MS(
          "coalesce(t.ts_exch_ns, t.ts_recv_ns)") " AS funding_time, " AT_MS("t.ts_next_ns") " AS "
@@ -131,27 +132,29 @@ static const compat_view_t views[] = {
                                                                                             "px AS "
                                                                                             "index_"
                                                                                             "price",
-     "funding", NULL},
+     "funding", NULL,
+     ", t.predicted AS estimated_funding_rate, t.interval_s AS funding_interval, t.premium AS "
+     "premium_index"},
     {"open_interests",
      "coalesce(t.base_qty, t.contracts) AS open_interest, t.quote_qty AS open_interest_value, "
      "NULL::bigint AS count",
-     "open_interest", ""},
+     "open_interest", "", ""},
     {"liquidations",
      SIDE ", t.px AS price, coalesce(t.filled_qty, t.qty) AS quantity, " AT_MS(
          "t.ts_match_ns") " AS liquidation_time",
-     "liquidations", ""},
+     "liquidations", "", ", t.status AS order_status, t.order_type AS liquidation_type"},
     {"lsr_top_positions",
      "t.long_share AS long_position_ratio, t.short_share AS short_position_ratio, " PERIOD(
          "t.period_s") " AS period",
-     "long_short_ratios", " WHERE t.basis = 0"},
+     "long_short_ratios", " WHERE t.basis = 0", ", t.ratio AS long_short_ratio"},
     {"lsr_all_accounts",
      "t.long_share AS long_account_ratio, t.short_share AS short_account_ratio, " PERIOD(
          "t.period_s") " AS period",
-     "long_short_ratios", " WHERE t.basis = 2"},
+     "long_short_ratios", " WHERE t.basis = 2", ", t.ratio AS long_short_ratio"},
     {"volatility_indices",
      "t.value AS index_value, coalesce(i.base, i.symbol) AS underlying_asset, NULL::date AS "
      "maturity_date",
-     "volatility_indices", ""},
+     "volatility_indices", "", ", t.open, t.high, t.low"},
 };
 
 static void
@@ -180,8 +183,8 @@ add_compat_rows(const md_pg_schema_t *s, const compat_view_t *v, md_sql_t *sql) 
       sql,
       "SELECT t.recv_ts AS timestamp, " NAMES
       ", %s, 'mdengine'::text AS data_source, " AT_MS("t.ts_pub_ns") " AS created_at, "
-                                                                     "t.ts_exch_ns, t.ts_recv_ns",
-      v->columns);
+                                                                     "t.ts_exch_ns, t.ts_recv_ns%s",
+      v->columns, v->more);
   add_from(s, v->from, sql);
   if (v->where) md_sql_add(sql, "%s", v->where);
   if (v->where) return;

@@ -21,7 +21,7 @@ typedef struct md_bn_slice {
 
 /* Values of the keys of an event, in the message's own text. Keys have one letter; the few longer
  * ones that are used stand where ASCII has no letter. */
-enum { MD_BN_PU = '[', MD_BN_AP = '\\', MD_BN_PS = ']', MD_BN_ST = '^' };
+enum { MD_BN_PU = '[', MD_BN_AP = '\\', MD_BN_PS = ']', MD_BN_ST = '^', MD_BN_NQ = '_' };
 
 typedef struct md_bn_fields {
   uint64_t      seen; /* bit n: letter 'A' + n is there */
@@ -62,6 +62,9 @@ bool md_bn_ts(int64_t value, bool microseconds, int64_t *out);
  * message itself, or unescaped in buffer (max bytes). MD_ERR_SYNTAX otherwise. */
 MD_MUST_USE md_err_t md_bn_text(md_bn_slice_t s, char *buffer, uint32_t max, const char **text,
                                 uint32_t *len);
+
+/* md_bn_word copies the inside of a string value; "" stays where there is none, or a longer one. */
+void md_bn_word(md_bn_slice_t s, char out[MD_WORD_BYTES]);
 
 /* md_bn_text_is compares the inside of a string value. */
 bool md_bn_text_is(md_bn_slice_t s, const char *text);

@@ -24,6 +24,10 @@ on_depth_update(md_bn_context_t *c, bool is_chained) {
     return MD_OK;
   }
   c->event.exch_seq = ids.last;
+  uint16_t no_flags = 0;
+  if (md_bn_has(c->s, 'T'))
+    c->event.match_lag_us =
+        md_feed_match_lag(c->event.ts_exch_ns, md_bn_time(c->s, 'T', c->microseconds, &no_flags));
   md_feed_on_update(f, i, &c->event, &ids, &levels);
   return MD_OK;
 }
@@ -52,7 +56,7 @@ origin_of(const md_bn_fields_t *s) {
 md_err_t
 md_bn_on_trade(md_bn_context_t *c) {
   bool       maker_buys;
-  md_trade_t t = {0};
+  md_trade_t t = MD_ABSENT(TRADE);
   if (!md_bn_u64(c->s, 't', &t.trade_id) || !md_bn_bool(c->s, 'm', &maker_buys))
     return MD_ERR_SYNTAX;
   md_feed_instrument_t *i = md_bn_instrument(c);
@@ -67,19 +71,22 @@ md_bn_on_trade(md_bn_context_t *c) {
   t.ts_match_ns     = md_bn_time(c->s, 'T', c->microseconds, &c->event.flags);
   t.side            = maker_buys ? MD_SIDE_SELL : MD_SIDE_BUY;
   c->event.exch_seq = t.trade_id;
-  md_bn_trade(c->feed, i, &c->event, &t);
+  if (md_bn_trade(c->feed, i, &c->event, &t) && md_bn_has(c->s, 'b'))
+    md_bn_trade_orders(c->feed, i, &c->event, t.trade_id, md_bn_u64_or_absent(c->s, 'b'),
+                       md_bn_u64_or_absent(c->s, 'a'));
   return MD_OK;
 }
 
 md_err_t
 md_bn_on_agg_trade(md_bn_context_t *c) {
   bool           maker_buys;
-  md_agg_trade_t t = {0};
+  md_agg_trade_t t = MD_ABSENT(AGG_TRADE);
   if (!md_bn_u64(c->s, 'a', &t.agg_id) || !md_bn_bool(c->s, 'm', &maker_buys)) return MD_ERR_SYNTAX;
   md_feed_instrument_t *i = md_bn_instrument(c);
   if (!i) return MD_ERR_UNKNOWN;
   const md_bn_decimal_t d[] = {{md_bn_value(c->s, 'p'), false, false, &t.px},
-                               {md_bn_value(c->s, 'q'), true, false, &t.qty}};
+                               {md_bn_value(c->s, 'q'), true, false, &t.qty},
+                               {md_bn_value(c->s, MD_BN_NQ), true, true, &t.qty_book}};
   md_err_t              err = md_bn_decimals(c->feed, i, d, MD_CNT(d));
   if (err) return err;
   if (t.px <= 0 || t.qty < 0) return MD_ERR_SYNTAX;
@@ -94,7 +101,7 @@ md_bn_on_agg_trade(md_bn_context_t *c) {
 
 md_err_t
 md_bn_on_book_ticker(md_bn_context_t *c) {
-  md_bbo_t b;
+  md_bbo_t b = MD_ABSENT(BBO);
   uint64_t id;
   if (!md_bn_u64(c->s, 'u', &id)) return MD_ERR_SYNTAX;
   md_feed_instrument_t *i = md_bn_instrument(c);
@@ -106,6 +113,8 @@ md_bn_on_book_ticker(md_bn_context_t *c) {
   md_err_t              err = md_bn_decimals(c->feed, i, d, MD_CNT(d));
   if (err) return err;
   c->event.exch_seq = id;
+  uint16_t no_flags = 0;
+  if (md_bn_has(c->s, 'T')) b.ts_match_ns = md_bn_time(c->s, 'T', c->microseconds, &no_flags);
   md_bn_book_ticker(c->feed, i, &c->event, &b);
   return MD_OK;
 }
@@ -147,7 +156,7 @@ md_bn_on_kline(md_bn_context_t *c) {
   md_json_t      j = md_bn_cursor(md_bn_value(c->s, 'k'));
   md_bn_read_fields(&j, &k);
   bool       closed;
-  md_kline_t r = {0};
+  md_kline_t r = MD_ABSENT(KLINE);
   if (md_json_finish(&j) || !md_bn_bool(&k, 'x', &closed) || !md_bn_u64(&k, 'n', &r.trade_cnt) ||
       !md_bn_dec128(&k, 'q', &r.turnover) || !md_bn_dec128(&k, 'Q', &r.taker_turnover))
     return MD_ERR_SYNTAX;
@@ -176,7 +185,7 @@ md_bn_on_kline(md_bn_context_t *c) {
 md_err_t
 md_bn_on_ticker(md_bn_context_t *c) {
   const md_bn_fields_t *s = c->s;
-  md_ticker_t           r = {0};
+  md_ticker_t           r = MD_ABSENT(TICKER);
   if (!md_bn_dec128(s, 'v', &r.volume) || !md_bn_dec128(s, 'q', &r.turnover) ||
       !md_bn_dec128(s, 'w', &r.vwap) || !md_bn_dec128(s, 'p', &r.change) ||
       !md_bn_dec128(s, 'P', &r.change_percent) || !md_bn_u64(s, 'n', &r.trade_cnt))
@@ -191,7 +200,8 @@ md_bn_on_ticker(md_bn_context_t *c) {
                                {md_bn_value(s, 'b'), false, true, &r.bid_px},
                                {md_bn_value(s, 'B'), true, true, &r.bid_qty},
                                {md_bn_value(s, 'a'), false, true, &r.ask_px},
-                               {md_bn_value(s, 'A'), true, true, &r.ask_qty}};
+                               {md_bn_value(s, 'A'), true, true, &r.ask_qty},
+                               {md_bn_value(s, 'x'), false, true, &r.prev_close}};
   md_err_t              err = md_bn_decimals(c->feed, i, d, MD_CNT(d));
   if (err) return err;
   r.ts_open_ns     = md_bn_time(s, 'O', c->microseconds, &c->event.flags);

@@ -19,12 +19,25 @@ bool md_bn_futures_fast(md_feed_t *f, const md_input_t *in, const md_bn_market_t
 
 /* ---- what becomes of a message ---- */
 
-static inline void
+/* md_bn_trade says whether the trade was new. */
+static inline bool
 md_bn_trade(md_feed_t *f, md_feed_instrument_t *i, const md_feed_event_t *event,
             const md_trade_t *t) {
-  if (!md_feed_trade_is_new(f, i, t->trade_id)) return;
+  if (!md_feed_trade_is_new(f, i, t->trade_id)) return false;
   memcpy(md_feed_stage(f, i, MD_RECORD_TRADE, event), t, sizeof *t);
   md_feed_on_trade(f, i, t);
+  return true;
+}
+
+/* md_bn_trade_orders: until 2023 a trade of spot named its two orders. */
+static inline void
+md_bn_trade_orders(md_feed_t *f, md_feed_instrument_t *i, const md_feed_event_t *event, uint64_t id,
+                   uint64_t buyer, uint64_t seller) {
+  md_trade_detail_t d = MD_ABSENT(TRADE_DETAIL);
+  d.trade_id          = id;
+  d.buyer_order_id    = buyer;
+  d.seller_order_id   = seller;
+  memcpy(md_feed_stage(f, i, MD_RECORD_TRADE_DETAIL, event), &d, sizeof d);
 }
 
 static inline void

@@ -33,31 +33,37 @@ void
 md_bn_stage_mark(md_feed_t *f, md_feed_instrument_t *i, const md_feed_event_t *event,
                  const md_bn_mark_t *m) {
   if (is_there(m->mark) || is_there(m->settle)) {
-    md_mark_t *mark = md_feed_stage(f, i, MD_RECORD_MARK, event);
-    mark->mark_px   = m->mark;
-    mark->settle_px = m->settle;
+    const md_mark_t mark = {m->mark, m->settle, m->average};
+    memcpy(md_feed_stage(f, i, MD_RECORD_MARK, event), &mark, sizeof mark);
   }
   if (m->has_index) {
-    md_index_t *index = md_feed_stage(f, i, MD_RECORD_INDEX, event);
-    index->index_px   = m->index;
+    md_index_t index = MD_ABSENT(INDEX);
+    index.index_px   = m->index;
+    memcpy(md_feed_stage(f, i, MD_RECORD_INDEX, event), &index, sizeof index);
   }
   if (!m->has_funding) return;
-  md_funding_t *funding = md_feed_stage(f, i, MD_RECORD_FUNDING, event);
-  funding->rate         = m->rate;
-  funding->predicted    = MD_DEC128_NULL;
-  funding->ts_next_ns   = m->next_ns;
-  funding->interval_s =
-      funding_interval(md_bn_futures_state_of(f, i), event->ts_exch_ns, m->next_ns);
+  md_bn_futures_instrument_t *state = md_bn_futures_state_of(f, i);
+  md_funding_t                r     = MD_ABSENT(FUNDING);
+  r.rate                            = m->rate;
+  r.interest                        = m->interest;
+  r.ts_next_ns                      = m->next_ns;
+  r.interval_s                      = funding_interval(state, event->ts_exch_ns, m->next_ns);
+  if (state->has_limits) {
+    r.rate_min = state->rate_min;
+    r.rate_max = state->rate_max;
+  }
+  memcpy(md_feed_stage(f, i, MD_RECORD_FUNDING, event), &r, sizeof r);
 }
 
 /* T is the time of the next funding, never that of the event. It is 0, and the rate empty or 0,
  * where there is no funding. */
 static md_err_t
 on_mark_price(md_bn_context_t *c) {
-  md_bn_mark_t m;
+  md_bn_mark_t m        = {.interest = MD_DEC128_NULL};
   uint16_t     no_flags = 0;
   if (!md_bn_dec128_or_absent(c->s, 'p', &m.mark) ||
       !md_bn_dec128_or_absent(c->s, 'P', &m.settle) ||
+      !md_bn_dec128_or_absent(c->s, MD_BN_AP, &m.average) ||
       !md_bn_dec128_or_absent(c->s, 'i', &m.index) || !md_bn_dec128_or_absent(c->s, 'r', &m.rate))
     return MD_ERR_SYNTAX;
   m.next_ns               = md_bn_time(c->s, 'T', c->microseconds, &no_flags);
@@ -72,7 +78,7 @@ on_mark_price(md_bn_context_t *c) {
 /* The index of a pair by itself; `i` names the pair. */
 static md_err_t
 on_index_price(md_bn_context_t *c) {
-  md_index_t index;
+  md_index_t index = MD_ABSENT(INDEX);
   if (!md_bn_dec128(c->s, 'p', &index.index_px)) return MD_ERR_SYNTAX;
   md_feed_instrument_t *i = md_bn_instrument(c);
   if (!i) return MD_ERR_UNKNOWN;
@@ -85,7 +91,7 @@ on_index_price(md_bn_context_t *c) {
 /* The venue sends at most the last one of each second of a symbol. */
 static md_err_t
 on_liquidation(md_bn_context_t *c) {
-  md_liquidation_t l    = {0};
+  md_liquidation_t l    = MD_ABSENT(LIQUIDATION);
   md_bn_slice_t    side = md_bn_value(c->s, 'S');
   if (md_bn_text_is(side, "BUY"))
     l.side = MD_SIDE_BUY;
@@ -98,11 +104,15 @@ on_liquidation(md_bn_context_t *c) {
   const md_bn_decimal_t d[] = {{md_bn_value(c->s, 'p'), false, true, &l.px},
                                {md_bn_value(c->s, MD_BN_AP), false, true, &l.avg_px},
                                {md_bn_value(c->s, 'q'), true, false, &l.qty},
-                               {md_bn_value(c->s, 'z'), true, true, &l.filled_qty}};
+                               {md_bn_value(c->s, 'z'), true, true, &l.filled_qty},
+                               {md_bn_value(c->s, 'l'), true, true, &l.last_qty}};
   md_err_t              err = md_bn_decimals(c->feed, i, d, MD_CNT(d));
   if (err) return err;
   if (l.qty < 0 || (l.px != MD_NULL_I64 && l.px < 0)) return MD_ERR_SYNTAX;
   l.ts_match_ns = md_bn_time(c->s, 'T', c->microseconds, &c->event.flags);
+  md_bn_word(md_bn_value(c->s, 'o'), l.order_type);
+  md_bn_word(md_bn_value(c->s, 'f'), l.time_in_force);
+  md_bn_word(md_bn_value(c->s, 'X'), l.status);
   c->event.flags |= MD_FLAG_SAMPLED;
   memcpy(md_feed_stage(c->feed, i, MD_RECORD_LIQUIDATION, &c->event), &l, sizeof l);
   return MD_OK;

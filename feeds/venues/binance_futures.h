@@ -27,10 +27,11 @@ typedef enum md_bn_polled {
 } md_bn_polled_t;
 
 typedef struct md_bn_futures_instrument {
-  int64_t  polled_ns[MD_BN_POLLED_CNT]; /* 0: nothing yet */
-  int64_t  funding_ns;                  /* next funding as it was said last, 0: nothing yet */
-  uint32_t funding_interval_s;          /* 0: not known */
-  uint32_t pad;
+  int64_t     polled_ns[MD_BN_POLLED_CNT]; /* 0: nothing yet */
+  int64_t     funding_ns;                  /* next funding as it was said last, 0: nothing yet */
+  uint32_t    funding_interval_s;          /* 0: not known */
+  bool        has_limits;                  /* of the funding rate: fundingInfo was seen */
+  md_dec128_t rate_min, rate_max;
 } md_bn_futures_instrument_t;
 
 /* The venue's state of a feed: an entry for each of its instruments, by index. */
@@ -47,7 +48,7 @@ md_bn_futures_state_of(md_feed_t *f, const md_feed_instrument_t *i) {
 /* Mark price, index price and funding as one message gives them; texts that are missing or empty
  * are absent, a part of which nothing is there gives no record. */
 typedef struct md_bn_mark {
-  md_dec128_t mark, settle, index, rate;
+  md_dec128_t mark, settle, average, index, rate, interest;
   int64_t     next_ns;
   bool        has_index, has_funding;
 } md_bn_mark_t;

@@ -55,8 +55,10 @@ fast_depth(shape_t *x) {
                   MD_OK &&
               ends(x);
   if (!read || ids.first > ids.last || !md_bn_levels_are_sane(&levels)) return false;
-  if (!time_at(x, sent, &event.ts_exch_ns)) return false;
-  event.exch_seq = ids.last;
+  int64_t matched_ns;
+  if (!time_at(x, sent, &event.ts_exch_ns) || !time_at(x, matched, &matched_ns)) return false;
+  event.exch_seq     = ids.last;
+  event.match_lag_us = md_feed_match_lag(event.ts_exch_ns, matched_ns);
   md_feed_on_update(x->f, i, &event, &ids, &levels);
   return true;
 }
@@ -65,7 +67,7 @@ fast_depth(shape_t *x) {
 static bool
 fast_trade(shape_t *x) {
   md_json_t      *j     = &x->j;
-  md_trade_t      t     = {0};
+  md_trade_t      t     = {.book_seq = MD_NULL_U64};
   md_feed_event_t event = {0};
   int64_t         sent, matched;
   bool            maker_buys;
@@ -83,16 +85,16 @@ fast_trade(shape_t *x) {
   if (!time_at(x, sent, &event.ts_exch_ns) || !time_at(x, matched, &t.ts_match_ns)) return false;
   t.side         = maker_buys ? MD_SIDE_SELL : MD_SIDE_BUY;
   event.exch_seq = t.trade_id;
-  md_bn_trade(x->f, i, &event, &t);
+  (void)md_bn_trade(x->f, i, &event, &t);
   return true;
 }
 
 static bool
 fast_agg_trade(shape_t *x) {
   md_json_t      *j     = &x->j;
-  md_agg_trade_t  t     = {0};
+  md_agg_trade_t  t     = {.qty_book = MD_NULL_I64};
   md_feed_event_t event = {0};
-  int64_t         sent, matched, not_rpi;
+  int64_t         sent, matched;
   bool            maker_buys;
   if (!md_json_i64(j, &sent) || !md_json_expect(j, ",\"a\":") || !md_json_u64(j, &t.agg_id) ||
       !md_json_expect(j, ",\"s\":"))
@@ -101,7 +103,7 @@ fast_agg_trade(shape_t *x) {
   if (!i) return false;
   bool read = md_json_expect(j, ",\"p\":") && md_bn_fast_mantissa(j, i->px_exp, &t.px) &&
               md_json_expect(j, ",\"q\":") && md_bn_fast_mantissa(j, i->qty_exp, &t.qty);
-  if (read && md_json_expect(j, ",\"nq\":")) read = md_bn_fast_mantissa(j, i->qty_exp, &not_rpi);
+  if (read && md_json_expect(j, ",\"nq\":")) read = md_bn_fast_mantissa(j, i->qty_exp, &t.qty_book);
   read = read && md_json_expect(j, ",\"f\":") && md_json_u64(j, &t.trade_id_first) &&
          md_json_expect(j, ",\"l\":") && md_json_u64(j, &t.trade_id_last) &&
          md_json_expect(j, ",\"T\":") && md_json_i64(j, &matched) && md_json_expect(j, ",\"m\":") &&
@@ -119,7 +121,7 @@ static bool
 fast_book_ticker(shape_t *x, uint64_t id) {
   md_json_t      *j     = &x->j;
   md_feed_event_t event = {.exch_seq = id};
-  md_bbo_t        b;
+  md_bbo_t        b     = {0};
   int64_t         sent, matched;
 
   md_feed_instrument_t *i = md_bn_fast_symbol(x->f, j);
@@ -131,6 +133,7 @@ fast_book_ticker(shape_t *x, uint64_t id) {
               md_json_expect(j, ",\"T\":") && md_json_i64(j, &matched) &&
               md_json_expect(j, ",\"E\":") && md_json_i64(j, &sent) && ends(x);
   if (!read || !time_at(x, sent, &event.ts_exch_ns)) return false;
+  if (!time_at(x, matched, &b.ts_match_ns)) return false;
   md_bn_book_ticker(x->f, i, &event, &b);
   return true;
 }

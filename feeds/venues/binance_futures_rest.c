@@ -131,6 +131,7 @@ typedef struct row {
   md_bn_slice_t symbol, pair, time;
   md_bn_slice_t open_interest, ratio, long_share, short_share, hours;
   md_bn_slice_t mark, settle, index, rate, next;
+  md_bn_slice_t interest, cap, floor;
 } row_t;
 
 static md_bn_slice_t *
@@ -153,6 +154,9 @@ row_slot(row_t *r, const uint8_t *key, uint32_t n) {
                {"estimatedSettlePrice", &r->settle},
                {"indexPrice", &r->index},
                {"lastFundingRate", &r->rate},
+               {"interestRate", &r->interest},
+               {"adjustedFundingRateCap", &r->cap},
+               {"adjustedFundingRateFloor", &r->floor},
                {"nextFundingTime", &r->next}};
   for (size_t k = 0; k < MD_CNT(slots); k++)
     if (strlen(slots[k].name) == n && memcmp(slots[k].name, key, n) == 0) return slots[k].to;
@@ -285,7 +289,8 @@ on_ratio(answer_t *a, const row_t *r, md_ratio_basis_t basis) {
 
 static md_err_t
 on_premium_index(answer_t *a, const row_t *r) {
-  md_bn_mark_t m;
+  md_bn_mark_t m = {.average = MD_DEC128_NULL};
+  if (!dec128_or_absent(r->interest, &m.interest)) return MD_ERR_SYNTAX;
   if (!dec128_or_absent(r->mark, &m.mark) || !dec128_or_absent(r->settle, &m.settle) ||
       !dec128_or_absent(r->index, &m.index) || !dec128_or_absent(r->rate, &m.rate))
     return MD_ERR_SYNTAX;
@@ -302,7 +307,11 @@ on_funding_info(answer_t *a, const row_t *r) {
   uint64_t  hours;
   md_json_t j = md_bn_cursor(r->hours);
   if (!r->hours.p || !md_json_u64(&j, &hours) || hours == 0 || hours > 24) return MD_ERR_SYNTAX;
-  md_bn_futures_state_of(a->feed, a->i)->funding_interval_s = (uint32_t)hours * 3600;
+  md_bn_futures_instrument_t *state = md_bn_futures_state_of(a->feed, a->i);
+  if (!dec128_or_absent(r->cap, &state->rate_max) || !dec128_or_absent(r->floor, &state->rate_min))
+    return MD_ERR_SYNTAX;
+  state->has_limits         = true;
+  state->funding_interval_s = (uint32_t)hours * 3600;
   return MD_OK;
 }
 

@@ -7,7 +7,7 @@
 
 static bool
 fast_book_ticker(md_feed_t *f, md_json_t *j, bool enveloped) {
-  md_bbo_t        b;
+  md_bbo_t        b     = {.ts_match_ns = MD_NULL_I64};
   md_feed_event_t event = {.ts_exch_ns = MD_NULL_I64};
   if (!md_json_u64(j, &event.exch_seq) || !md_json_expect(j, ",\"s\":")) return false;
   md_feed_instrument_t *i = md_bn_fast_symbol(f, j);
@@ -31,10 +31,10 @@ side_of(md_json_t *j, uint8_t *side) {
 
 static bool
 fast_trade(md_feed_t *f, md_json_t *j, bool microseconds, bool enveloped) {
-  md_trade_t      t     = {0};
+  md_trade_t      t     = {.book_seq = MD_NULL_U64};
   md_feed_event_t event = {0};
   int64_t         sent, matched;
-  uint64_t        order;
+  uint64_t        buyer = MD_NULL_U64, seller = MD_NULL_U64;
   if (!md_json_i64(j, &sent) || !md_json_expect(j, ",\"s\":")) return false;
   md_feed_instrument_t *i = md_bn_fast_symbol(f, j);
   if (!i) return false;
@@ -42,20 +42,21 @@ fast_trade(md_feed_t *f, md_json_t *j, bool microseconds, bool enveloped) {
               md_json_expect(j, ",\"p\":") && md_bn_fast_mantissa(j, i->px_exp, &t.px) &&
               md_json_expect(j, ",\"q\":") && md_bn_fast_mantissa(j, i->qty_exp, &t.qty);
   if (read && md_json_expect(j, ",\"b\":")) /* order ids, until 2023 */
-    read = md_json_u64(j, &order) && md_json_expect(j, ",\"a\":") && md_json_u64(j, &order);
+    read = md_json_u64(j, &buyer) && md_json_expect(j, ",\"a\":") && md_json_u64(j, &seller);
   read = read && md_json_expect(j, ",\"T\":") && md_json_i64(j, &matched) &&
          md_json_expect(j, ",\"m\":") && side_of(j, &t.side) && md_bn_fast_ends(j, enveloped);
   if (!read || t.px <= 0 || t.qty < 0) return false;
   if (!md_bn_ts(sent, microseconds, &event.ts_exch_ns)) return false;
   if (!md_bn_ts(matched, microseconds, &t.ts_match_ns)) return false;
   event.exch_seq = t.trade_id;
-  md_bn_trade(f, i, &event, &t);
+  if (md_bn_trade(f, i, &event, &t) && buyer != MD_NULL_U64)
+    md_bn_trade_orders(f, i, &event, t.trade_id, buyer, seller);
   return true;
 }
 
 static bool
 fast_agg_trade(md_feed_t *f, md_json_t *j, bool microseconds, bool enveloped) {
-  md_agg_trade_t  t     = {0};
+  md_agg_trade_t  t     = {.qty_book = MD_NULL_I64};
   md_feed_event_t event = {0};
   int64_t         sent, matched;
   if (!md_json_i64(j, &sent) || !md_json_expect(j, ",\"s\":")) return false;

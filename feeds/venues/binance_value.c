@@ -21,6 +21,7 @@ md_bn_letter(const uint8_t *key, uint32_t len) {
   if (key[0] == 'a' && key[1] == 'p') return MD_BN_AP;
   if (key[0] == 'p' && key[1] == 's') return MD_BN_PS;
   if (key[0] == 's' && key[1] == 't') return MD_BN_ST;
+  if (key[0] == 'n' && key[1] == 'q') return MD_BN_NQ;
   return 0;
 }
 
@@ -55,6 +56,15 @@ md_err_t
 md_bn_text(md_bn_slice_t s, char *buffer, uint32_t max, const char **text, uint32_t *len) {
   md_json_t j = md_bn_cursor(s);
   return md_json_text(&j, buffer, max, text, len);
+}
+
+void
+md_bn_word(md_bn_slice_t s, char out[MD_WORD_BYTES]) {
+  char        buffer[MD_WORD_BYTES];
+  const char *text;
+  uint32_t    len;
+  if (s.len == 0 || md_bn_text(s, buffer, MD_WORD_BYTES - 1, &text, &len)) return;
+  memcpy(out, text, len);
 }
 
 bool

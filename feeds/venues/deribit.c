@@ -149,6 +149,7 @@ typedef struct one_trade {
   md_feed_instrument_t *i;
   md_feed_event_t       event;
   md_trade_t            body;
+  md_trade_detail_t     detail;
   md_side_t             liquidated[2];
   uint32_t              liquidated_cnt;
 } one_trade_t;
@@ -189,10 +190,36 @@ is_off_book(const md_db_slice_t *v) {
 }
 
 static md_err_t
+read_detail(const md_db_slice_t *v, uint64_t trade_id, md_trade_detail_t *d) {
+  *d                = (md_trade_detail_t)MD_ABSENT(TRADE_DETAIL);
+  d->trade_id       = trade_id;
+  d->match_id       = md_db_u64_or_absent(v[MD_DB_starbase_match_id]);
+  d->rfq_id         = md_db_u64_or_absent(v[MD_DB_block_rfq_id]);
+  d->combo_trade_id = md_db_u64_or_absent(v[MD_DB_combo_trade_id]);
+  d->block_leg_cnt  = md_db_u64_or_absent(v[MD_DB_block_trade_leg_count]);
+  d->tick_direction = md_db_u64_or_absent(v[MD_DB_tick_direction]);
+  md_db_name(v[MD_DB_block_trade_id], d->block_trade_id, sizeof d->block_trade_id);
+  md_db_name(v[MD_DB_combo_id], d->combo_id, sizeof d->combo_id);
+  md_db_name(v[MD_DB_liquidation], d->liquidation, sizeof d->liquidation);
+  bool is_read = md_db_dec128(v[MD_DB_mark_price], &d->mark_px) &&
+                 md_db_dec128(v[MD_DB_index_price], &d->index_px) &&
+                 md_db_dec128(v[MD_DB_iv], &d->iv) &&
+                 md_db_dec128(v[MD_DB_contracts], &d->contracts);
+  return is_read ? MD_OK : MD_ERR_SYNTAX;
+}
+
+static bool
+has_detail(const md_trade_detail_t *d) {
+  md_trade_detail_t none = MD_ABSENT(TRADE_DETAIL);
+  none.trade_id          = d->trade_id;
+  return memcmp(&none, d, sizeof none) != 0;
+}
+
+static md_err_t
 read_trade(md_feed_t *f, md_json_t *j, one_trade_t *t) {
   md_db_fields_t       s;
   const md_db_slice_t *v = s.value;
-  memset(t, 0, sizeof *t);
+  *t                     = (one_trade_t){.body = MD_ABSENT(TRADE)};
   md_db_read_fields(j, &s);
   if (j->err) return j->err;
   bool buys = md_db_is(v[MD_DB_direction], "buy");
@@ -215,7 +242,7 @@ read_trade(md_feed_t *f, md_json_t *j, one_trade_t *t) {
   t->body.side     = buys ? MD_SIDE_BUY : MD_SIDE_SELL;
   if (is_off_book(v)) t->event.flags |= MD_FLAG_OFF_BOOK;
   read_liquidation(v[MD_DB_liquidation], t);
-  return MD_OK;
+  return read_detail(v, t->body.trade_id, &t->detail);
 }
 
 static void
@@ -223,13 +250,14 @@ stage_trade(md_feed_t *f, const one_trade_t *t) {
   if (!md_feed_trade_seq_is_new(f, t->i, t->event.exch_seq)) return;
   memcpy(md_feed_stage(f, t->i, MD_RECORD_TRADE, &t->event), &t->body, sizeof t->body);
   md_feed_on_trade(f, t->i, &t->body);
+  if (has_detail(&t->detail))
+    memcpy(md_feed_stage(f, t->i, MD_RECORD_TRADE_DETAIL, &t->event), &t->detail, sizeof t->detail);
   for (uint32_t n = 0; n < t->liquidated_cnt; n++) {
-    const md_liquidation_t l = {.px          = t->body.px,
-                                .avg_px      = t->body.px,
-                                .qty         = t->body.qty,
-                                .filled_qty  = t->body.qty,
-                                .ts_match_ns = t->body.ts_match_ns,
-                                .side        = (uint8_t)t->liquidated[n]};
+    md_liquidation_t l = MD_ABSENT(LIQUIDATION);
+    l.px = l.avg_px = t->body.px;
+    l.qty = l.filled_qty = t->body.qty;
+    l.ts_match_ns        = t->body.ts_match_ns;
+    l.side               = (uint8_t)t->liquidated[n];
     memcpy(md_feed_stage(f, t->i, MD_RECORD_LIQUIDATION, &t->event), &l, sizeof l);
   }
 }

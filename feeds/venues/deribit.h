@@ -82,7 +82,20 @@ typedef struct md_db_slice {
   X(base_currency)                                                                                 \
   X(quote_currency)                                                                                \
   X(settlement_currency)                                                                           \
-  X(is_active)
+  X(is_active)                                                                                     \
+  X(tick_direction)                                                                                \
+  X(contracts)                                                                                     \
+  X(iv)                                                                                            \
+  X(starbase_match_id)                                                                             \
+  X(block_trade_leg_count)                                                                         \
+  X(combo_trade_id)                                                                                \
+  X(settlement_price)                                                                              \
+  X(min_price)                                                                                     \
+  X(max_price)                                                                                     \
+  X(interest_value)                                                                                \
+  X(interest_rate)                                                                                 \
+  X(funding_8h)                                                                                    \
+  X(underlying_index)
 
 typedef enum md_db_key {
 #define MD_DB_ENUM(name) MD_DB_##name,
@@ -132,6 +145,11 @@ bool md_db_is(md_db_slice_t s, const char *word);
 
 bool md_db_u64(md_db_slice_t s, uint64_t *out);
 bool md_db_bool(md_db_slice_t s, bool *out);
+
+/* md_db_u64_or_absent: MD_NULL_U64 where there is none. md_db_name copies the inside of a string
+ * value of less than bytes bytes; "" stays otherwise. */
+uint64_t md_db_u64_or_absent(md_db_slice_t s);
+void     md_db_name(md_db_slice_t s, char *out, uint32_t bytes);
 
 /* md_db_dec128 reads a number; absent where it is missing, null, or a word such as "expired". */
 bool md_db_dec128(md_db_slice_t s, md_dec128_t *out);

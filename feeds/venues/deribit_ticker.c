@@ -53,22 +53,20 @@ read_statistics(md_db_context_t *c, md_feed_instrument_t *i, md_ticker_t *out) {
   /* The second reading may have widened what the first one read. */
   if (!err) err = md_db_decimals(c->feed, i, d, MD_CNT(d));
   if (err) return err;
-  out->ts_open_ns     = MD_NULL_I64;
-  out->ts_close_ns    = c->event.ts_exch_ns;
-  out->last_qty       = MD_NULL_I64;
-  out->open           = MD_NULL_I64;
-  out->bid_px         = best.bid_px;
-  out->bid_qty        = best.bid_qty;
-  out->ask_px         = best.ask_px;
-  out->ask_qty        = best.ask_qty;
-  out->vwap           = MD_DEC128_NULL;
-  out->change         = MD_DEC128_NULL;
-  out->trade_id_first = MD_NULL_U64;
-  out->trade_id_last  = MD_NULL_U64;
-  out->trade_cnt      = MD_NULL_U64;
-  bool is_read        = md_db_dec128(v[MD_DB_volume], &out->volume) &&
+  out->ts_close_ns             = c->event.ts_exch_ns;
+  out->bid_px                  = best.bid_px;
+  out->bid_qty                 = best.bid_qty;
+  out->ask_px                  = best.ask_px;
+  out->ask_qty                 = best.ask_qty;
+  out->trading                 = (uint8_t)md_db_trading(c->s->value[MD_DB_state]);
+  const md_db_slice_t *outside = c->s->value;
+  bool                 is_read = md_db_dec128(v[MD_DB_volume], &out->volume) &&
                  md_db_dec128(turnover, &out->turnover) &&
-                 md_db_dec128(v[MD_DB_price_change], &out->change_percent);
+                 md_db_dec128(v[MD_DB_volume_usd], &out->volume_usd) &&
+                 md_db_dec128(v[MD_DB_price_change], &out->change_percent) &&
+                 md_db_dec128(outside[MD_DB_settlement_price], &out->settlement_px) &&
+                 md_db_dec128(outside[MD_DB_min_price], &out->limit_low_px) &&
+                 md_db_dec128(outside[MD_DB_max_price], &out->limit_high_px);
   return is_read ? MD_OK : MD_ERR_SYNTAX;
 }
 
@@ -83,7 +81,9 @@ read_greeks(md_db_context_t *c, md_greeks_t *out) {
       md_db_dec128(g[MD_DB_vega], &out->vega) && md_db_dec128(g[MD_DB_theta], &out->theta) &&
       md_db_dec128(g[MD_DB_rho], &out->rho) && md_db_dec128(v[MD_DB_mark_iv], &out->mark_iv) &&
       md_db_dec128(v[MD_DB_bid_iv], &out->bid_iv) && md_db_dec128(v[MD_DB_ask_iv], &out->ask_iv) &&
-      md_db_dec128(v[MD_DB_underlying_price], &out->underlying);
+      md_db_dec128(v[MD_DB_underlying_price], &out->underlying) &&
+      md_db_dec128(v[MD_DB_interest_rate], &out->interest);
+  md_db_name(v[MD_DB_underlying_index], out->underlying_name, sizeof out->underlying_name);
   return is_read ? MD_OK : MD_ERR_SYNTAX;
 }
 
@@ -101,17 +101,23 @@ read_open_interest(md_db_context_t *c, const md_feed_instrument_t *i, md_open_in
 static md_err_t
 read_ticker(md_db_context_t *c, md_feed_instrument_t *i, ticker_t *t) {
   const md_db_slice_t *v = c->s->value;
-  memset(t, 0, sizeof *t);
-  t->funding = (md_funding_t){
-      .predicted = MD_DEC128_NULL, .ts_next_ns = MD_NULL_I64, .interval_s = FUNDING_INTERVAL_S};
-  md_err_t err = read_statistics(c, i, &t->ticker);
+  *t                     = (ticker_t){.ticker        = MD_ABSENT(TICKER),
+                                      .mark          = MD_ABSENT(MARK),
+                                      .index         = MD_ABSENT(INDEX),
+                                      .open_interest = MD_ABSENT(OPEN_INTEREST),
+                                      .funding       = MD_ABSENT(FUNDING),
+                                      .greeks        = MD_ABSENT(GREEKS)};
+  t->funding.interval_s  = FUNDING_INTERVAL_S;
+  md_err_t err           = read_statistics(c, i, &t->ticker);
   if (!err) err = read_greeks(c, &t->greeks);
   if (!err) err = read_open_interest(c, i, &t->open_interest);
   if (err) return err;
   bool is_read = md_db_dec128(v[MD_DB_mark_price], &t->mark.mark_px) &&
                  md_db_dec128(v[MD_DB_estimated_delivery_price], &t->mark.settle_px) &&
                  md_db_dec128(v[MD_DB_index_price], &t->index.index_px) &&
-                 md_db_dec128(v[MD_DB_current_funding], &t->funding.rate);
+                 md_db_dec128(v[MD_DB_current_funding], &t->funding.rate) &&
+                 md_db_dec128(v[MD_DB_funding_8h], &t->funding.rate_8h) &&
+                 md_db_dec128(v[MD_DB_interest_value], &t->funding.interest_value);
   return is_read ? MD_OK : MD_ERR_SYNTAX;
 }
 
@@ -137,7 +143,7 @@ md_db_on_ticker(md_db_context_t *c) {
 
 md_err_t
 md_db_on_quote(md_db_context_t *c) {
-  md_bbo_t              b = {0};
+  md_bbo_t              b = MD_ABSENT(BBO);
   md_feed_instrument_t *i = md_db_instrument(c->feed, c->s->value[MD_DB_instrument_name]);
   if (!i) return MD_ERR_UNKNOWN;
   md_err_t err = read_best(c, i, &b);
@@ -161,12 +167,12 @@ instrument_of_channel(md_db_context_t *c) {
 
 md_err_t
 md_db_on_perpetual(md_db_context_t *c) {
-  const md_db_slice_t *v       = c->s->value;
-  md_index_t           index   = {0};
-  md_funding_t         funding = {
-              .predicted = MD_DEC128_NULL, .ts_next_ns = MD_NULL_I64, .interval_s = FUNDING_INTERVAL_S};
-  md_feed_instrument_t *i = instrument_of_channel(c);
+  const md_db_slice_t  *v       = c->s->value;
+  md_index_t            index   = MD_ABSENT(INDEX);
+  md_funding_t          funding = MD_ABSENT(FUNDING);
+  md_feed_instrument_t *i       = instrument_of_channel(c);
   if (!i) return MD_ERR_UNKNOWN;
+  funding.interval_s = FUNDING_INTERVAL_S;
   if (!md_db_has(v[MD_DB_interest]) || !md_db_dec128(v[MD_DB_interest], &funding.rate) ||
       !md_db_dec128(v[MD_DB_index_price], &index.index_px))
     return MD_ERR_SYNTAX;
@@ -178,7 +184,7 @@ md_db_on_perpetual(md_db_context_t *c) {
 md_err_t
 md_db_on_price_index(md_db_context_t *c) {
   const md_db_slice_t  *v     = c->s->value;
-  md_index_t            index = {0};
+  md_index_t            index = MD_ABSENT(INDEX);
   md_feed_instrument_t *i     = md_db_instrument(c->feed, v[MD_DB_index_name]);
   if (!i) return MD_ERR_UNKNOWN;
   if (!md_db_has(v[MD_DB_price]) || !md_db_dec128(v[MD_DB_price], &index.index_px))
@@ -190,9 +196,8 @@ md_db_on_price_index(md_db_context_t *c) {
 md_err_t
 md_db_on_volatility(md_db_context_t *c) {
   const md_db_slice_t  *v    = c->s->value;
-  md_volatility_index_t body = {
-      .open = MD_DEC128_NULL, .high = MD_DEC128_NULL, .low = MD_DEC128_NULL};
-  md_feed_instrument_t *i = md_db_instrument(c->feed, v[MD_DB_index_name]);
+  md_volatility_index_t body = MD_ABSENT(VOLATILITY_INDEX);
+  md_feed_instrument_t *i    = md_db_instrument(c->feed, v[MD_DB_index_name]);
   if (!i) return MD_ERR_UNKNOWN;
   if (!md_db_has(v[MD_DB_volatility]) || !md_db_dec128(v[MD_DB_volatility], &body.value))
     return MD_ERR_SYNTAX;

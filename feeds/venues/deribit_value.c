@@ -78,6 +78,21 @@ md_db_u64(md_db_slice_t s, uint64_t *out) {
   return md_json_u64(&j, out) && md_json_finish(&j) == MD_OK;
 }
 
+uint64_t
+md_db_u64_or_absent(md_db_slice_t s) {
+  uint64_t v;
+  return md_db_u64(s, &v) ? v : MD_NULL_U64;
+}
+
+void
+md_db_name(md_db_slice_t s, char *out, uint32_t bytes) {
+  char        buffer[MD_SYMBOL_BYTES];
+  const char *text;
+  uint32_t    len;
+  md_assert(bytes <= sizeof buffer);
+  if (md_db_text(s, buffer, bytes - 1, &text, &len) == MD_OK) memcpy(out, text, len);
+}
+
 bool
 md_db_bool(md_db_slice_t s, bool *out) {
   if (!md_db_has(s)) return false;

@@ -69,6 +69,13 @@ md_okx_is(md_okx_slice_t s, const char *word) {
   return inside(s, &t) && t.len == strlen(word) && memcmp(t.p, word, t.len) == 0;
 }
 
+void
+md_okx_word(md_okx_slice_t s, char out[MD_WORD_BYTES]) {
+  const char *text;
+  uint32_t    len;
+  if (md_okx_text(s, MD_WORD_BYTES - 1, &text, &len)) memcpy(out, text, len);
+}
+
 bool
 md_okx_empty(md_okx_slice_t s) {
   return !s.p || (s.len == 2 && s.p[0] == '"') || (s.len == 4 && s.p[0] == 'n');

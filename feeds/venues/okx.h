@@ -55,6 +55,10 @@ MD_MUST_USE md_err_t md_okx_row(md_okx_slice_t s, md_okx_slice_t *out, uint32_t 
 bool md_okx_text(md_okx_slice_t s, uint32_t max, const char **text, uint32_t *len);
 bool md_okx_is(md_okx_slice_t s, const char *word);
 
+/* md_okx_word copies the inside of a string value; "" stays where there is none, or a longer one.
+ */
+void md_okx_word(md_okx_slice_t s, char out[MD_WORD_BYTES]);
+
 /* md_okx_empty: absent, null, or a string without anything in it, which means absent here. */
 bool md_okx_empty(md_okx_slice_t s);
 

@@ -250,6 +250,33 @@ is_heartbeat(const md_feed_instrument_t *i, const book_t *b, const md_feed_level
          b->ids.prev == b->ids.last && i->state == MD_BOOK_VALID && i->exch_seq == b->ids.last;
 }
 
+static uint32_t
+orders_of(md_okx_slice_t s) {
+  uint64_t v;
+  return md_okx_u64(s, &v) && v <= UINT32_MAX ? (uint32_t)v : 0;
+}
+
+/* The fourth element of each level, in the place of its quantity: the levels were read already. */
+static void
+read_orders(md_okx_slice_t side, md_level_t *levels, uint32_t cnt) {
+  md_json_t      j = md_okx_cursor(side);
+  md_okx_slice_t level, v[4];
+  uint32_t       n = 0;
+  md_json_array_begin(&j);
+  while (n < cnt && md_json_element(&j) && md_json_slice(&j, &level.p, &level.len)) {
+    uint32_t found    = 0;
+    bool     is_there = md_okx_row(level, v, 4, &found) == MD_OK && found == 4;
+    levels[n++].qty   = is_there ? orders_of(v[3]) : 0;
+  }
+}
+
+static void
+out_orders(md_feed_t *f, md_feed_instrument_t *i, const book_t *b, const md_feed_levels_t *levels) {
+  read_orders(b->bids, md_feed_bid_scratch(f), levels->bid_cnt);
+  read_orders(b->asks, md_feed_ask_scratch(f), levels->ask_cnt);
+  md_feed_out_orders(f, i, &b->event, &b->ids, b->is_snapshot, levels);
+}
+
 md_err_t
 md_okx_on_books(md_okx_message_t *m) {
   md_feed_t            *f = m->feed;
@@ -269,6 +296,7 @@ md_okx_on_books(md_okx_message_t *m) {
     md_feed_bad_message(f, i, err);
     return MD_OK;
   }
+  const uint64_t seq_before = i->last_seq;
   if (MD_RULE(OKX_HEARTBEAT) && is_heartbeat(i, &b, &levels)) return MD_OK;
   md_okx_state_t      *state    = md_feed_venue_state(f);
   const md_okx_slice_t sides[2] = {b.bids, b.asks};
@@ -278,29 +306,33 @@ md_okx_on_books(md_okx_message_t *m) {
     md_feed_on_stream_snapshot(f, i, &b.event, &levels);
   else
     md_feed_on_update(f, i, &b.event, &b.ids, &levels);
+  if (md_feed_wants_orders(f) && i->last_seq != seq_before && i->exch_seq == b.ids.last)
+    out_orders(f, i, &b, &levels);
   return MD_OK;
 }
 
 /* ---- best prices ---- */
 
+/* Price, quantity, and, behind a number without meaning, how many orders; absent where there is no
+ * level. */
 static md_err_t
-best_of(md_okx_slice_t side, md_okx_slice_t out[2]) {
+best_of(md_okx_slice_t side, md_okx_slice_t out[4]) {
   md_okx_slice_t level;
   uint32_t       cnt;
   md_err_t       err = md_okx_row(side, &level, 1, &cnt);
-  out[0] = out[1] = (md_okx_slice_t){0};
+  memset(out, 0, 4 * sizeof *out);
   if (err || cnt == 0) return err;
-  err = md_okx_row(level, out, 2, &cnt);
-  return err ? err : cnt == 2 && !md_okx_empty(out[0]) ? MD_OK : MD_ERR_SYNTAX;
+  err = md_okx_row(level, out, 4, &cnt);
+  return err ? err : cnt >= 2 && !md_okx_empty(out[0]) ? MD_OK : MD_ERR_SYNTAX;
 }
 
 md_err_t
 md_okx_on_bbo(md_okx_message_t *m) {
-  md_okx_slice_t  bids = {0}, asks = {0}, ts = {0}, seq = {0}, bid[2], ask[2];
+  md_okx_slice_t  bids = {0}, asks = {0}, ts = {0}, seq = {0}, bid[4], ask[4];
   md_okx_key_t    keys[] = {{"bids", &bids}, {"asks", &asks}, {"ts", &ts}, {"seqId", &seq}};
   md_feed_event_t event  = {0};
-  md_bbo_t        b;
-  md_err_t        err = md_okx_read(m->row, keys, MD_CNT(keys));
+  md_bbo_t        b      = MD_ABSENT(BBO);
+  md_err_t        err    = md_okx_read(m->row, keys, MD_CNT(keys));
   if (!err) err = best_of(bids, bid);
   if (!err) err = best_of(asks, ask);
   if (err) return err;
@@ -313,6 +345,8 @@ md_okx_on_bbo(md_okx_message_t *m) {
                                {ask[1], true, &b.ask_qty}};
   err                       = md_okx_numbers(m->feed, i, n, MD_CNT(n));
   if (err) return err;
+  b.bid_orders     = orders_of(bid[3]);
+  b.ask_orders     = orders_of(ask[3]);
   event.ts_exch_ns = md_okx_time(ts, &event.flags);
   if (!md_okx_u64(seq, &event.exch_seq)) event.exch_seq = 0;
   memcpy(md_feed_stage(m->feed, i, MD_RECORD_BBO, &event), &b, sizeof b);

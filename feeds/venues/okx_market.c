@@ -16,14 +16,23 @@ instrument_of(md_okx_message_t *m, md_okx_slice_t symbol) {
 
 /* ---- trades ---- */
 
+/* 0 for what is not there or above max. */
+static uint32_t
+small_number(md_okx_slice_t s, uint32_t max) {
+  uint64_t v;
+  return md_okx_u64(s, &v) && v <= max ? (uint32_t)v : 0;
+}
+
 /* trades-all gives each fill, trades one entry for the fills of an order at one price. Where both
  * are subscribed the fills are the trades. */
 static md_err_t
 on_trade(md_okx_message_t *m, bool is_fill) {
   md_okx_slice_t symbol = {0}, id = {0}, px = {0}, qty = {0}, side = {0}, ts = {0};
-  md_okx_key_t   keys[] = {{"instId", &symbol}, {"tradeId", &id}, {"px", &px},
-                           {"sz", &qty},        {"side", &side},  {"ts", &ts}};
-  md_trade_t     t      = {0};
+  md_okx_slice_t count = {0}, source = {0}, seq = {0};
+  md_okx_key_t   keys[] = {{"instId", &symbol}, {"tradeId", &id},    {"px", &px},
+                           {"sz", &qty},        {"side", &side},     {"ts", &ts},
+                           {"count", &count},   {"source", &source}, {"seqId", &seq}};
+  md_trade_t     t      = MD_ABSENT(TRADE);
   md_err_t       err    = md_okx_read(m->row, keys, MD_CNT(keys));
   if (err) return err;
   const bool is_buy = md_okx_is(side, "buy");
@@ -41,7 +50,10 @@ on_trade(md_okx_message_t *m, bool is_fill) {
   md_feed_event_t event = {.exch_seq = t.trade_id};
   t.ts_match_ns         = md_okx_time(ts, &event.flags);
   t.side                = is_buy ? MD_SIDE_BUY : MD_SIDE_SELL;
-  event.ts_exch_ns      = t.ts_match_ns;
+  t.fill_cnt            = small_number(count, UINT32_MAX);
+  t.source              = (uint8_t)small_number(source, UINT8_MAX);
+  (void)md_okx_u64(seq, &t.book_seq);
+  event.ts_exch_ns = t.ts_match_ns;
   if (!md_feed_trade_is_new(m->feed, i, t.trade_id)) return MD_OK;
   memcpy(md_feed_stage(m->feed, i, MD_RECORD_TRADE, &event), &t, sizeof t);
   md_feed_on_trade(m->feed, i, &t);
@@ -66,31 +78,26 @@ md_err_t
 md_okx_on_ticker(md_okx_message_t *m) {
   md_okx_slice_t symbol = {0}, last = {0}, last_qty = {0}, ask = {0}, ask_qty = {0}, bid = {0};
   md_okx_slice_t bid_qty = {0}, open = {0}, high = {0}, low = {0}, vol = {0}, vol_ccy = {0};
-  md_okx_slice_t ts = {0}, type = {0};
-  md_okx_key_t   keys[] = {{"instId", &symbol}, {"last", &last},     {"lastSz", &last_qty},
-                           {"askPx", &ask},     {"askSz", &ask_qty}, {"bidPx", &bid},
-                           {"bidSz", &bid_qty}, {"open24h", &open},  {"high24h", &high},
-                           {"low24h", &low},    {"vol24h", &vol},    {"volCcy24h", &vol_ccy},
-                           {"ts", &ts},         {"instType", &type}};
-  md_ticker_t    r      = {.ts_open_ns     = MD_NULL_I64,
-                           .turnover       = MD_DEC128_NULL,
-                           .vwap           = MD_DEC128_NULL,
-                           .change         = MD_DEC128_NULL,
-                           .change_percent = MD_DEC128_NULL,
-                           .trade_id_first = MD_NULL_U64,
-                           .trade_id_last  = MD_NULL_U64,
-                           .trade_cnt      = MD_NULL_U64};
-  md_err_t       err    = md_okx_read(m->row, keys, MD_CNT(keys));
+  md_okx_slice_t ts = {0}, type = {0}, utc0 = {0}, utc8 = {0};
+  md_okx_key_t   keys[] = {
+        {"instId", &symbol}, {"last", &last},     {"lastSz", &last_qty}, {"askPx", &ask},
+        {"askSz", &ask_qty}, {"bidPx", &bid},     {"bidSz", &bid_qty},   {"open24h", &open},
+        {"high24h", &high},  {"low24h", &low},    {"vol24h", &vol},      {"volCcy24h", &vol_ccy},
+        {"ts", &ts},         {"instType", &type}, {"sodUtc0", &utc0},    {"sodUtc8", &utc8}};
+  md_ticker_t r   = MD_ABSENT(TICKER);
+  md_err_t    err = md_okx_read(m->row, keys, MD_CNT(keys));
   if (err) return err;
   const bool is_spot = md_okx_is(type, "SPOT");
-  if (!md_okx_dec128(vol, &r.volume) || (is_spot && !md_okx_dec128(vol_ccy, &r.turnover)))
+  if (!md_okx_dec128(vol, &r.volume) || !md_okx_dec128(vol_ccy, &r.volume_ccy))
     return MD_ERR_SYNTAX;
+  if (is_spot) r.turnover = r.volume_ccy;
   md_feed_instrument_t *i = instrument_of(m, symbol);
   if (!i) return MD_ERR_UNKNOWN;
   const md_okx_number_t n[] = {
       {last, false, &r.last_px},   {last_qty, true, &r.last_qty}, {open, false, &r.open},
       {high, false, &r.high},      {low, false, &r.low},          {bid, false, &r.bid_px},
-      {bid_qty, true, &r.bid_qty}, {ask, false, &r.ask_px},       {ask_qty, true, &r.ask_qty}};
+      {bid_qty, true, &r.bid_qty}, {ask, false, &r.ask_px},       {ask_qty, true, &r.ask_qty},
+      {utc0, false, &r.open_utc0}, {utc8, false, &r.open_utc8}};
   err = md_okx_numbers(m->feed, i, n, MD_CNT(n));
   if (err) return err;
   md_feed_event_t event = {0};
@@ -129,18 +136,14 @@ enum { C_TS, C_OPEN, C_HIGH, C_LOW, C_CLOSE, C_VOL, C_VOL_CCY, C_VOL_QUOTE, C_CO
 md_err_t
 md_okx_on_candle(md_okx_message_t *m) {
   md_okx_slice_t v[C_CNT] = {0};
-  md_kline_t     r        = {.taker_volume   = MD_NULL_I64,
-                             .turnover       = MD_DEC128_NULL,
-                             .taker_turnover = MD_DEC128_NULL,
-                             .trade_id_first = MD_NULL_U64,
-                             .trade_id_last  = MD_NULL_U64,
-                             .trade_cnt      = MD_NULL_U64,
-                             .interval_s     = interval_of(m->channel)};
+  md_kline_t     r        = MD_ABSENT(KLINE);
   uint32_t       cnt;
   md_err_t       err = md_okx_row(m->row, v, C_CNT, &cnt);
   if (err) return err;
+  r.interval_s = interval_of(m->channel);
   if (cnt <= C_VOL || r.interval_s == 0 || !md_okx_ts(v[C_TS], &r.ts_open_ns)) return MD_ERR_SYNTAX;
-  if (!md_okx_dec128(v[C_VOL_QUOTE], &r.turnover)) return MD_ERR_SYNTAX;
+  if (!md_okx_dec128(v[C_VOL_QUOTE], &r.turnover) || !md_okx_dec128(v[C_VOL_CCY], &r.volume_ccy))
+    return MD_ERR_SYNTAX;
   md_feed_instrument_t *i = instrument_of(m, (md_okx_slice_t){0});
   if (!i) return MD_ERR_UNKNOWN;
   const md_okx_number_t n[] = {{v[C_OPEN], false, &r.open},
@@ -163,45 +166,68 @@ md_okx_on_candle(md_okx_message_t *m) {
 /* fundingTime is when the rate of now is paid; nextFundingTime is one interval behind it. */
 md_err_t
 md_okx_on_funding(md_okx_message_t *m) {
-  md_okx_slice_t symbol = {0}, rate = {0}, next_rate = {0}, time = {0}, next_time = {0}, ts = {0};
-  md_okx_key_t   keys[] = {
-        {"instId", &symbol},    {"fundingRate", &rate},          {"nextFundingRate", &next_rate},
-        {"fundingTime", &time}, {"nextFundingTime", &next_time}, {"ts", &ts}};
-  md_funding_t r = {0};
-  int64_t      behind;
-  md_err_t     err = md_okx_read(m->row, keys, MD_CNT(keys));
+  md_funding_t   r      = MD_ABSENT(FUNDING);
+  md_okx_slice_t symbol = {0}, time = {0}, next_time = {0}, prev_time = {0}, ts = {0};
+  md_okx_slice_t rate = {0}, next_rate = {0}, min = {0}, max = {0}, premium = {0}, interest = {0};
+  md_okx_slice_t impact = {0}, settled = {0}, method = {0}, formula = {0}, state = {0};
+  md_okx_key_t   keys[] = {{"instId", &symbol},
+                           {"fundingRate", &rate},
+                           {"nextFundingRate", &next_rate},
+                           {"fundingTime", &time},
+                           {"nextFundingTime", &next_time},
+                           {"prevFundingTime", &prev_time},
+                           {"ts", &ts},
+                           {"minFundingRate", &min},
+                           {"maxFundingRate", &max},
+                           {"premium", &premium},
+                           {"interestRate", &interest},
+                           {"impactValue", &impact},
+                           {"settFundingRate", &settled},
+                           {"method", &method},
+                           {"formulaType", &formula},
+                           {"settState", &state}};
+  md_err_t       err    = md_okx_read(m->row, keys, MD_CNT(keys));
   if (err) return err;
-  if (!md_okx_dec128(rate, &r.rate) || !md_okx_dec128(next_rate, &r.predicted))
+  if (!md_okx_dec128(rate, &r.rate) || !md_okx_dec128(next_rate, &r.predicted) ||
+      !md_okx_dec128(min, &r.rate_min) || !md_okx_dec128(max, &r.rate_max) ||
+      !md_okx_dec128(premium, &r.premium) || !md_okx_dec128(interest, &r.interest) ||
+      !md_okx_dec128(impact, &r.impact_value) || !md_okx_dec128(settled, &r.settled_rate))
     return MD_ERR_SYNTAX;
   md_feed_instrument_t *i = instrument_of(m, symbol);
   if (!i) return MD_ERR_UNKNOWN;
   md_feed_event_t event = {0};
   event.ts_exch_ns      = md_okx_time(ts, &event.flags);
   (void)md_okx_ts(time, &r.ts_next_ns);
-  if (md_okx_ts(next_time, &behind) && r.ts_next_ns != MD_NULL_I64 && behind > r.ts_next_ns)
-    r.interval_s = (uint32_t)((behind - r.ts_next_ns) / 1000000000);
+  (void)md_okx_ts(prev_time, &r.ts_prev_ns);
+  if (md_okx_ts(next_time, &r.ts_after_ns) && r.ts_next_ns != MD_NULL_I64 &&
+      r.ts_after_ns > r.ts_next_ns)
+    r.interval_s = (uint32_t)((r.ts_after_ns - r.ts_next_ns) / 1000000000);
+  md_okx_word(method, r.method);
+  md_okx_word(formula, r.formula);
+  md_okx_word(state, r.settle_state);
   memcpy(md_feed_stage(m->feed, i, MD_RECORD_FUNDING, &event), &r, sizeof r);
   return MD_OK;
 }
 
-/* Up to three decimals and a time: what the small channels are made of. */
+/* Decimals and a time: what the small channels are made of. */
+#define DECIMALS_MAX 6u
 typedef struct decimals {
-  const char  *name[3];
-  md_dec128_t *out[3];
+  const char  *name[DECIMALS_MAX];
+  md_dec128_t *out[DECIMALS_MAX];
 } decimals_t;
 
 static md_err_t
 read_decimals(md_okx_message_t *m, const decimals_t *d, md_feed_instrument_t **i,
               md_feed_event_t *event) {
-  md_okx_slice_t symbol = {0}, ts = {0}, v[3] = {0};
-  md_okx_key_t   keys[5] = {{"instId", &symbol}, {"ts", &ts}};
-  uint32_t       cnt     = 2;
-  for (uint32_t n = 0; n < 3 && d->name[n]; n++)
+  md_okx_slice_t symbol = {0}, ts = {0}, v[DECIMALS_MAX] = {0};
+  md_okx_key_t   keys[2 + DECIMALS_MAX] = {{"instId", &symbol}, {"ts", &ts}};
+  uint32_t       cnt                    = 2;
+  for (uint32_t n = 0; n < DECIMALS_MAX && d->name[n]; n++)
     keys[cnt++] = (md_okx_key_t){d->name[n], &v[n]};
   md_err_t err = md_okx_read(m->row, keys, cnt);
   if (err) return err;
   if (md_okx_empty(v[0])) return MD_ERR_SYNTAX;
-  for (uint32_t n = 0; n < 3 && d->name[n]; n++)
+  for (uint32_t n = 0; n < DECIMALS_MAX && d->name[n]; n++)
     if (!md_okx_dec128(v[n], d->out[n])) return MD_ERR_SYNTAX;
   *i                = instrument_of(m, symbol);
   event->ts_exch_ns = md_okx_time(ts, &event->flags);
@@ -210,7 +236,7 @@ read_decimals(md_okx_message_t *m, const decimals_t *d, md_feed_instrument_t **i
 
 md_err_t
 md_okx_on_open_interest(md_okx_message_t *m) {
-  md_open_interest_t    r     = {0};
+  md_open_interest_t    r     = MD_ABSENT(OPEN_INTEREST);
   md_feed_event_t       event = {0};
   md_feed_instrument_t *i;
   const decimals_t      d   = {{"oi", "oiCcy", "oiUsd"}, {&r.contracts, &r.base_qty, &r.quote_qty}};
@@ -222,7 +248,7 @@ md_okx_on_open_interest(md_okx_message_t *m) {
 
 md_err_t
 md_okx_on_mark(md_okx_message_t *m) {
-  md_mark_t             r     = {.settle_px = MD_DEC128_NULL};
+  md_mark_t             r     = MD_ABSENT(MARK);
   md_feed_event_t       event = {0};
   md_feed_instrument_t *i;
   const decimals_t      d   = {{"markPx"}, {&r.mark_px}};
@@ -234,10 +260,11 @@ md_okx_on_mark(md_okx_message_t *m) {
 
 md_err_t
 md_okx_on_index(md_okx_message_t *m) {
-  md_index_t            r     = {0};
+  md_index_t            r     = MD_ABSENT(INDEX);
   md_feed_event_t       event = {0};
   md_feed_instrument_t *i;
-  const decimals_t      d   = {{"idxPx"}, {&r.index_px}};
+  const decimals_t      d   = {{"idxPx", "open24h", "high24h", "low24h", "sodUtc0", "sodUtc8"},
+                               {&r.index_px, &r.open, &r.high, &r.low, &r.open_utc0, &r.open_utc8}};
   md_err_t              err = read_decimals(m, &d, &i, &event);
   if (err) return err;
   memcpy(md_feed_stage(m->feed, i, MD_RECORD_INDEX, &event), &r, sizeof r);
@@ -248,9 +275,10 @@ md_okx_on_index(md_okx_message_t *m) {
 
 static md_err_t
 on_liquidation(md_okx_message_t *m, md_feed_instrument_t *i, md_okx_slice_t detail) {
-  md_okx_slice_t   px = {0}, qty = {0}, side = {0}, ts = {0};
-  md_okx_key_t     keys[] = {{"bkPx", &px}, {"sz", &qty}, {"side", &side}, {"ts", &ts}};
-  md_liquidation_t r      = {.avg_px = MD_NULL_I64, .filled_qty = MD_NULL_I64};
+  md_okx_slice_t   px = {0}, qty = {0}, side = {0}, ts = {0}, loss = {0}, ccy = {0}, pos = {0};
+  md_okx_key_t     keys[] = {{"bkPx", &px},     {"sz", &qty},  {"side", &side},  {"ts", &ts},
+                             {"bkLoss", &loss}, {"ccy", &ccy}, {"posSide", &pos}};
+  md_liquidation_t r      = MD_ABSENT(LIQUIDATION);
   md_err_t         err    = md_okx_read(detail, keys, MD_CNT(keys));
   if (err) return err;
   const bool is_buy = md_okx_is(side, "buy");
@@ -258,7 +286,9 @@ on_liquidation(md_okx_message_t *m, md_feed_instrument_t *i, md_okx_slice_t deta
   const md_okx_number_t n[] = {{px, false, &r.px}, {qty, true, &r.qty}};
   err                       = md_okx_numbers(m->feed, i, n, MD_CNT(n));
   if (err) return err;
-  if (r.qty == MD_NULL_I64) return MD_ERR_SYNTAX;
+  if (r.qty == MD_NULL_I64 || !md_okx_dec128(loss, &r.loss)) return MD_ERR_SYNTAX;
+  md_okx_word(ccy, r.currency);
+  md_okx_word(pos, r.position);
   md_feed_event_t event = {.flags = MD_FLAG_SAMPLED};
   r.ts_match_ns         = md_okx_time(ts, &event.flags);
   r.side                = is_buy ? MD_SIDE_BUY : MD_SIDE_SELL;

@@ -237,14 +237,13 @@ on_ratio(md_feed_t *f, const request_t *r, md_ratio_basis_t basis) {
   md_okx_slice_t        row, v[2];
   uint32_t              cnt;
   md_feed_event_t       event = {.flags = MD_FLAG_REST};
-  md_long_short_ratio_t body  = {.long_share  = MD_DEC128_NULL,
-                                 .short_share = MD_DEC128_NULL,
-                                 .period_s    = period_of(r),
-                                 .basis       = (uint8_t)basis};
+  md_long_short_ratio_t body  = MD_ABSENT(LONG_SHORT_RATIO);
   md_err_t              err   = md_okx_row(r->data, &row, 1, &cnt);
   if (!err && cnt == 0) return MD_OK; /* none yet */
   if (!err) err = md_okx_row(row, v, 2, &cnt);
   if (err) return err;
+  body.period_s = period_of(r);
+  body.basis    = (uint8_t)basis;
   if (cnt != 2 || body.period_s == 0 || md_okx_empty(v[1]) || !md_okx_dec128(v[1], &body.ratio))
     return MD_ERR_SYNTAX;
   md_feed_instrument_t *i = asked_for(f, r);

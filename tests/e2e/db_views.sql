@@ -24,7 +24,7 @@ INSERT INTO trade VALUES
   (6, '2024-05-02 00:01:00+00',     95, 4, 'S', 1,  1),
   (7, '2024-05-02 00:01:30+00',  12345678901234.000000001, 0.5, 'S', 1, 2);
 INSERT INTO md.trades SELECT at, 1, instrument, 1, seq, instrument, 1000 + seq, pg_temp.ns(at), pg_temp.ns(at) + 7,
-  pg_temp.ns(at) + 1999999, flags, px, qty, 1000 + seq, pg_temp.ns(at), side, 0 FROM trade;
+  pg_temp.ns(at) + 1999999, flags, px, qty, 1000 + seq, pg_temp.ns(at), side, 0, 0, 0 FROM trade;
 -- The open bar, its last word, and an older word that came later from a former epoch's number: the newest counts.
 INSERT INTO md.klines SELECT '2024-05-02 00:01:30+00', 1, 1, 1, seq, 1, NULL, NULL, 1, 1, 1,
   pg_temp.ns('2024-05-02 00:01:00+00'), pg_temp.ns('2024-05-02 00:02:00+00') - 1000000, 95, high, 94, 95, 5, 1, 475, 95,
@@ -39,8 +39,10 @@ CREATE TEMP TABLE head AS SELECT '2024-05-03 08:00:00.123456+00'::timestamptz AS
 INSERT INTO md.marks SELECT h.*, 60000.5, NULL FROM head h;
 INSERT INTO md.indices SELECT h.*, 60001.25 FROM head h;
 UPDATE head SET seq = 102;
-INSERT INTO md.funding SELECT h.*, 0.0001, NULL, pg_temp.ns('2024-05-03 16:00:00+00'), 28800 FROM head h;
+INSERT INTO md.funding SELECT h.*, 0.0001, 0.00012, pg_temp.ns('2024-05-03 16:00:00+00'), 28800, NULL, NULL, NULL, NULL, NULL,
+  -0.0005 FROM head h;
 INSERT INTO md.open_interest SELECT h.*, 1234567890123456789012, 12.5, 750000.25 FROM head h;
-INSERT INTO md.liquidations SELECT h.*, 59000, 58999.5, 3, 2, pg_temp.ns('2024-05-03 07:59:59.5+00'), 'S' FROM head h;
+INSERT INTO md.liquidations SELECT h.*, 59000, 58999.5, 3, 2, pg_temp.ns('2024-05-03 07:59:59.5+00'), 'S', 1, NULL, NULL,
+  'LIMIT', 'IOC', 'FILLED' FROM head h;
 INSERT INTO md.long_short_ratios SELECT h.*, 1.5, 0.6, 0.4, 300, basis FROM head h, (VALUES (0), (1), (2)) v (basis);
 INSERT INTO md.volatility_indices SELECT h.*, 50, 52, 49, 51.5 FROM head h;

@@ -39,7 +39,7 @@ settings "$ALL"
 if db verify -c "$WORK/engine.yaml" 2>"$WORK/err"; then fail "verify of nothing is no error"; fi
 grep -q "db init" "$WORK/err" || fail "no word of db init: $(cat "$WORK/err")"
 db init -c "$WORK/engine.yaml" | grep -q "CREATE ROLE" || fail "init says nothing of roles"
-db init -c "$WORK/engine.yaml" --json | grep -q '"version_before":2,"version":2,"made":0' || fail "init twice"
+db init -c "$WORK/engine.yaml" --json | grep -q '"version_before":3,"version":3,"made":0' || fail "init twice"
 start
 wait_for "the recording to end" ended
 stored() {
@@ -87,7 +87,7 @@ retention=$!
 wait_for "retention to want the table" sh -c "psql -X -A -t -d '$CONNINFO' -c \"SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND NOT granted\" | grep -q 1"
 for i in 1 2 3 4 5; do
   sql "SET statement_timeout = '20s'; INSERT INTO md.bbo SELECT now(), journal, stream, epoch, -$i, instrument, exch_seq,
-    ts_exch_ns, ts_recv_ns, ts_pub_ns, flags, bid_px, bid_qty, ask_px, ask_qty FROM md.bbo LIMIT 1" ||
+    ts_exch_ns, ts_recv_ns, ts_pub_ns, flags, bid_px, bid_qty, ask_px, ask_qty, ts_match_ns, bid_orders, ask_orders FROM md.bbo LIMIT 1" ||
     fail "a row waited for retention"
 done
 touch "$WORK/release"
@@ -109,10 +109,37 @@ settings "trade, bbo, kline, ticker, agg_trade, status, gap"
 rows=$(sql "SELECT sum((xpath('/row/n/text()', query_to_xml('SELECT count(*) n FROM md.' || relname, false, true, '')))[1]::text::int) FROM pg_class WHERE relkind = 'p' AND relnamespace = 'md'::regnamespace")
 if db init -c "$WORK/engine.yaml" 2>"$WORK/err"; then fail "init over version 1"; fi
 grep -q "db migrate" "$WORK/err" || fail "no word of migrate: $(cat "$WORK/err")"
-db migrate -c "$WORK/engine.yaml" --json | grep -q '"version_before":1,"version":2' || fail "migrate"
+db migrate -c "$WORK/engine.yaml" --json | grep -q '"version_before":1,"version":3' || fail "migrate"
 wants "rows after migrating" "$rows" "SELECT sum((xpath('/row/n/text()', query_to_xml('SELECT count(*) n FROM md.' || relname, false, true, '')))[1]::text::int) FROM pg_class WHERE relkind = 'p' AND relnamespace = 'md'::regnamespace"
-wants "comments of version 2" t "SELECT col_description('md.bbo'::regclass, 8) LIKE '%NULL: binance_spot: bookTicker%'"
+wants "comments of today" t "SELECT col_description('md.bbo'::regclass, 8) LIKE '%NULL: binance_spot: bookTicker%'"
 db verify -c "$WORK/engine.yaml" >"$WORK/out" 2>&1 || fail "verify after migrating: $(cat "$WORK/out")"
+
+# ---- version 2 with rows of every type, and its journal of the first format ----
+database two
+gzip -dc "$HERE/../fixtures/postgres/schema_v2.sql.gz" | psql -X -q -v ON_ERROR_STOP=1 -d "$CONNINFO" >/dev/null
+mkdir "$WORK/two"
+tar -C "$WORK/two" -xzf "$HERE/../fixtures/postgres/journal_v2.tar.gz"
+JOURNAL_DIR=$WORK/two
+settings "book_delta, book_snapshot, ladder, bbo, trade, agg_trade, kline, ticker, funding, mark, index, open_interest,
+    liquidation, long_short_ratio, volatility_index, greeks, status, gap"
+"$MDENGINE" journal cat "$WORK/two" >"$WORK/renewed"
+gzip -dc "$HERE/../fixtures/postgres/journal_v2.jsonl.gz" | python3 "$HERE/check_renewed.py" "$WORK/renewed" ||
+  fail "records of the first format are not what they were"
+"$MDENGINE" journal verify "$WORK/two" >"$WORK/out" || fail "a journal of the first format: $(cat "$WORK/out")"
+db migrate -c "$WORK/engine.yaml" --json | grep -q '"version_before":2,"version":3' || fail "migrate from 2"
+db verify -c "$WORK/engine.yaml" >"$WORK/out" 2>&1 || fail "verify after migrating from 2: $(cat "$WORK/out")"
+wants "a column that came later" "true true 0" "SELECT bool_and(book_seq IS NULL) || ' ' || bool_and(px IS NOT NULL) || ' ' || sum(fill_cnt) FROM md.v_trades"
+wants "a later column of the compatibility views" t "SELECT count(*) > 0 FROM marketprism.liquidations WHERE order_status IS NULL"
+columns() { sql "SELECT table_name, column_name, data_type, is_nullable FROM information_schema.columns WHERE table_schema = 'md' AND table_name !~ '_(default|20[0-9]{6})\$' AND table_name !~ '^v_' ORDER BY 1, 2"; }
+columns >"$WORK/columns.migrated"
+database three
+settings "trade"
+db init -c "$WORK/engine.yaml" >/dev/null
+columns >"$WORK/columns.made"
+diff "$WORK/columns.made" "$WORK/columns.migrated" >"$WORK/out" || fail "migrated tables differ from new ones: $(cat "$WORK/out")"
+JOURNAL_DIR=$WORK/old
+CONNINFO="${MAIN%dbname=*}dbname=old ${MAIN#*dbname=postgres}"
+settings "trade, bbo, kline, ticker, agg_trade, status, gap"
 sql "INSERT INTO md.schema_version (version) VALUES (99)"
 if db migrate -c "$WORK/engine.yaml" 2>"$WORK/err"; then fail "a newer version was accepted"; fi
 grep -q "version 99" "$WORK/err" || fail "$(cat "$WORK/err")"
@@ -141,7 +168,7 @@ database stand_in
 settings "$ALL"
 psql -X -q -v ON_ERROR_STOP=1 -d "$CONNINFO" -f "$HERE/timescale_stand_in.sql" || fail "the stand-in"
 db init -c "$WORK/engine.yaml" --json | grep -q '"timescale":true' || fail "TimescaleDB is not seen"
-wants "hypertables" 20 "SELECT count(*) FROM ts.calls WHERE what = 'create_hypertable recv_ts 1 day'"
+wants "hypertables" 22 "SELECT count(*) FROM ts.calls WHERE what = 'create_hypertable recv_ts 1 day'"
 wants "native partitions" 0 "SELECT count(*) FROM pg_class WHERE relkind = 'p'"
 rm -rf "$WORK/journal"
 start
@@ -149,5 +176,5 @@ wait_for "the recording to end" ended
 wait_for "all rows" stored
 stop
 wants "rows in a hypertable" t "SELECT count(*) > 1000 FROM md.trades"
-db retention -c "$WORK/engine.yaml" --keep-days 1 --json | grep -q '"chunks":19' || fail "drop_chunks"
-wants "dropped chunks" 19 "SELECT count(*) FROM ts.calls WHERE what LIKE 'drop_chunks%'"
+db retention -c "$WORK/engine.yaml" --keep-days 1 --json | grep -q '"chunks":21' || fail "drop_chunks"
+wants "dropped chunks" 21 "SELECT count(*) FROM ts.calls WHERE what LIKE 'drop_chunks%'"

@@ -1,6 +1,6 @@
 /* golden_journal DIR: makes the journals of tests/fixtures/journal anew: DIR/plain, DIR/packed, and
- * DIR/records.txt, what is in both. Only when the format gets a new version: the files are what an
- * older mdengine wrote. */
+ * DIR/records.txt, what is in both. Only when the format gets a new version: then those that are
+ * there are what an older mdengine wrote, and move to a folder of their own. */
 #include "tests/fault/golden_journal.h"
 
 #include <sys/stat.h>

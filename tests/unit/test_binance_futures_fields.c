@@ -1,8 +1,9 @@
 /* test_binance_futures_fields - every field of every message of the Binance futures markets, from
  * the text of a frame or an answer to the record: each row gives inputs, and all that must come of
- * them, absent values as null. What the records have no column for (nq, ap of mark prices, the kind
- * and state of a liquidation's order) stays in RAW. */
+ * them, absent values as null; fields that other exchanges give are said only where they are there.
+ */
 #include "tests/unit/futures_fixture.h"
+#include "tests/unit/json_fields.h"
 
 /* What a record says, in single quotes: type, symbol, flags, ids and time, and its own fields. */
 static size_t
@@ -11,6 +12,7 @@ describe(fixture_t *x, const md_record_t *rec, char *out, size_t room) {
   const char *symbol = md_feed_instrument_by_id(x->feed, rec->instrument)->symbol;
   size_t      len    = md_record_json(rec, symbol, json, sizeof json);
   cr_assert_gt(len, 0);
+  json_leave_out_absent(json, rec);
   const char *fields = strstr(json, "\"ts_pub_ns\":");
   cr_assert_not_null(fields);
   fields = fields ? strchr(fields, ',') : NULL;
@@ -99,14 +101,15 @@ Test(binance_futures_fields, depth_update) {
   static const char delta[] =
       "book_delta BTCUSDT 1 160 1700000000123000000 "
       "'exch_seq_first':157,'exch_seq_prev':156,'bid_cnt':2,'ask_cnt':1,'bid_total':2,'ask_total':"
-      "1,'bids':[['0.0024','10'],['0.0023','0']],'asks':[['0.0026','100.25']]}\n";
+      "1,'match_lag_us':3000,'bids':[['0.0024','10'],['0.0023','0']],'asks':[['0.0026','100.25']]}"
+      "\n";
   expect(USDM, usdm, 2, false,
          "book_snapshot BTCUSDT 103 155 1700000000000000000 "
          "'exch_seq_first':155,'exch_seq_prev':null,'bid_cnt':1,'ask_cnt':1,'bid_total':1,'ask_"
          "total':1,'limit':1000,'bids':[['0.0023','7']],'asks':[['0.0027','8.5']]}\n"
          "book_delta BTCUSDT 5 156 1700000000001000000 "
          "'exch_seq_first':150,'exch_seq_prev':149,'bid_cnt':0,'ask_cnt':0,'bid_total':0,'ask_"
-         "total':0,'bids':[],'asks':[]}\n"
+         "total':0,'match_lag_us':1000,'bids':[],'asks':[]}\n"
          "status BTCUSDT 1 0 -9223372036854775808 "
          "'subject':0,'before':1,'after':2,'reason':0,'gen':1,'before_name':'SYNCING','after_name':"
          "'VALID','reason_name':'NONE'}\n");
@@ -120,13 +123,15 @@ Test(binance_futures_fields, book_ticker) {
       "\"b\":\"1943.64\",\"B\":\"113.445\",\"a\":\"1943.65\",\"A\":\"182.433\",\"T\":1785121247583,"
       "\"E\":1785121247584,\"st\":1}}",
       "bbo ETHUSDT 1 11139947831981 1785121247584000000 "
-      "'bid_px':'1943.64','bid_qty':'113.445','ask_px':'1943.65','ask_qty':'182.433'}\n");
+      "'bid_px':'1943.64','bid_qty':'113.445','ask_px':'1943.65','ask_qty':'182.433','ts_match_ns':"
+      "1785121247583000000}\n");
   ALL_WAYS(COINM, "BTCUSD_PERP", "{\"stream\":\"btcusd_perp@bookTicker\",\"data\":",
            "\"u\":1007198632021,\"e\":\"bookTicker\",\"s\":\"BTCUSD_PERP\",\"ps\":\"BTCUSD\","
            "\"b\":\"61804.7\",\"B\":\"35\",\"a\":\"0\",\"A\":\"0\",\"T\":1723161257465,"
            "\"E\":1723161257476}}",
            "bbo BTCUSD_PERP 1 1007198632021 1723161257476000000 "
-           "'bid_px':'61804.7','bid_qty':'35','ask_px':null,'ask_qty':'0'}\n");
+           "'bid_px':'61804.7','bid_qty':'35','ask_px':null,'ask_qty':'0','ts_match_ns':"
+           "1723161257465000000}\n");
 }
 
 Test(binance_futures_fields, trade) {
@@ -153,7 +158,7 @@ Test(binance_futures_fields, agg_trade) {
       "\"T\":1789469121938,\"m\":false,\"st\":1}}",
       "agg_trade BTCUSDT 1 309896910 1789469122045000000 "
       "'px':'76968.3','qty':'1046.765','agg_id':309896910,'trade_id_first':537859420,'trade_id_"
-      "last':537859465,'ts_match_ns':1789469121938000000,'side':'B'}\n");
+      "last':537859465,'ts_match_ns':1789469121938000000,'side':'B','qty_book':'1046.125'}\n");
   ALL_WAYS(
       COINM, "EOSUSD_PERP", "{\"stream\":\"eosusd_perp@aggTrade\",\"data\":",
       "\"e\":\"aggTrade\",\"E\":1626916407718,\"a\":9180277,\"s\":\"EOSUSD_PERP\",\"p\":\"3.466\","
@@ -170,7 +175,7 @@ Test(binance_futures_fields, mark_price) {
       "\"P\":\"83390.57692985\",\"i\":\"83301.31260870\",\"r\":\"-0.00000189\",\"T\":1790755200000,"
       "\"st\":1}}",
       "mark BTCUSDT 1 0 1790755199000000000 "
-      "'mark_px':'83259.61836957','settle_px':'83390.57692985'}\n"
+      "'mark_px':'83259.61836957','settle_px':'83390.57692985','avg_px':'83259.61836957'}\n"
       "index BTCUSDT 1 0 1790755199000000000 'index_px':'83301.3126087'}\n"
       "funding BTCUSDT 1 0 1790755199000000000 "
       "'rate':'-0.00000189','predicted':null,'ts_next_ns':1790755200000000000,'interval_s':0}\n");
@@ -228,7 +233,8 @@ Test(binance_futures_fields, liquidation) {
       "\"z\":\"0.012\",\"T\":1568014460890},\"st\":1}}",
       "liquidation BTCUSDT 11 0 1568014460893000000 "
       "'px':'9910','avg_px':'9910.12345678','qty':'0.014','filled_qty':'0.012','ts_match_ns':"
-      "1568014460890000000,'side':'S'}\n");
+      "1568014460890000000,'side':'S','last_qty':'0.004','order_type':'LIMIT','time_in_force':'IOC'"
+      ",'status':'FILLED'}\n");
   ONE(COINM, NULL,
       "{\"stream\":\"btcusd_200925@forceOrder\",\"data\":{\"e\":\"forceOrder\","
       "\"E\":1594622954023,\"o\":{\"s\":\"BTCUSD_200925\",\"ps\":\"BTCUSD\",\"S\":\"BUY\","
@@ -236,7 +242,8 @@ Test(binance_futures_fields, liquidation) {
       "\"X\":\"FILLED\",\"l\":\"3\",\"z\":\"3\",\"T\":1594622954021}}}",
       "liquidation BTCUSD_200925 11 0 1594622954023000000 "
       "'px':'9314.5','avg_px':'9352.7','qty':'3','filled_qty':'3','ts_match_ns':"
-      "1594622954021000000,'side':'B'}\n");
+      "1594622954021000000,'side':'B','last_qty':'3','order_type':'LIMIT',"
+      "'time_in_force':'IOC','status':'FILLED'}\n");
 }
 
 /* ---- REST ---- */
@@ -323,8 +330,8 @@ Test(binance_futures_fields, premium_index_and_funding_intervals) {
          "'mark_px':'11793.63104562','settle_px':'11781.16138815'}\n"
          "index LPTUSDT 101 0 1597370495002000000 'index_px':'11781.8049597'}\n"
          "funding LPTUSDT 101 0 1597370495002000000 "
-         "'rate':'0.00038246','predicted':null,'ts_next_ns':1597392000000000000,'interval_s':14400}"
-         "\n");
+         "'rate':'0.00038246','predicted':null,'ts_next_ns':1597392000000000000,'interval_s':14400,"
+         "'rate_min':'-0.02','rate_max':'0.02','interest':'0.0001'}\n");
 }
 
 #define FILTERS(tick, step, min)                                                                   \

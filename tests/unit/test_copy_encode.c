@@ -248,7 +248,7 @@ Test(copy_row, defect_10_trade_is_exact) {
                       .origin      = MD_ORIGIN_ADL};
   memcpy(rec.body, &trade, sizeof trade);
   encode_ok(&rec, &r);
-  cr_assert_eq(r.cnt, MD_COPY_FIXED_CNT + 6);
+  cr_assert_eq(r.cnt, MD_COPY_FIXED_CNT + 9);
   hex_of(r.at[11], r.bytes_of[11], hex);
   cr_assert_str_eq(hex, "00030001000000020006072d189c");
   hex_of(r.at[12], r.bytes_of[12], hex);
@@ -276,6 +276,7 @@ Test(copy_row, absent_body_values_are_null_in_every_type) {
         memcpy(rec.body + f->off, &i64, sizeof i64);
       if (f->kind == MD_FIELD_U64) memcpy(rec.body + f->off, &u64, sizeof u64);
       if (f->kind == MD_FIELD_D128) memcpy(rec.body + f->off, &d128, sizeof d128);
+      if (f->kind == MD_FIELD_LAG) memset(rec.body + f->off, 0, f->bytes);
     }
     encode_ok(&rec, &r);
     for (uint32_t i = 0; i < info->field_cnt; i++) {
@@ -371,7 +372,7 @@ Test(copy_row, levels_are_arrays_of_the_right_side) {
   memcpy(rec.body + sizeof *body, levels, sizeof levels);
   rec.header.len = (uint16_t)(rec.header.len + sizeof levels);
   encode_ok(&rec, &r);
-  unsigned first = MD_COPY_FIXED_CNT + 6;
+  unsigned first = MD_COPY_FIXED_CNT + 7;
   cr_assert_eq(r.cnt, first + MD_COPY_SIDES_CNT);
   cr_assert_eq(memcmp(r.at[first], head, sizeof head), 0);
   hex_of(r.at[first] + 24, 14, hex);

@@ -32,6 +32,9 @@ put_field(uint8_t *body, const md_field_t *f, uint32_t i) {
   case MD_FIELD_SIDE:
     value = 1 + i % 2;
     break;
+  case MD_FIELD_LAG:
+    value = 1001 + i; /* said without the 1 */
+    break;
   case MD_FIELD_BOOL:
     value = 1;
     break;
@@ -92,8 +95,8 @@ make_record(unsigned type) {
     put_field(body, &info->fields[i], i);
   rec->len = (uint16_t)(sizeof *rec + info->body_bytes);
   if (type == MD_RECORD_RAW) put_raw(rec, (void *)body);
-  if (type == MD_RECORD_BOOK_DELTA || type == MD_RECORD_BOOK_SNAPSHOT || type == MD_RECORD_LADDER) {
-    md_book_delta_t *delta = (void *)body; /* the counts stand at one place in all three */
+  if (md_record_has_levels(type)) {
+    md_book_delta_t *delta = (void *)body; /* the counts stand at one place in all of them */
     delta->bid_cnt         = 2;
     delta->ask_cnt         = 1;
     put_levels(rec, 3);
@@ -162,10 +165,15 @@ Test(record, golden_bytes_of_each_type_stay_as_they_are) {
 }
 
 Test(record, offsets_that_other_languages_rely_on) {
-  cr_assert_eq(MD_RECORD_TYPE_END - 1, MD_RECORD_LADDER);
+  cr_assert_eq(MD_RECORD_TYPE_END - 1, MD_RECORD_BOOK_ORDERS);
   cr_assert_eq(offsetof(md_trade_t, trade_id), 16);
   cr_assert_eq(offsetof(md_trade_t, side), 32);
-  cr_assert_eq(sizeof(md_trade_t), 40);
+  cr_assert_eq(offsetof(md_trade_t, book_seq), 40);
+  cr_assert_eq(sizeof(md_trade_t), 48);
+  cr_assert_eq(sizeof(md_agg_trade_t), 64);
+  cr_assert_eq(sizeof(md_bbo_t), 48);
+  cr_assert_eq(offsetof(md_book_delta_t, match_lag_us), 28);
+  cr_assert_eq(offsetof(md_book_orders_t, bid_cnt), 16);
   cr_assert_eq(offsetof(md_book_delta_t, bid_cnt), 16);
   cr_assert_eq(sizeof(md_book_delta_t), 32);
   cr_assert_eq(offsetof(md_book_snapshot_t, limit), 28);
@@ -175,7 +183,7 @@ Test(record, offsets_that_other_languages_rely_on) {
   cr_assert_eq(sizeof(md_raw_t), 16);
   cr_assert_eq(offsetof(md_definition_t, tick_size), 144);
   cr_assert_eq(sizeof(md_definition_t), 232);
-  cr_assert_eq(sizeof(md_kline_t), 128);
+  cr_assert_eq(sizeof(md_kline_t), 144);
   cr_assert_eq(sizeof(md_checkpoint_t), 64);
 }
 
@@ -226,6 +234,7 @@ expect_json_field(const md_field_t *f, uint32_t i) {
   case MD_FIELD_U64:
   case MD_FIELD_U32:
   case MD_FIELD_U16:
+  case MD_FIELD_LAG:
     (void)snprintf(value, sizeof value, "%u", 1000 + i);
     break;
   case MD_FIELD_PAD:
@@ -464,8 +473,8 @@ Test(record, names_of_states_and_reasons) {
 
 /* The page for readers in other languages says every field where it is. */
 Test(record, readme_has_the_row_of_every_type) {
-  static const char *const kinds[] = {"PX", "QTY",  "D128", "TS",  "U64",   "U32", "U16",
-                                      "U8", "BOOL", "SIDE", "SYM", "ASSET", "PAD"};
+  static const char *const kinds[] = {"PX", "QTY",  "D128", "TS",  "U64", "U32",   "U16",
+                                      "U8", "BOOL", "SIDE", "LAG", "SYM", "ASSET", "PAD"};
   static char              page[1u << 16];
   FILE                    *file = fopen("shm/README.md", "r");
   cr_assert(file);

@@ -392,7 +392,8 @@ typedef struct hostile {
 static const hostile_t hostile[] = {
     {HEADER_OFF(magic), 0, MD_ERR_EMPTY, "no magic yet"},
     {HEADER_OFF(magic), 77, MD_ERR_CORRUPT, "another magic"},
-    {HEADER_OFF(abi_version), 2 | (4096ull << 32), MD_ERR_VERSION, "a newer layout"},
+    {HEADER_OFF(abi_version), (MD_SEGMENT_ABI_VERSION + 1) | (4096ull << 32), MD_ERR_VERSION,
+     "a newer layout"},
     {HEADER_OFF(total_bytes), 4096, MD_ERR_CORRUPT, "a size that is not the file's"},
     {HEADER_OFF(state), MD_SEGMENT_STARTING, MD_ERR_EMPTY, "starting"},
     {HEADER_OFF(state), MD_SEGMENT_SUPERSEDED, MD_ERR_EMPTY, "superseded"},
