@@ -39,6 +39,8 @@ BINANCE_SPOT = [
      '{"e":"depthUpdate","E":1790755202102,"s":"BTCUSDT","U":7010,"u":7015,"b":[["59998.00","0.00000"]],"a":[["60002.40","7.06250"],["60001.35","0.00000"]]}')),
     ("trade", "I", "spot", binance("btcusdt@trade",
      '{"e":"trade","E":1790755203103,"s":"BTCUSDT","t":3071245454,"p":"60000.11000000","q":"0.00056000","T":1790755203100,"m":true,"M":true}')),
+    (None, "I", "spot", binance("btcusdt@trade",  # sent again: no second row
+     '{"e":"trade","E":1790755203103,"s":"BTCUSDT","t":3071245454,"p":"60000.11000000","q":"0.00056000","T":1790755203100,"m":true,"M":true}')),
     ("trade with orders", "I", "spot", binance("btcusdt@trade",
      '{"e":"trade","E":1790755203903,"s":"BTCUSDT","t":3071245455,"p":"60000.12000000","q":"0.00057000","b":20720542158,"a":20720542592,"T":1790755203900,"m":false,"M":true}')),
     ("aggTrade", "I", "spot", binance("btcusdt@aggTrade",
