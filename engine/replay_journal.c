@@ -170,7 +170,8 @@ on_instrument_record(player_t *p, const md_record_t *rec) {
   case MD_RECORD_BOOK_SNAPSHOT:
     return on_book(p, i, rec);
   case MD_RECORD_TRADE:
-    if (p->counts && !(rec->flags & MD_FLAG_OFF_BOOK))
+    /* As the feed counts: block trades are off the book and of the market. */
+    if (p->counts && ((const md_trade_t *)body)->origin == MD_ORIGIN_MARKET)
       add_trade(&i->trades, ((const md_trade_t *)body)->qty, rec->exch_seq);
     return MD_OK;
   case MD_RECORD_AGG_TRADE:

@@ -53,8 +53,8 @@ typedef struct md_feed_config {
   void *request_ctx; /* of both */
 } md_feed_config_t;
 
-/* Totals of one instrument's trades, exact. Prints that are not of the book (OFF_BOOK) stand in
- * neither count nor sum, but their ids are of the same row. */
+/* Totals of one instrument's trades, exact. Prints that are not of the market (their origin) stand
+ * in neither count nor sum, but their ids are of the same row. */
 typedef struct md_trade_totals {
   uint64_t cnt, off_book_cnt;
   md_i128  qty_sum; /* at the instrument's qty_exp */

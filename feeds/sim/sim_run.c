@@ -42,11 +42,15 @@ md_sim_cfg_default(void) {
                         .truth_every    = 100};
 }
 
-/* A stream that does not exist is no subscription: some connect to /ws/0 and subscribe then. */
+/* A stream that does not exist is no subscription: some connect to /ws/0 and subscribe then. Nor is
+ * one about the platform, which may come long before those of instruments. */
 static bool
 has_subscribed(const md_sim_conn_t *c) {
-  for (uint32_t i = 0; i < c->sub_cnt; i++)
-    if (c->subs[i]->kind != MD_SIM_OTHER) return true;
+  for (uint32_t i = 0; i < c->sub_cnt; i++) {
+    const md_sim_stream_t *s      = c->subs[i];
+    bool                   is_all = s->kind >= MD_SIM_ALL_MARK && s->kind <= MD_SIM_ALL_LIQUIDATION;
+    if (is_all || (s->kind != MD_SIM_OTHER && s->symbol_len > 0)) return true;
+  }
   return false;
 }
 
