@@ -25,6 +25,8 @@
     "who may read the segment; only owner and group may also enter the list of readers")           \
   X(shm_group, TEXT, "", 0, 31, "",                                                                \
     "group that may read the segment, of which the engine's user is a member; empty: that user's own") \
+  X(shm_mode, CHOICE, "file", 0, 0, "file|sealed",                                                 \
+    "sealed: memory that not even this user's other programs can cut or write; readers get it through a socket") \
   X(instruments, NUMBER, "1000", 1, 100000, "", "rows of the instrument directory, all feeds")     \
   X(book_space, BYTES, "64MiB", 65536, 68719476736, "",                                            \
     "shared memory for live books; `mdengine check` says what the depth settings need")            \

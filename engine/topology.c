@@ -58,6 +58,7 @@ md_topology_make(const md_config_t *cfg, const char *only, md_topology_t *t, md_
   t->segment = (md_segment_config_t){.name                = cfg->engine.name,
                                      .dir                 = cfg->engine.shm_dir,
                                      .mode                = modes[cfg->engine.shm_readers],
+                                     .sealed              = cfg->engine.shm_mode == 1,
                                      .group               = cfg->engine.shm_group,
                                      .instrument_capacity = (uint32_t)cfg->engine.instruments,
                                      .book_bytes          = (uint64_t)cfg->engine.book_space,

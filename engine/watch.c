@@ -51,6 +51,7 @@ md_engine_run(md_engine_t *e) {
   for (;;) {
     int signal_no = sigtimedwait(&set, NULL, &wait);
     beat(e);
+    md_segment_serve(&e->segment);
     if (signal_no == SIGINT || signal_no == SIGTERM) {
       md_log(e->log, MD_LOG_INFO, "engine", "asked to stop; draining");
       return MD_EXIT_OK;

@@ -17,12 +17,6 @@
 #define LOCK_TRIES 8u
 #define PAGE_BYTES 4096u
 
-/* Who may read a file. */
-typedef struct access {
-  mode_t   mode;
-  uint32_t gid; /* UINT32_MAX: as it comes */
-} access_t;
-
 typedef struct layout {
   md_section_t section[MD_SECTION_CNT];
   uint64_t     main_bytes;
@@ -240,7 +234,7 @@ make_room(const md_segment_t *s, int lock_fd) {
 static md_err_t
 check_room(const md_segment_config_t *cfg, const md_segment_t *s, const layout_t *l, int lock_fd,
            md_msg_t *msg) {
-  uint64_t want = l->main_bytes + l->rings_bytes;
+  uint64_t want = (cfg->sealed ? 0 : l->main_bytes) + l->rings_bytes;
   if (room_bytes(cfg->dir) < want) make_room(s, lock_fd);
   uint64_t room = room_bytes(cfg->dir);
   if (room >= want) return MD_OK;
@@ -253,14 +247,14 @@ check_room(const md_segment_config_t *cfg, const md_segment_t *s, const layout_t
 
 /* Makes path anew with all its bytes taken and touched; path is removed again on an error. */
 static md_err_t
-make_file(const char *path, const access_t *access, uint64_t bytes, int *fd, uint8_t **base,
+make_file(const char *path, const md_access_t *access, uint64_t bytes, int *fd, uint8_t **base,
           md_msg_t *msg) {
   (void)unlink(path); /* left by a start that died; we hold the lock of the name */
   int file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (file < 0) return md_fail_errno(msg, errno, "cannot create %s", path);
   int rc = posix_fallocate(file, 0, (off_t)bytes);
   if (rc == 0 && access->gid != UINT32_MAX && fchown(file, (uid_t)-1, access->gid)) rc = errno;
-  if (rc == 0 && fchmod(file, access->mode)) rc = errno;
+  if (rc == 0 && fchmod(file, (mode_t)access->mode)) rc = errno;
   void *map = MAP_FAILED;
   if (rc == 0) {
     map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, file, 0);
@@ -434,16 +428,36 @@ md_segment_gid(const md_segment_config_t *cfg, uint32_t *gid, md_msg_t *msg) {
   return MD_OK;
 }
 
+/* The main file, or sealed memory and the socket that stands for it. */
+static md_err_t
+make_main(const md_segment_config_t *cfg, const md_access_t *readers, const char *path,
+          uint64_t bytes, md_segment_t *out, md_msg_t *msg) {
+  int      fd = -1;
+  md_err_t err;
+  if (cfg->sealed) {
+    err = md_sealed_make(readers, bytes, &out->base, &out->hand_fd, msg);
+    if (!err) out->bytes = bytes;
+    if (!err) err = md_sealed_listen(readers, path, &out->listen_fd, msg);
+    if (err) md_segment_leave(out);
+    return err;
+  }
+  err = make_file(path, readers, bytes, &fd, &out->base, msg);
+  if (err) return err;
+  (void)close(fd);
+  out->bytes = bytes;
+  return MD_OK;
+}
+
 md_err_t
 md_segment_new(const md_segment_config_t *cfg, int lock_fd, const md_clock_t *clock,
                md_segment_t *out, md_msg_t *msg) {
-  layout_t       l;
-  access_t       readers = {.mode = cfg->mode ? (mode_t)cfg->mode : 0640};
-  const access_t owner   = {.mode = 0600, .gid = UINT32_MAX};
-  char           main_new[sizeof out->path + 8], rings_new[sizeof out->rings_path + 8];
+  layout_t          l;
+  md_access_t       readers = {.mode = cfg->mode ? cfg->mode : 0640};
+  const md_access_t owner   = {.mode = 0600, .gid = UINT32_MAX};
+  char              main_new[sizeof out->path + 8], rings_new[sizeof out->rings_path + 8];
   memset(out, 0, sizeof *out);
-  out->rings_fd = -1;
-  md_err_t err  = md_segment_paths(out, cfg->dir, cfg->name, msg);
+  out->rings_fd = out->listen_fd = out->hand_fd = -1;
+  md_err_t err                                  = md_segment_paths(out, cfg->dir, cfg->name, msg);
   if (!err) err = check_config(cfg, msg);
   if (!err) err = md_segment_gid(cfg, &readers.gid, msg);
   if (err) return err;
@@ -453,12 +467,9 @@ md_segment_new(const md_segment_config_t *cfg, int lock_fd, const md_clock_t *cl
   (void)snprintf(main_new, sizeof main_new, "%s.new", out->path);
   (void)snprintf(rings_new, sizeof rings_new, "%s.new", out->rings_path);
 
-  int main_fd;
-  err = make_file(main_new, &readers, l.main_bytes, &main_fd, &out->base, msg);
+  err = make_main(cfg, &readers, main_new, l.main_bytes, out, msg);
   if (err) return err;
-  (void)close(main_fd);
-  out->bytes = l.main_bytes;
-  err        = make_file(rings_new, &owner, l.rings_bytes, &out->rings_fd, &out->rings_base, msg);
+  err = make_file(rings_new, &owner, l.rings_bytes, &out->rings_fd, &out->rings_base, msg);
   if (!err) {
     out->rings_bytes = l.rings_bytes;
     err              = fill_rings(cfg, &l, out);

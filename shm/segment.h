@@ -120,6 +120,7 @@ typedef struct md_segment_config {
   uint64_t                   book_bytes; /* space for all books */
   uint32_t                   mode;       /* of the main file: 0600, 0640, 0644; 0 is 0640 */
   const char                *group;      /* that may read it; NULL or "": the process's own */
+  bool                       sealed;     /* memory behind a socket instead of a file */
   const md_segment_feed_t   *feeds;
   uint32_t                   feed_cnt;
   const md_segment_ring_t   *rings;
@@ -136,7 +137,8 @@ typedef struct md_segment {
   md_rings_header_t   *rings_header;
   uint8_t             *rings_base;
   uint64_t             rings_bytes;
-  int                  rings_fd; /* holds the flock; -1 for a reader */
+  int                  rings_fd;           /* holds the flock; -1 for a reader */
+  int                  listen_fd, hand_fd; /* of a sealed segment's engine, else -1 */
   char                 path[128], rings_path[128];
   uint64_t             device, inode; /* of the main file: tells a newer one at its path */
   uint32_t             owner_uid;
@@ -182,6 +184,10 @@ MD_MUST_USE md_err_t md_segment_new(const md_segment_config_t *cfg, int lock_fd,
 
 /* md_segment_gid finds the group of cfg, UINT32_MAX for the process's own. */
 MD_MUST_USE md_err_t md_segment_gid(const md_segment_config_t *cfg, uint32_t *gid, md_msg_t *msg);
+
+/* md_segment_serve hands a sealed segment to the readers that have asked since: a few system calls
+ * that never wait. Main thread, many times a second. */
+void md_segment_serve(const md_segment_t *s);
 
 /* md_segment_ready sets READY. md_segment_delete sets STOPPED, unmaps and unlinks both files. */
 void md_segment_ready(md_segment_t *s);

@@ -187,8 +187,8 @@ map_file(int fd, md_segment_t *s, md_msg_t *msg) {
 md_err_t
 md_segment_join(const char *dir, const char *name, md_segment_t *out, md_msg_t *msg) {
   memset(out, 0, sizeof *out);
-  out->rings_fd = -1;
-  md_err_t err  = md_segment_paths(out, dir, name, msg);
+  out->rings_fd = out->listen_fd = out->hand_fd = -1;
+  md_err_t err                                  = md_segment_paths(out, dir, name, msg);
   if (err) return err;
   int fd = open(out->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   if (fd < 0 && errno == ENOENT)
@@ -196,6 +196,10 @@ md_segment_join(const char *dir, const char *name, md_segment_t *out, md_msg_t *
                    "no engine \"%s\" runs here (%s is not there): start it, or "
                    "give another name",
                    name, out->path);
+  if (fd < 0 && errno == ENXIO) { /* a socket */
+    err = md_sealed_receive(out->path, &fd, msg);
+    if (err) return err;
+  }
   if (fd < 0) return md_fail_errno(msg, errno, "cannot open %s", out->path);
   err = map_file(fd, out, msg);
   if (err) return err;
@@ -213,11 +217,15 @@ md_segment_leave(md_segment_t *s) {
   if (s->base) (void)munmap(s->base, s->bytes);
   if (s->rings_base) (void)munmap(s->rings_base, s->rings_bytes);
   if (s->rings_fd >= 0) (void)close(s->rings_fd); /* gives the client lock back */
+  if (s->listen_fd >= 0) (void)close(s->listen_fd);
+  if (s->hand_fd >= 0) (void)close(s->hand_fd);
   s->base         = NULL;
   s->header       = NULL;
   s->rings_base   = NULL;
   s->rings_header = NULL;
   s->rings_fd     = -1;
+  s->listen_fd    = -1;
+  s->hand_fd      = -1;
 }
 
 /* The places that the rings file names. */

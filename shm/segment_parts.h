@@ -16,6 +16,20 @@ MD_MUST_USE md_err_t md_segment_paths(md_segment_t *s, const char *dir, const ch
  * checked or made by us. */
 void md_segment_views(md_segment_t *s);
 
+/* Who may read a file. */
+typedef struct md_access {
+  uint32_t mode;
+  uint32_t gid; /* UINT32_MAX: as it comes */
+} md_access_t;
+
+/* segment_seal.c: the memory of a sealed segment, the socket that hands it out, and what a reader
+ * gets from there, checked to be sealed (waits half a second for the engine's answer). */
+MD_MUST_USE md_err_t md_sealed_make(const md_access_t *access, uint64_t bytes, uint8_t **base,
+                                    int *hand_fd, md_msg_t *msg);
+MD_MUST_USE md_err_t md_sealed_listen(const md_access_t *access, const char *path, int *listen_fd,
+                                      md_msg_t *msg);
+MD_MUST_USE md_err_t md_sealed_receive(const char *path, int *fd, md_msg_t *msg);
+
 /* md_process_start reads the start time of pid in clock ticks after boot: false when the process is
  * gone, a zombie, or not visible. */
 bool md_process_start(uint32_t pid, uint64_t *start);

@@ -85,7 +85,9 @@ look_for_next(mdshm_t *shm) {
   if (stat(s->path, &st) || (st.st_ino == s->inode && st.st_dev == s->device)) return MDSHM_EMPTY;
   mdshm_result_t result = mdshm_map_open(shm->dir, shm->name, &map, NULL);
   if (result != MDSHM_OK) return result == MDSHM_ABSENT ? MDSHM_EMPTY : result;
-  result = map->segment.owner_uid == s->owner_uid ? mdshm_attach(shm, map) : MDSHM_DENIED;
+  result = MDSHM_EMPTY; /* a socket has an inode of its own: is this the segment that we have? */
+  if (map->segment.inode != s->inode || map->segment.device != s->device)
+    result = map->segment.owner_uid == s->owner_uid ? mdshm_attach(shm, map) : MDSHM_DENIED;
   if (result != MDSHM_OK) mdshm_map_release(map);
   return result;
 }

@@ -66,11 +66,14 @@ wait_for "the exchange" said
 JOURNAL="policy: none
   segment: 64MiB"
 JOURNAL_DIR=$SHM/journal
-config "    url: $(url ws)
+configure() {
+  config "    url: $(url ws)
     rest_url: $(url rest)
     symbols: all
     depth: 100
     raw: false"
+}
+configure
 start
 
 # --- each language
@@ -183,3 +186,18 @@ gone() { ! status_json | grep -q '"name":"example.c"'; }
 wait_for "the reader to be gone from the list" gone
 stop
 [ ! -e "$SHM/mdengine.$NAME.readers" ] || fail "the list is left behind"
+
+# --- sealed: the same readers, and not even the owner can open it for writing
+IO="auto
+  shm_mode: sealed"
+configure
+start
+RECORDS=2000
+reader "C, sealed" "$WORK/reader_c"
+! "$WORK/attack" --open "$SHM" $NAME || fail "the owner opens a sealed segment for writing"
+if [ -n "$stranger" ]; then
+  # shellcheck disable=SC2086 # a command and its options
+  ! $stranger "$WORK/reader_c" -d "$SHM" $NAME binance_spot BTCUSDT 1 2>"$WORK/err" || fail "a stranger reads sealed memory"
+  grep -q DENIED "$WORK/err" || fail "a stranger is told: $(cat "$WORK/err")"
+fi
+stop
