@@ -213,11 +213,11 @@ find_venue(const md_sim_cfg_t *cfg, const md_sim_venue_t **out, md_msg_t *msg) {
   }
   *out = name ? md_sim_venue_find(name) : md_sim_venue_at(0);
   if (*out) return MD_OK;
-  char     list[256];
+  char     list[512];
   uint32_t len = 0;
   for (uint32_t i = 0; md_sim_venue_at(i) && len < sizeof list; i++)
-    len += (uint32_t)snprintf(list + len, sizeof list - len, "%s%s", i ? ", " : "",
-                              md_sim_venue_at(i)->name);
+    len += (uint32_t)snprintf(list + len, sizeof list - len, "%s%s (%s)", i ? ", " : "",
+                              md_sim_venue_at(i)->name, md_sim_venue_at(i)->about);
   return md_fail(msg, MD_ERR_USAGE, "no venue '%s' in the simulator; --venue wants one of %s", name,
                  list);
 }

@@ -78,7 +78,7 @@ typedef struct md_sim_writers {
 
 struct md_sim_venue {
   const char *name;  /* of its feed: "binance_spot" */
-  const char *about; /* what it speaks, for --help: a few words */
+  const char *about; /* what it is, in a few words: for who asks for one that is not there */
 
   /* Facts. Options of the command line override those with (option). */
   uint32_t subscriptions_max; /* of one connection; more: MD_ERR_FULL */
