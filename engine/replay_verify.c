@@ -12,6 +12,7 @@
 /* The segments that hold the records of one stream and epoch; first 0: none do. */
 typedef struct span {
   uint64_t first, last;
+  bool     is_old; /* of the journal's first format */
 } span_t;
 
 /* One (feed, epoch) being verified. */
@@ -21,7 +22,9 @@ typedef struct check {
   span_t               span, raw_span;
   uint16_t             stream, raw_stream;
   uint32_t             epoch;
+  bool                 is_old;     /* written in the journal's first format: less is compared */
   uint64_t             lost_until; /* records up to this seq are declared lost */
+  uint64_t             later_cnt;  /* made records of types that the first format had not */
   md_msg_t             msg;
 } check_t;
 
@@ -47,12 +50,19 @@ next_expected(check_t *c) {
 static void
 compare(void *ctx, const md_record_t *made) {
   check_t *c = ctx;
-  if (made->seq <= c->lost_until) return;
+  if (c->is_old && md_record_old_bytes(made->type) == 0) {
+    c->later_cnt++;
+    return;
+  }
+  const uint64_t seq = made->seq - c->later_cnt;
+  if (seq <= c->lost_until) return;
   const md_record_t *want = next_expected(c);
-  if (made->seq <= c->lost_until) return; /* the LOSS stood just before */
+  if (seq <= c->lost_until) return; /* the LOSS stood just before */
   c->verdict->compared_cnt++;
   bool same = want && want->len == made->len;
-  if (same) {
+  if (same && c->is_old) {
+    same = want->seq == seq && md_record_same_old(want, made);
+  } else if (same) {
     md_record_t a = *want, b = *made;
     a.ts_pub_ns = b.ts_pub_ns = 0;
     same =
@@ -157,9 +167,9 @@ verify_epoch(const char *dir, const char *feed_name, check_t *c, md_msg_t *msg) 
   md_feed_t             *feed  = NULL;
   md_known_instrument_t *known = NULL;
   uint32_t               cnt;
-  c->lost_until = 0;
-  c->expected   = NULL;
-  md_err_t err  = open_at(dir, c->raw_span, &raw, msg);
+  c->lost_until = c->later_cnt = 0;
+  c->expected                  = NULL;
+  md_err_t err                 = open_at(dir, c->raw_span, &raw, msg);
   if (!err) err = open_at(dir, c->span, &c->expected, msg);
   if (!err) {
     md_feed_config_t cfg = md_replay_feed_config(feed_name, md_venue_find(feed_name));
@@ -219,7 +229,8 @@ find_spans(md_journal_reader_t *reader, md_err_t *err, md_msg_t *msg) {
     if (rec->epoch > last || rec->stream >= STREAM_ID_MAX) continue;
     span_t *span = span_of(spans, rec->stream, rec->epoch);
     if (span->first == 0) span->first = pos.segment;
-    span->last = pos.segment;
+    span->last   = pos.segment;
+    span->is_old = md_journal_reader_is_old(reader);
   }
   if (*err == MD_ERR_END) *err = MD_OK;
   return spans;
@@ -246,6 +257,7 @@ md_replay_verify(const char *dir, const char *feed, md_replay_verdict_t *out, md
       check->epoch    = epoch;
       check->span     = *span_of(spans, id, epoch);
       check->raw_span = (span_t){0};
+      check->is_old   = check->span.is_old;
       if (check->raw_stream != UINT16_MAX)
         check->raw_span = *span_of(spans, check->raw_stream, epoch);
       if (check->span.first || check->raw_span.first) err = verify_epoch(dir, name, check, msg);

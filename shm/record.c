@@ -184,6 +184,32 @@ md_record_renew(const void *rec, md_record_t *out) {
   return out->len;
 }
 
+/* Fields that stand where the first format had zeros. */
+static bool
+is_in_padding(unsigned type, const md_field_t *f) {
+  if (type == MD_RECORD_TRADE)
+    return f->off == offsetof(md_trade_t, source) || f->off == offsetof(md_trade_t, fill_cnt);
+  return f->kind == MD_FIELD_LAG;
+}
+
+bool
+md_record_same_old(const md_record_t *a, const md_record_t *b) {
+  md_record_t             x = *a, y = *b;
+  const md_record_info_t *info   = md_record_info(a->type);
+  const uint8_t          *a_body = md_record_body_const(a), *b_body = md_record_body_const(b);
+  const uint32_t          old = md_record_old_bytes(a->type);
+  x.ts_pub_ns = y.ts_pub_ns = 0;
+  x.seq = y.seq = 0;
+  if (!info || memcmp(&x, &y, sizeof x) != 0) return false;
+  for (uint32_t i = 0; i < info->field_cnt; i++) {
+    const md_field_t *f = &info->fields[i];
+    if (f->off >= old || is_in_padding(a->type, f)) continue;
+    if (memcmp(a_body + f->off, b_body + f->off, f->bytes) != 0) return false;
+  }
+  const uint32_t fixed = (uint32_t)sizeof x + info->body_bytes;
+  return memcmp(a_body + info->body_bytes, b_body + info->body_bytes, x.len - fixed) == 0;
+}
+
 const char *
 md_book_state_name(unsigned state) {
   static const char *const names[] = {[MD_BOOK_EMPTY]   = "EMPTY",

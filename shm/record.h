@@ -219,6 +219,10 @@ uint32_t md_record_old_bytes(unsigned type);
 MD_MUST_USE md_err_t md_record_check_old(const void *rec, size_t avail);
 uint32_t md_record_renew(const void *rec, md_record_t *out);
 
+/* md_record_same_old compares what the first format had of two records of one type and length: their
+ * headers apart from ts_pub_ns and seq, their bodies without later fields, and what stands behind. */
+bool md_record_same_old(const md_record_t *a, const md_record_t *b);
+
 /* md_record_has_levels says whether levels stand behind the body of a type. */
 static inline bool
 md_record_has_levels(unsigned type)

@@ -164,6 +164,11 @@ MD_MUST_USE md_err_t md_journal_reader_seek_time(md_journal_reader_t *r, int64_t
 MD_MUST_USE md_err_t md_journal_reader_next(md_journal_reader_t *r, const md_record_t **rec,
                                             md_journal_pos_t *pos, md_msg_t *msg);
 void md_journal_reader_damage(const md_journal_reader_t *r, md_journal_damage_t *out);
+
+/* md_journal_reader_is_old says whether the last record was written in the first format and brought
+ * up to date. */
+bool md_journal_reader_is_old(const md_journal_reader_t *r);
+
 const md_manifest_t *md_journal_reader_manifest(const md_journal_reader_t *r);
 
 /* ---- listing ---- */

@@ -71,6 +71,11 @@ md_journal_reader_damage(const md_journal_reader_t *r, md_journal_damage_t *out)
   *out = r->damage;
 }
 
+bool
+md_journal_reader_is_old(const md_journal_reader_t *r) {
+  return r->is_old;
+}
+
 const md_manifest_t *
 md_journal_reader_manifest(const md_journal_reader_t *r) {
   return r->manifest;

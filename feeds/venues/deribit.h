@@ -69,6 +69,19 @@ typedef struct md_db_slice {
   X(price_index)                                                                                   \
   X(locked)                                                                                        \
   X(maintenance)                                                                                   \
+  X(tick_direction)                                                                                \
+  X(contracts)                                                                                     \
+  X(iv)                                                                                            \
+  X(starbase_match_id)                                                                             \
+  X(block_trade_leg_count)                                                                         \
+  X(combo_trade_id)                                                                                \
+  X(settlement_price)                                                                              \
+  X(min_price)                                                                                     \
+  X(max_price)                                                                                     \
+  X(interest_value)                                                                                \
+  X(interest_rate)                                                                                 \
+  X(funding_8h)                                                                                    \
+  X(underlying_index)                                                                              \
   X(kind)                                                                                          \
   X(tick_size)                                                                                     \
   X(tick_size_steps)                                                                               \
@@ -82,20 +95,7 @@ typedef struct md_db_slice {
   X(base_currency)                                                                                 \
   X(quote_currency)                                                                                \
   X(settlement_currency)                                                                           \
-  X(is_active)                                                                                     \
-  X(tick_direction)                                                                                \
-  X(contracts)                                                                                     \
-  X(iv)                                                                                            \
-  X(starbase_match_id)                                                                             \
-  X(block_trade_leg_count)                                                                         \
-  X(combo_trade_id)                                                                                \
-  X(settlement_price)                                                                              \
-  X(min_price)                                                                                     \
-  X(max_price)                                                                                     \
-  X(interest_value)                                                                                \
-  X(interest_rate)                                                                                 \
-  X(funding_8h)                                                                                    \
-  X(underlying_index)
+  X(is_active)
 
 typedef enum md_db_key {
 #define MD_DB_ENUM(name) MD_DB_##name,

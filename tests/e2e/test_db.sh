@@ -126,6 +126,7 @@ settings "book_delta, book_snapshot, ladder, bbo, trade, agg_trade, kline, ticke
 gzip -dc "$HERE/../fixtures/postgres/journal_v2.jsonl.gz" | python3 "$HERE/check_renewed.py" "$WORK/renewed" ||
   fail "records of the first format are not what they were"
 "$MDENGINE" journal verify "$WORK/two" >"$WORK/out" || fail "a journal of the first format: $(cat "$WORK/out")"
+"$MDENGINE" replay "$WORK/two" --verify >"$WORK/out" || fail "its frames make other records: $(cat "$WORK/out")"
 db migrate -c "$WORK/engine.yaml" --json | grep -q '"version_before":2,"version":3' || fail "migrate from 2"
 db verify -c "$WORK/engine.yaml" >"$WORK/out" 2>&1 || fail "verify after migrating from 2: $(cat "$WORK/out")"
 wants "a column that came later" "true true 0" "SELECT bool_and(book_seq IS NULL) || ' ' || bool_and(px IS NOT NULL) || ' ' || sum(fill_cnt) FROM md.v_trades"
