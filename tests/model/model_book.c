@@ -117,7 +117,7 @@ words_read(void) {
 
 const model_t model_words = {.name  = "words",
                              .what  = "version and words, as all three tiers and the directory use",
-                             .files = " shm/book_layout.h tests/model/model_book.c ",
+                             .files = " shm/book_layout.h ",
                              .thread_cnt = 2,
                              .bound      = 4,
                              .setup      = words_setup,
