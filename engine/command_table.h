@@ -14,6 +14,7 @@
   X(journal, md_cmd_journal, "list, describe, verify and print a journal")                         \
   X(db,      md_cmd_db,      "make, migrate, verify and shorten the tables in PostgreSQL")         \
   X(sim,     md_cmd_sim,     "be an exchange: Binance spot over real WebSocket and REST")            \
+  X(doctor,  md_cmd_doctor,  "what this machine costs in latency, and what to do about it")          \
   X(bench,   md_cmd_bench,   "measure the engine beside other implementations on this machine")    \
   X(version, md_cmd_version, "print version and formats")
 

@@ -11,11 +11,12 @@
 
 typedef struct md_engine md_engine_t;
 
-#define MD_EXIT_OK      0
-#define MD_EXIT_FAILED  1
-#define MD_EXIT_USAGE   2
-#define MD_EXIT_RESTART 75
-#define MD_EXIT_STUCK   (-1) /* 75 too, without md_engine_stop */
+#define MD_EXIT_OK       0
+#define MD_EXIT_FAILED   1
+#define MD_EXIT_USAGE    2
+#define MD_EXIT_DEGRADED 3 /* of doctor: it works, and should be better */
+#define MD_EXIT_RESTART  75
+#define MD_EXIT_STUCK    (-1) /* 75 too, without md_engine_stop */
 
 /* md_engine_start starts everything or nothing; only: one feed, NULL for all. Signals that stop the
  * engine must be blocked in the calling thread, so that every thread inherits that. */

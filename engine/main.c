@@ -25,7 +25,8 @@ print_help(FILE *out) {
   for (size_t i = 0; i < MD_CNT(commands); i++)
     (void)fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].summary);
   (void)fputs("\nmdengine COMMAND --help shows its options and an example.\n"
-              "Exit status: 0 ok, 1 failed, 2 wrong usage or configuration, 75 restart wanted.\n",
+              "Exit status: 0 ok, 1 failed, 2 wrong usage or configuration, 3 degraded (doctor),\n"
+              "75 restart wanted.\n",
               out);
 }
 

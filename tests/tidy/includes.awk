@@ -7,7 +7,7 @@ BEGIN {
   may["bench"] = "shm feeds writers monitoring engine bench"
   may["tests"] = "shm feeds writers monitoring engine bench tests"
 
-  n = split("argp assert byteswap ctype dirent endian err errno error fcntl fenv float fnmatch " \
+  n = split("argp assert byteswap ctype dirent endian err errno error fcntl fenv float fnmatch ftw " \
             "getopt glob grp inttypes libgen limits locale malloc math mntent netdb poll semaphore " \
             "pthread pwd regex sched signal spawn stdalign stdarg stdatomic stdbool stddef " \
             "stdint stdio stdlib stdnoreturn string strings syslog termios threads time " \
