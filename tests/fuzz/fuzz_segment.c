@@ -21,8 +21,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static char     dir[] = "/dev/shm/mdfuzz.XXXXXX";
-static char     path[64];
+static char     dir[64]; /* MD_FUZZ_DIR, else one of our own */
+static char     path[96];
 static uint8_t *good; /* the segment as it was made */
 static uint64_t good_bytes;
 static uint64_t places[64]; /* offsets where a patch means something */
@@ -31,7 +31,7 @@ static uint64_t row_off; /* of the first instrument */
 
 static void
 remove_files(void) {
-  char name[80];
+  char name[128];
 
   (void)unlink(path);
   (void)snprintf(name, sizeof name, "%s.rings", path);
@@ -107,12 +107,14 @@ make_good(void) {
   const md_instrument_spec_t       spec   = {.definition = &d, .want_book = true};
   static md_segment_t              s;
   static model_t                   model;
+  const char                      *from = getenv("MD_FUZZ_DIR");
   md_msg_t                         msg  = {""};
   uint32_t                         id   = 1, row;
   md_book_t                       *book = NULL;
   int                              fd;
 
-  md_assert(mkdtemp(dir) != NULL);
+  (void)snprintf(dir, sizeof dir, "%s", from != NULL ? from : "/dev/shm/mdfuzz.XXXXXX");
+  md_assert(from != NULL || mkdtemp(dir) != NULL);
   (void)snprintf(path, sizeof path, "%s/mdengine.fuzz", dir);
   (void)atexit(remove_files);
   md_assert(md_segment_lock(dir, "fuzz", &fd, &msg) == MD_OK);

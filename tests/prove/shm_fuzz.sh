@@ -9,7 +9,9 @@ command -v clang-14 >/dev/null || {
   exit 77
 }
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+dir=$(mktemp -d /dev/shm/mdfuzz.XXXXXX) # an abort leaves the segment there
+trap 'rm -rf "$work" "$dir"' EXIT
+export MD_FUZZ_DIR="$dir"
 seconds=30
 [ "${1:-run}" != long ] || seconds=600
 [ "${1:-run}" != control ] || export MD_FUZZ_CONTROL=1
