@@ -113,19 +113,40 @@ print_database(const md_status_sink_t *s) {
   (void)printf("\n");
 }
 
+static const char *
+journal_state(const md_status_sink_t *s) {
+  static const char *const names[] = {"writing", "degraded: low space",
+                                      "degraded: waiting for space"};
+  return s->state < MD_CNT(names) ? names[s->state] : "?";
+}
+
+/* The rest of the journal's line, where it fits 80 columns; what is wrong in a line of its own. */
+static void
+print_journal_files(const md_status_sink_t *s, int len) {
+  char text[64];
+  (void)snprintf(text, sizeof text, "  %" PRIu64 " seg", s->segments);
+  (void)printf("%s\n", s->segments && len + (int)strlen(text) <= 80 ? text : "");
+  if (s->state)
+    (void)printf("         %s, %" PRIu64 " segments of %.1f MiB\n", journal_state(s), s->segments,
+                 (double)s->kept_bytes / 1048576.0);
+  if (s->held) (void)printf("         %" PRIu64 " segments are kept for PostgreSQL\n", s->held);
+}
+
 static void
 print_positions(const md_status_view_t *v) {
   bool has_database = false;
   for (uint32_t i = 0; i < v->sink_cnt; i++) {
     const md_status_sink_t *s = &v->sink[i];
     has_database              = has_database || !is_journal(s);
-    if (is_journal(s))
-      (void)printf("journal  %11" PRIu64 " records %8.1f MiB (%.2f MiB/s) %7" PRIu64
-                   " commits %" PRIu64 " errors\n",
-                   s->records, (double)s->bytes / 1048576.0, s->bytes_per_s / 1048576.0, s->batches,
-                   s->errors);
-    else
+    if (!is_journal(s)) {
       print_database(s);
+      continue;
+    }
+    int len = printf("journal  %11" PRIu64 " records %8.1f MiB (%.2f MiB/s) %7" PRIu64
+                     " commits %" PRIu64 " errors",
+                     s->records, (double)s->bytes / 1048576.0, s->bytes_per_s / 1048576.0,
+                     s->batches, s->errors);
+    print_journal_files(s, len);
   }
   for (uint32_t i = 0; i < v->feed_cnt; i++) {
     const mdshm_stream_t *s          = &v->feed[i].stream;
@@ -209,6 +230,11 @@ json_sink(const md_status_sink_t *s) {
                ",\"lag_s\":%" PRIu64 ",\"catchup_eta_s\":%" PRIu64,
                s->thread.name, s->thread.heartbeat_age_ns, s->records, s->bytes, s->rows,
                s->batches, s->errors, s->catchup ? "true" : "false", s->lag, s->lag_s, s->eta_s);
+  if (is_journal(s))
+    (void)printf(",\"state\":\"%s\",\"degraded\":%s,\"segments\":%" PRIu64
+                 ",\"segment_bytes\":%" PRIu64 ",\"held_segments\":%" PRIu64,
+                 journal_state(s), s->state ? "true" : "false", s->segments, s->kept_bytes,
+                 s->held);
   json_latency("ring_wait", &s->ring_wait);
   json_latency(is_journal(s) ? "durable" : "stored", &s->done);
   (void)printf("}");

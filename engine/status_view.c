@@ -58,18 +58,22 @@ static void
 take_sink(mdshm_t *shm, uint32_t thread, const mdshm_thread_t *row, md_status_sink_t *s) {
   bool journal = strcmp(row->name, "writer:journal") == 0;
   memset(s, 0, sizeof *s);
-  s->thread    = *row;
-  s->records   = counter(shm, thread, "mdengine_sink_records_total");
-  s->bytes     = counter(shm, thread, "mdengine_sink_bytes_total");
-  s->rows      = counter(shm, thread, "mdengine_sink_rows_total");
-  s->batches   = counter(shm, thread, "mdengine_sink_batches_total");
-  s->errors    = counter(shm, thread, "mdengine_sink_errors_total");
-  s->catchup   = counter(shm, thread, "mdengine_sink_catchup");
-  s->lag       = counter(shm, thread, "mdengine_sink_lag_records");
-  s->lag_s     = counter(shm, thread, "mdengine_sink_lag_seconds");
-  s->eta_s     = counter(shm, thread, "mdengine_sink_catchup_eta_seconds");
-  s->ring_wait = latency(shm, thread, "mdengine_stage_ring_wait_seconds");
-  s->done      = latency(shm, thread,
+  s->thread     = *row;
+  s->records    = counter(shm, thread, "mdengine_sink_records_total");
+  s->bytes      = counter(shm, thread, "mdengine_sink_bytes_total");
+  s->rows       = counter(shm, thread, "mdengine_sink_rows_total");
+  s->batches    = counter(shm, thread, "mdengine_sink_batches_total");
+  s->errors     = counter(shm, thread, "mdengine_sink_errors_total");
+  s->catchup    = counter(shm, thread, "mdengine_sink_catchup");
+  s->lag        = counter(shm, thread, "mdengine_sink_lag_records");
+  s->lag_s      = counter(shm, thread, "mdengine_sink_lag_seconds");
+  s->eta_s      = counter(shm, thread, "mdengine_sink_catchup_eta_seconds");
+  s->state      = counter(shm, thread, "mdengine_journal_state");
+  s->segments   = counter(shm, thread, "mdengine_journal_kept_segments");
+  s->kept_bytes = counter(shm, thread, "mdengine_journal_kept_bytes");
+  s->held       = counter(shm, thread, "mdengine_journal_held_segments");
+  s->ring_wait  = latency(shm, thread, "mdengine_stage_ring_wait_seconds");
+  s->done       = latency(shm, thread,
                     journal ? "mdengine_stage_durable_seconds" : "mdengine_stage_stored_seconds");
 }
 

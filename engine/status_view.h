@@ -29,8 +29,11 @@ typedef struct md_status_feed {
 typedef struct md_status_sink {
   mdshm_thread_t thread;
   uint64_t       records, bytes, rows, batches, errors, catchup, lag, lag_s, eta_s;
-  double         bytes_per_s, rows_per_s;
-  md_latency_t   ring_wait, done; /* done: durable or stored */
+  /* Of the journal: 0 writing, 1 low, 2 waiting; its segments, their bytes, those that PostgreSQL
+   * still needs. */
+  uint64_t     state, segments, kept_bytes, held;
+  double       bytes_per_s, rows_per_s;
+  md_latency_t ring_wait, done; /* done: durable or stored */
 } md_status_sink_t;
 
 typedef struct md_status_book {

@@ -48,7 +48,7 @@ def is_whole(s):
             and len(re.findall(r"^\S+-USDT +VALID +[\d.]+ +[\d.]+ +[\d.]+ +[\d.]+$", s, re.M)) == 5
             and all(re.search(rf"^  {re.escape(stage)}( +[\d.]+(ns|us|ms|s)){{3}} +\d+$", s, re.M) for stage in (
                 "receive to decoded", "decoded to visible", "published to durable", "published to committed"))
-            and re.search(r"^journal +[1-9]\d* records +[\d.]+ MiB .* commits 0 errors$", s, re.M)
+            and re.search(r"^journal +[1-9]\d* records +[\d.]+ MiB .* commits 0 errors(  \d+ seg)?$", s, re.M)
             and re.search(r"^postgres +[1-9]\d* rows .* commits 0 errors$", s, re.M)
             and re.search(r"^binance_spot published [1-9]\d*  durable [1-9]\d*  stored [1-9]\d*  [\d.]+ MiB  cpu \d+ %$", s, re.M))
 

@@ -17,6 +17,8 @@ trap 'stop_sims; cleanup' EXIT
 
 if [ -n "${MD_SCALE_LONG:-}" ]; then
   RATE=${RATE:-10000} LENGTH=${LENGTH:-230} WATCH=180 SETTLE=20 INSTRUMENTS=2600 RING=128MiB BOOKS=192MiB
+  # Books of futures become deeper for minutes, with what is left of the REST weight that the venue allows.
+  MEMORY_KIB=${MEMORY_KIB:-16384}
   symbols_of() {
     case $1 in binance_spot | binance_derivatives) echo 400 ;; *) echo 310 ;; esac
   }

@@ -109,6 +109,7 @@ collect() {
     at=$(position)
     wait_for "books that go on with a full disk ($cycle)" beyond $((at + 2000))
     all_valid || fail "a book is not VALID while the disk is full"
+    status_json | grep -q '"state":"degraded: [a-z ]*","degraded":true,"segments":[0-9]' || fail "mdengine status: $(status_json)"
     rm -f "$DISK/ballast"
     wait_for "a journal that writes again ($cycle)" reached 'writing again' "$cycle"
     wait_for "a journal with room ($cycle)" roomy
