@@ -102,8 +102,8 @@ answer(help_t *h) {
 static void
 fill_segments(help_t *h, uint64_t segment_cnt) {
   for (uint32_t i = 0; i < 100000 && counter(h, MD_COUNTER_JOURNAL_SEGMENTS) < segment_cnt; i++) {
-    if (md_ring_free_bytes(&h->producer[0]) > HELP_RING_BYTES / 2) help_trades(h, 0, 20);
-    if (md_ring_free_bytes(&h->producer[1]) > HELP_RING_BYTES / 2) help_trades(h, 1, 10);
+    help_more_trades(h, 0, 20);
+    help_more_trades(h, 1, 10);
     answer(h);
     help_turn(h);
   }
@@ -125,8 +125,8 @@ Test(journal_space, the_next_segment_is_the_file_that_was_made_ahead) {
   help_t h;
   start(&h, MD_JOURNAL_BATCH, AHEAD_BYTES, 0);
   ino_t ahead = 0;
-  for (uint32_t i = 0; i < 4000 && counter(&h, MD_COUNTER_JOURNAL_SEGMENTS) < 2; i++) {
-    help_trades(&h, 0, 20);
+  for (uint32_t i = 0; i < 40000 && counter(&h, MD_COUNTER_JOURNAL_SEGMENTS) < 2; i++) {
+    help_more_trades(&h, 0, 20);
     answer(&h);
     help_turn(&h);
     if (inode_of(&h, "segment.ahead")) ahead = inode_of(&h, "segment.ahead");
@@ -169,8 +169,8 @@ Test(journal_space, a_thread_makes_segments_ahead_when_the_disk_is_the_system_s)
 Test(journal_space, what_a_killed_engine_made_ahead_is_removed) {
   help_t h;
   start(&h, MD_JOURNAL_BATCH, AHEAD_BYTES, 0);
-  for (uint32_t i = 0; i < 4000 && !inode_of(&h, "segment.ahead"); i++) {
-    help_trades(&h, 0, 20);
+  for (uint32_t i = 0; i < 40000 && !inode_of(&h, "segment.ahead"); i++) {
+    help_more_trades(&h, 0, 20);
     help_turn(&h);
   }
   cr_assert_neq(inode_of(&h, "segment.ahead"), 0);

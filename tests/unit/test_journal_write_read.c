@@ -261,9 +261,9 @@ Test(journal, a_new_segment_begins_with_the_checkpoint_of_every_feed) {
   help_epoch(&h);
   cr_assert_eq(help_open(&h, NULL), MD_OK);
   uint64_t answered[2] = {0, 0};
-  for (uint32_t i = 0; i < 3000 && counter(&h, MD_COUNTER_JOURNAL_SEGMENTS) < 4; i++) {
-    help_trades(&h, 0, 20);
-    help_trades(&h, 1, 10);
+  for (uint32_t i = 0; i < 20000 && counter(&h, MD_COUNTER_JOURNAL_SEGMENTS) < 4; i++) {
+    help_more_trades(&h, 0, 20);
+    help_more_trades(&h, 1, 10);
     answer(&h, 0, &answered[0]);
     if (i % 7 == 0) answer(&h, 1, &answered[1]);
     help_turn(&h);
