@@ -1,44 +1,81 @@
-// ccxt_book.mjs - ccxt's binance against another host: watchTrades at once, watchOrderBook a second later, so that
-// its snapshot falls into a running stream. Runs until SIGTERM.
+// ccxt_book.mjs - a ccxt exchange against another host: watchTrades at once; watchOrderBook with the first trade, so
+// that its snapshot falls into a running stream. Runs until SIGTERM.
 //
-// usage: node ccxt_book.mjs HOST:PORT SYMBOL... (as ccxt writes them: BTC/USDT)
+// usage: node ccxt_book.mjs HOST:PORT CLASS SYMBOL... (as the exchange writes them: BTCUSDT)
 import ccxt from 'ccxt';
-import { Totals, die, printBook } from './report.mjs';
+import { die, print, printBook, printTrade } from './report.mjs';
 
-const [host, ...symbols] = process.argv.slice(2);
-if (!host || symbols.length === 0) die('usage: node ccxt_book.mjs HOST:PORT SYMBOL...');
+const AGAIN_MAX = 10;
 
-const exchange = new ccxt.pro.binance();
+const [host, name, ...ids] = process.argv.slice(2);
+if (!host || !ccxt.pro[name] || ids.length === 0) die('usage: node ccxt_book.mjs HOST:PORT CLASS SYMBOL...');
+
+const exchange = new ccxt.pro[name]();
 
 // Every URL keeps its path; nothing else of the exchange is changed.
 function redirect(urls) {
-  for (const [name, url] of Object.entries(urls)) {
+  for (const [key, url] of Object.entries(urls)) {
     if (typeof url === 'object') redirect(url);
-    else urls[name] = url.replace(/^(\w+:\/\/)[^/]+/, `$1${host}`);
+    else urls[key] = url.replace(/^(\w+:\/\/)[^/]+/, `$1${host}`);
   }
 }
 redirect(exchange.urls.api);
 
-async function trades(symbol, id) {
-  const totals = new Totals(id);
-  for (;;) {
-    for (const trade of await exchange.watchTrades(symbol)) totals.add(trade.id, trade.amount);
-    totals.print();
-  }
+// ccxt keeps of Deribit's books the time where it keeps the sequence of others, and begins its trades anew with every
+// message, so that of two that come at a time watchTrades gives one. Both are read beside it, from what it has just made
+// of a message.
+const sequences = new Map(); // by id
+const isDeribit = name === 'deribit';
+if (isDeribit) {
+  const { handleOrderBook, handleTrades } = exchange;
+  exchange.handleOrderBook = function handle(client, message) {
+    handleOrderBook.call(this, client, message);
+    sequences.set(message.params.data.instrument_name, message.params.data.change_id);
+  };
+  exchange.handleTrades = function handle(client, message) {
+    handleTrades.call(this, client, message);
+    const { data } = message.params;
+    for (const trade of this.trades[this.safeSymbol(data[0].instrument_name)].slice(-data.length)) {
+      printTrade(data[0].instrument_name, trade.id, trade.price, trade.amount);
+    }
+  };
+}
+
+// What waited for a COIN-M snapshot ccxt joins by the rule of spot: at a jump of ids it stops and throws, and the book
+// has to be asked for again.
+function mayAsk(error, again) {
+  return name === 'binancecoinm' && error instanceof ccxt.ChecksumError && again < AGAIN_MAX;
 }
 
 async function book(symbol, id) {
-  for (;;) {
-    const held = await exchange.watchOrderBook(symbol);
-    printBook(id, held.nonce, held.bids, held.asks);
+  for (let again = 0; ;) {
+    let held;
+    try {
+      held = await exchange.watchOrderBook(symbol);
+    } catch (error) {
+      if (!mayAsk(error, again)) throw error;
+      again += 1;
+      print({ at: 'again', symbol: id });
+      continue;
+    }
+    printBook(id, sequences.get(id) ?? held.nonce, held.bids, held.asks);
+  }
+}
+
+async function trades(symbol, id) {
+  for (let isFirst = true; ; isFirst = false) {
+    const came = await exchange.watchTrades(symbol);
+    if (!isDeribit) for (const trade of came) printTrade(id, trade.id, trade.price, trade.amount);
+    if (isFirst) book(symbol, id).catch(die);
   }
 }
 
 async function main() {
   await exchange.loadMarkets();
-  for (const symbol of symbols) trades(symbol, exchange.market(symbol).id).catch(die);
-  await new Promise((resolve) => setTimeout(resolve, 1000));
-  for (const symbol of symbols) book(symbol, exchange.market(symbol).id).catch(die);
+  for (const id of ids) {
+    if (!exchange.markets_by_id[id]) throw new Error(`${name} knows no ${id} after loadMarkets`);
+    trades(exchange.markets_by_id[id][0].symbol, id).catch(die);
+  }
 }
 
 main().catch(die);

@@ -1,5 +1,6 @@
-// report.mjs - what both clients print of what they hold, as JSON lines: a book by its update id with the digest
-// of feeds/orderbook.h over its best 20 levels, and trade totals. compare.py holds them against the truth.
+// report.mjs - what every client prints of what it holds, as JSON lines: a book by its sequence with the digest of
+// feeds/orderbook.h, of all levels and of the best 20, and each trade. compare.py holds them against the truth and
+// against the engine.
 import { createHash } from 'node:crypto';
 
 const SCALE = 18;
@@ -25,9 +26,7 @@ export function plain(integer) {
 function digest(bids, asks) {
   const hash = createHash('sha256');
   for (const [letter, side] of [['B', bids], ['A', asks]]) {
-    for (const [px, qty] of side.slice(0, TOP)) {
-      hash.update(`${letter} ${plain(scaled(px))} ${plain(scaled(qty))}\n`);
-    }
+    for (const [px, qty] of side) hash.update(`${letter} ${plain(scaled(px))} ${plain(scaled(qty))}\n`);
   }
   return hash.digest('hex');
 }
@@ -37,28 +36,14 @@ export function print(line) {
 }
 
 export function printBook(symbol, id, bids, asks) {
-  print({ at: 'book', symbol, id, digest_top20: digest(bids, asks) });
+  print({
+    at: 'book', symbol, id: Number(id), digest: digest(bids, asks),
+    digest_top20: digest(bids.slice(0, TOP), asks.slice(0, TOP)),
+  });
 }
 
-// Totals of the trades of one symbol; an id that comes twice or goes back is a fault of the feed.
-export class Totals {
-  constructor(symbol) {
-    this.symbol = symbol;
-    this.cnt = 0;
-    this.sum = 0n;
-    this.lastId = -1n;
-  }
-
-  add(id, qty) {
-    if (BigInt(id) <= this.lastId) throw new Error(`${this.symbol}: trade ${id} after ${this.lastId}`);
-    this.lastId = BigInt(id);
-    this.cnt += 1;
-    this.sum += scaled(qty);
-  }
-
-  print() {
-    print({ at: 'trades', symbol: this.symbol, trades: this.cnt, trade_qty_sum: plain(this.sum) });
-  }
+export function printTrade(symbol, id, px, qty) {
+  print({ at: 'trade', symbol, id: String(id), px: plain(scaled(px)), qty: plain(scaled(qty)) });
 }
 
 export function die(error) {
@@ -66,8 +51,19 @@ export function die(error) {
   process.exit(1);
 }
 
+// guarded makes what a library calls end the process when it throws.
+export function guarded(handle) {
+  return (...args) => {
+    try {
+      handle(...args);
+    } catch (error) {
+      die(error);
+    }
+  };
+}
+
 // What the libraries log belongs beside what they hold.
-for (const name of ['log', 'info', 'debug', 'warn']) console[name] = console.error;
+for (const name of ['log', 'info', 'debug', 'warn', 'trace']) console[name] = console.error;
 
 process.on('SIGTERM', () => process.exit(0));
 process.on('unhandledRejection', die);
