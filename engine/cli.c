@@ -75,6 +75,22 @@ md_cli_decimal(int64_t mantissa, int exponent, char *out) {
   return out;
 }
 
+const char *
+md_cli_time(uint64_t ns, char out[MD_TIME_BYTES]) {
+  static const struct {
+    uint64_t    factor;
+    const char *unit;
+  } units[] = {{1000000000, "s"}, {1000000, "ms"}, {1000, "us"}};
+  for (size_t i = 0; i < MD_CNT(units); i++)
+    if (ns >= units[i].factor) {
+      (void)snprintf(out, MD_TIME_BYTES, "%.3g%s", (double)ns / (double)units[i].factor,
+                     units[i].unit);
+      return out;
+    }
+  (void)snprintf(out, MD_TIME_BYTES, "%uns", (unsigned)ns);
+  return out;
+}
+
 int
 md_cli_flush(int status) {
   if (fflush(stdout) == 0 && !ferror(stdout)) return status;

@@ -34,6 +34,11 @@ void md_cli_json_string(FILE *out, const char *s);
 /* md_cli_decimal formats a mantissa that may be absent ("-" then) into out (MD_DECIMAL_BYTES). */
 const char *md_cli_decimal(int64_t mantissa, int exponent, char *out);
 
+#define MD_TIME_BYTES 32
+
+/* md_cli_time writes a time as 850ns, 12.3us, 4.56ms or 1.2s into out and returns it. */
+const char *md_cli_time(uint64_t ns, char out[MD_TIME_BYTES]);
+
 /* md_cli_flush returns 1 with an error line when stdout could not be written, else status. */
 int md_cli_flush(int status);
 

@@ -57,20 +57,19 @@ pause_for(double seconds) {
 }
 
 static void
-watch(const options_t *o, md_status_view_t *view, md_status_view_t *before) {
-  mdshm_result_t result;
+watch(const options_t *o, const md_status_source_t *source, md_status_view_t *view,
+      md_status_view_t *before) {
   do {
     *before = *view;
     pause_for(o->every_s);
-    md_status_take(o->live.shm, before, view);
+    md_status_take(source, before, view);
     (void)printf("%s", o->json ? "" : "\033[H\033[J");
     if (o->json)
       md_status_print_json(view);
     else
       md_status_print_text(view);
     (void)fflush(stdout);
-    result = mdshm_check(o->live.shm);
-  } while (!ferror(stdout) && (result == MDSHM_OK || result == MDSHM_RESTARTED));
+  } while (!ferror(stdout) && view->check == MDSHM_OK);
 }
 
 int
@@ -84,14 +83,15 @@ md_cmd_status(int argc, char **argv) {
     mdshm_close(o.live.shm);
     return md_cli_error(MD_ERR_NOMEM, "no memory for the status");
   }
-  md_status_take(o.live.shm, NULL, view);
+  md_status_source_t source = {&o.live, md_clock_system(), MDSHM_ANY_FEED, MD_STATUS_BOOKS_USUAL};
+  md_status_take(&source, NULL, view);
   if (o.every_s > 0) {
-    watch(&o, view, view + 1);
+    watch(&o, &source, view, view + 1);
   } else {
     /* A rate needs two pictures. */
     view[1] = view[0];
     pause_for(0.2);
-    md_status_take(o.live.shm, view + 1, view);
+    md_status_take(&source, view + 1, view);
     if (o.json)
       md_status_print_json(view);
     else

@@ -10,6 +10,7 @@
   X(tail,    md_cmd_tail,    "follow the records of a feed as they are published")                 \
   X(symbols, md_cmd_symbols, "list the instruments of a running engine")                           \
   X(status,  md_cmd_status,  "feeds, sinks, rates and latencies of a running engine")              \
+  X(top,     md_cmd_top,     "watch a running engine on a terminal")                               \
   X(replay,  md_cmd_replay,  "play a recording or a journal and print the books it ends in")       \
   X(journal, md_cmd_journal, "list, describe, verify and print a journal")                         \
   X(db,      md_cmd_db,      "make, migrate, verify and shorten the tables in PostgreSQL")         \

@@ -5,33 +5,16 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* 850ns, 12.3us, 4.56ms, 1.20s */
-static const char *
-time_text(uint64_t ns, char *out, size_t out_bytes) {
-  static const struct {
-    uint64_t    factor;
-    const char *unit;
-  } units[] = {{1000000000, "s"}, {1000000, "ms"}, {1000, "us"}};
-  for (size_t i = 0; i < MD_CNT(units); i++)
-    if (ns >= units[i].factor) {
-      (void)snprintf(out, out_bytes, "%.3g%s", (double)ns / (double)units[i].factor, units[i].unit);
-      return out;
-    }
-  (void)snprintf(out, out_bytes, "%" PRIu64 "ns", ns);
-  return out;
-}
-
 static void
 print_latency(const char *name, const md_latency_t *l) {
-  char p50[16], p99[16], p999[16];
+  char p50[MD_TIME_BYTES], p99[MD_TIME_BYTES], p999[MD_TIME_BYTES];
   if (l->cnt == 0) return;
-  (void)printf("  %-34s %9s %9s %9s %12" PRIu64 "\n", name, time_text(l->p50_ns, p50, sizeof p50),
-               time_text(l->p99_ns, p99, sizeof p99), time_text(l->p999_ns, p999, sizeof p999),
-               l->cnt);
+  (void)printf("  %-34s %9s %9s %9s %12" PRIu64 "\n", name, md_cli_time(l->p50_ns, p50),
+               md_cli_time(l->p99_ns, p99), md_cli_time(l->p999_ns, p999), l->cnt);
 }
 
-static const char *
-health_text(const md_status_feed_t *f) {
+const char *
+md_status_health(const md_status_feed_t *f) {
   static const char *const inputs[] = {"idle", "connecting", "live", "ended", "failed"};
   if (f->health != MDSHM_OK) return mdshm_result_name(f->health);
   return f->feed.input_state < MD_CNT(inputs) ? inputs[f->feed.input_state] : "?";
@@ -77,13 +60,13 @@ print_feeds(const md_status_view_t *v) {
     char                    books[48];
     (void)snprintf(books, sizeof books, "%" PRIu64 "/%" PRIu64, f->books_valid, f->books);
     (void)printf("%-19s %-10s %8.0f %8.0f %9s %6" PRIu64 " %7" PRIu64 " %6" PRIu64 "\n",
-                 f->feed.name, health_text(f), f->frames_per_s, f->records_per_s, books, f->gaps,
-                 f->reconnects, f->lost);
+                 f->feed.name, md_status_health(f), f->frames_per_s, f->records_per_s, books,
+                 f->gaps, f->reconnects, f->lost);
   }
 }
 
-static bool
-is_journal(const md_status_sink_t *s) {
+bool
+md_status_is_journal(const md_status_sink_t *s) {
   return strcmp(s->thread.name, "writer:journal") == 0;
 }
 
@@ -96,7 +79,7 @@ print_stages(const md_status_view_t *v) {
     print_latency("decoded to visible", &v->feed[i].visible);
   }
   for (uint32_t i = 0; i < v->sink_cnt; i++) {
-    bool journal = is_journal(&v->sink[i]);
+    bool journal = md_status_is_journal(&v->sink[i]);
     print_latency(journal ? "ring wait, journal" : "ring wait, PostgreSQL", &v->sink[i].ring_wait);
     print_latency(journal ? "published to durable" : "published to committed", &v->sink[i].done);
   }
@@ -137,8 +120,8 @@ print_positions(const md_status_view_t *v) {
   bool has_database = false;
   for (uint32_t i = 0; i < v->sink_cnt; i++) {
     const md_status_sink_t *s = &v->sink[i];
-    has_database              = has_database || !is_journal(s);
-    if (!is_journal(s)) {
+    has_database              = has_database || !md_status_is_journal(s);
+    if (!md_status_is_journal(s)) {
       print_database(s);
       continue;
     }
@@ -206,10 +189,10 @@ json_feed(const md_status_feed_t *f) {
                ",\"books\":%" PRIu64 ",\"gaps\":%" PRIu64 ",\"reconnects\":%" PRIu64
                ",\"lost\":%" PRIu64 ",\"parse_errors\":%" PRIu64 ",\"published_seq\":%" PRIu64
                ",\"written_seq\":%" PRIu64 ",\"durable_seq\":%" PRIu64 ",\"stored_seq\":%" PRIu64,
-               f->feed.name, mdshm_result_name(f->health), health_text(f), f->frames, f->records,
-               f->frames_per_s, f->records_per_s, f->books_valid, f->books, f->gaps, f->reconnects,
-               f->lost, f->parse_errors, f->stream.published_seq, f->stream.written_seq,
-               f->stream.durable_seq, f->stream.stored_seq);
+               f->feed.name, mdshm_result_name(f->health), md_status_health(f), f->frames,
+               f->records, f->frames_per_s, f->records_per_s, f->books_valid, f->books, f->gaps,
+               f->reconnects, f->lost, f->parse_errors, f->stream.published_seq,
+               f->stream.written_seq, f->stream.durable_seq, f->stream.stored_seq);
   (void)printf(",\"memory_bytes\":%" PRIu64 ",\"cpu_seconds\":%.3f,\"cpu_of_a_core\":%.3f",
                f->memory, (double)f->cpu_ns / 1e9, f->cpu);
   if (f->all_valid_s) (void)printf(",\"all_books_valid_seconds\":%" PRIu64, f->all_valid_s);
@@ -223,6 +206,13 @@ json_feed(const md_status_feed_t *f) {
 }
 
 static void
+json_ring(const md_status_ring_t *r, bool first) {
+  (void)printf("%s{\"ring\":\"%s\",\"capacity_bytes\":%" PRIu64 ",\"used_bytes\":%" PRIu64
+               ",\"lost\":%" PRIu64 "}",
+               first ? "" : ",", r->name, r->capacity_bytes, r->used_bytes, r->lost);
+}
+
+static void
 json_sink(const md_status_sink_t *s) {
   (void)printf("{\"thread\":\"%s\",\"heartbeat_age_ns\":%" PRId64 ",\"records\":%" PRIu64
                ",\"bytes\":%" PRIu64 ",\"rows\":%" PRIu64 ",\"batches\":%" PRIu64
@@ -230,13 +220,13 @@ json_sink(const md_status_sink_t *s) {
                ",\"lag_s\":%" PRIu64 ",\"catchup_eta_s\":%" PRIu64,
                s->thread.name, s->thread.heartbeat_age_ns, s->records, s->bytes, s->rows,
                s->batches, s->errors, s->catchup ? "true" : "false", s->lag, s->lag_s, s->eta_s);
-  if (is_journal(s))
+  if (md_status_is_journal(s))
     (void)printf(",\"state\":\"%s\",\"degraded\":%s,\"segments\":%" PRIu64
                  ",\"segment_bytes\":%" PRIu64 ",\"held_segments\":%" PRIu64,
                  journal_state(s), s->state ? "true" : "false", s->segments, s->kept_bytes,
                  s->held);
   json_latency("ring_wait", &s->ring_wait);
-  json_latency(is_journal(s) ? "durable" : "stored", &s->done);
+  json_latency(md_status_is_journal(s) ? "durable" : "stored", &s->done);
   (void)printf("}");
 }
 
@@ -267,6 +257,9 @@ md_status_print_json(const md_status_view_t *v) {
     (void)printf("%s", i ? "," : "");
     json_sink(&v->sink[i]);
   }
+  (void)printf("],\"rings\":[");
+  for (uint32_t i = 0; i < v->ring_cnt; i++)
+    json_ring(&v->ring[i], i == 0);
   (void)printf("],\"readers\":[");
   for (uint32_t i = 0; i < v->reader_cnt; i++)
     json_reader(v, i);

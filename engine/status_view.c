@@ -1,7 +1,7 @@
 #include "engine/status_view.h"
 
-#include "shm/clock.h"
 #include "shm/record.h"
+#include "shm/segment.h"
 #include "shm/status.h"
 
 #include <string.h>
@@ -78,15 +78,18 @@ take_sink(mdshm_t *shm, uint32_t thread, const mdshm_thread_t *row, md_status_si
 }
 
 static void
-take_books(mdshm_t *shm, md_status_view_t *v) {
+take_books(const md_status_source_t *source, md_status_view_t *v) {
+  mdshm_t *shm = source->live->shm;
   uint32_t cnt = mdshm_instrument_cnt(shm);
-  for (uint32_t row = 0; row < cnt && v->book_cnt < MD_STATUS_BOOKS_MAX; row++) {
+  md_assert(source->book_max <= MD_STATUS_BOOKS_MAX);
+  for (uint32_t row = 0; row < cnt && v->book_cnt < source->book_max; row++) {
     md_status_book_t  *b = &v->book[v->book_cnt];
     mdshm_instrument_t i = {.struct_size = sizeof i};
     mdshm_feed_t       f = {.struct_size = sizeof f};
     memset(b, 0, sizeof *b);
     b->top.struct_size = sizeof b->top;
     if (mdshm_instrument_get(shm, row, &i) || !i.has_book || mdshm_feed(shm, i.feed, &f)) continue;
+    if (source->book_feed != MDSHM_ANY_FEED && source->book_feed != i.feed) continue;
     b->result = mdshm_read_top(shm, row, MD_LIVE_MAX_AGE_NS, &b->top);
     if (b->result > MDSHM_STOPPED ||
         (b->result == MDSHM_NOT_VALID && b->top.meta.state == MD_BOOK_EMPTY))
@@ -108,27 +111,56 @@ take_readers(mdshm_t *shm, md_status_view_t *v) {
   }
 }
 
+/* The rings file belongs to the engine's user alone; without it nothing is known of the rings. */
+static void
+take_rings(const md_live_t *live, md_status_view_t *v) {
+  md_rings_header_t *rings;
+  uint64_t           bytes;
+  if (md_rings_look(live->dir, live->name, &rings, &bytes, NULL)) return;
+  uint32_t cnt = rings->epoch == v->info.epoch ? rings->ring_cnt : 0;
+  for (uint32_t i = 0; i < cnt && v->ring_cnt < MD_RING_CNT_MAX; i++) {
+    const md_ring_t  *ring = md_rings_ring(rings, bytes, i);
+    md_status_ring_t *r    = &v->ring[v->ring_cnt];
+    md_ring_stat_t    stat;
+    if (!ring || md_ring_stat(ring, &stat)) continue;
+    memcpy(r->name, ring->name, sizeof r->name);
+    r->name[sizeof r->name - 1] = 0;
+    r->capacity_bytes           = stat.capacity_bytes;
+    r->used_bytes               = stat.used_bytes;
+    r->lost                     = stat.lost_cnt;
+    v->ring_cnt++;
+  }
+  md_rings_leave(rings, bytes);
+}
+
 /* Rates over the time since `before`. */
 static void
 take_rates(md_status_view_t *v, const md_status_view_t *before) {
   int64_t window_ns = v->taken_mono_ns - before->taken_mono_ns;
+  if (before->info.generation != v->info.generation) return;
   for (uint32_t i = 0; i < v->feed_cnt && i < before->feed_cnt; i++) {
     v->feed[i].frames_per_s  = rate(v->feed[i].frames, before->feed[i].frames, window_ns);
     v->feed[i].cpu           = rate(v->feed[i].cpu_ns, before->feed[i].cpu_ns, window_ns) / 1e9;
     v->feed[i].records_per_s = rate(v->feed[i].records, before->feed[i].records, window_ns);
   }
   for (uint32_t i = 0; i < v->sink_cnt && i < before->sink_cnt; i++) {
-    v->sink[i].bytes_per_s = rate(v->sink[i].bytes, before->sink[i].bytes, window_ns);
-    v->sink[i].rows_per_s  = rate(v->sink[i].rows, before->sink[i].rows, window_ns);
+    v->sink[i].bytes_per_s   = rate(v->sink[i].bytes, before->sink[i].bytes, window_ns);
+    v->sink[i].records_per_s = rate(v->sink[i].records, before->sink[i].records, window_ns);
+    v->sink[i].rows_per_s    = rate(v->sink[i].rows, before->sink[i].rows, window_ns);
   }
 }
 
 void
-md_status_take(mdshm_t *shm, const md_status_view_t *before, md_status_view_t *v) {
+md_status_take(const md_status_source_t *source, const md_status_view_t *before,
+               md_status_view_t *v) {
+  mdshm_t *shm = source->live->shm;
   memset(v, 0, sizeof *v);
+  /* Attaches to the next engine where there is one; the rest reads from that. */
+  v->check = mdshm_check(shm);
+  if (v->check == MDSHM_RESTARTED) v->check = mdshm_check(shm);
   v->info.struct_size = sizeof v->info;
-  v->taken_mono_ns    = md_clock_mono_ns(md_clock_system());
-  v->taken_real_ns    = md_clock_real_ns(md_clock_system());
+  v->taken_mono_ns    = md_clock_mono_ns(source->clock);
+  v->taken_real_ns    = md_clock_real_ns(source->clock);
   if (mdshm_info(shm, &v->info)) return;
   for (uint32_t i = 0; i < v->info.feed_cnt && v->feed_cnt < MD_FEED_CNT_MAX; i++) {
     mdshm_feed_t feed = {.struct_size = sizeof feed};
@@ -140,7 +172,8 @@ md_status_take(mdshm_t *shm, const md_status_view_t *before, md_status_view_t *v
         v->sink_cnt < MD_SINK_CNT_MAX)
       take_sink(shm, i, &row, &v->sink[v->sink_cnt++]);
   }
-  take_books(shm, v);
+  take_books(source, v);
+  take_rings(source->live, v);
   take_readers(shm, v);
   if (before) take_rates(v, before);
 }

@@ -172,6 +172,11 @@ MD_MUST_USE md_err_t md_rings_join_old(int fd, md_rings_header_t **out, uint64_t
                                        md_msg_t *msg);
 void                 md_rings_leave(md_rings_header_t *rings, uint64_t bytes);
 
+/* md_rings_look maps the rings of engine `name` in dir read-only, for a look at how full they are:
+ * the engine's own user only, else MD_ERR_DENIED. Otherwise as md_rings_join_old. */
+MD_MUST_USE md_err_t md_rings_look(const char *dir, const char *name, md_rings_header_t **out,
+                                   uint64_t *bytes, md_msg_t *msg);
+
 /* md_rings_ring returns ring i of a joined rings file, checked; NULL when it is damaged. */
 md_ring_t *md_rings_ring(md_rings_header_t *rings, uint64_t bytes, uint32_t i);
 

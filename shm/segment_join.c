@@ -242,8 +242,8 @@ rings_hold(const md_rings_header_t *h, uint64_t bytes) {
   return true;
 }
 
-md_err_t
-md_rings_join_old(int fd, md_rings_header_t **out, uint64_t *bytes, md_msg_t *msg) {
+static md_err_t
+map_rings(int fd, int protection, md_rings_header_t **out, uint64_t *bytes, md_msg_t *msg) {
   struct stat st;
   if (fstat(fd, &st)) return md_fail_errno(msg, errno, "cannot look at the rings file");
   if (st.st_size == 0) return md_fail(msg, MD_ERR_ABSENT, "no rings are left of an earlier engine");
@@ -251,7 +251,7 @@ md_rings_join_old(int fd, md_rings_header_t **out, uint64_t *bytes, md_msg_t *ms
   if (size < MD_SEGMENT_HEADER_BYTES || size > MAP_BYTES_MAX)
     return md_fail(msg, MD_ERR_CORRUPT, "the rings file is damaged: its size is %llu bytes",
                    (unsigned long long)size);
-  void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  void *base = mmap(NULL, size, protection, MAP_SHARED, fd, 0);
   if (base == MAP_FAILED) return md_fail_errno(msg, errno, "cannot map the rings file");
   md_rings_header_t *h     = base;
   uint64_t           magic = md_load_acquire(&h->magic); /* A1: file is filled; pairs with R1 */
@@ -272,6 +272,24 @@ md_rings_join_old(int fd, md_rings_header_t **out, uint64_t *bytes, md_msg_t *ms
   *out   = h;
   *bytes = size;
   return MD_OK;
+}
+
+md_err_t
+md_rings_join_old(int fd, md_rings_header_t **out, uint64_t *bytes, md_msg_t *msg) {
+  return map_rings(fd, PROT_READ | PROT_WRITE, out, bytes, msg);
+}
+
+md_err_t
+md_rings_look(const char *dir, const char *name, md_rings_header_t **out, uint64_t *bytes,
+              md_msg_t *msg) {
+  md_segment_t s;
+  md_err_t     err = md_segment_paths(&s, dir, name, msg);
+  if (err) return err;
+  int fd = open(s.rings_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  if (fd < 0) return md_fail_errno(msg, errno, "cannot open %s", s.rings_path);
+  err = map_rings(fd, PROT_READ, out, bytes, msg);
+  (void)close(fd);
+  return err;
 }
 
 void

@@ -29,6 +29,7 @@ BEGIN {
   where["openssl"] = "^(feeds|writers|engine)/"
   where["openssl_x509"] = "^feeds/sim/"
   where["isal"] = "^writers/"
+  where["ncurses"] = "^engine/screen\\.c$"
   where["relacy"] = "^tests/"
 
   # libwebsockets is client, HTTP client, exchange simulator and HTTP server: each file is named.
@@ -48,6 +49,7 @@ function library(header) {
   if (header ~ /^openssl\//) return "openssl"
   if (header ~ /^libwebsockets/) return "libwebsockets"
   if (header ~ /^(isa-l\/|isa-l\.h|crc\.h)/) return "isal"
+  if (header ~ /^ncurses/) return "ncurses"
   if (header ~ /^relacy\//) return "relacy"
   return ""
 }

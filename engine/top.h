@@ -1,0 +1,59 @@
+/* top.h - `mdengine top` without its terminal: what is shown of a status view, and what keys do.
+ *
+ * The model is md_status_view_t (status_view.h): counters, rates, positions, latencies of a running
+ * engine. md_top_draw makes a page of it in any size from 80 x 24 on (in less it is cut);
+ * md_top_key changes what is shown. Neither reads a clock, the segment or a terminal. */
+#ifndef ENGINE_TOP_H
+#define ENGINE_TOP_H
+
+#include "engine/page.h"
+#include "engine/status_view.h"
+
+#define MD_TOP_FILTER_BYTES 32u
+
+typedef enum md_top_screen { MD_TOP_FEEDS, MD_TOP_FEED, MD_TOP_HELP } md_top_screen_t;
+
+typedef struct md_top {
+  md_top_screen_t screen;
+  uint32_t        sort; /* column */
+  bool            is_descending, is_paused, is_typing;
+  char            filter[MD_TOP_FILTER_BYTES]; /* part of a feed's name or state */
+  char            chosen[MDSHM_NAME_BYTES];    /* the feed whose stages and page are shown */
+} md_top_t;
+
+/* md_top_init begins with all feeds by name. */
+void md_top_init(md_top_t *top);
+
+/* md_top_key acts on a key (screen.h); false when it says quit. */
+bool md_top_key(md_top_t *top, const md_status_view_t *view, int key);
+
+/* md_top_order puts the feeds that the filter lets through into order[] in the order of the
+ * sorting, and returns how many they are. */
+uint32_t md_top_order(const md_top_t *top, const md_status_view_t *view,
+                      uint32_t order[MD_FEED_CNT_MAX]);
+
+/* md_top_feed returns the feed that is chosen: the first in order when the named one is not there,
+ * NULL without any. */
+const md_status_feed_t *md_top_feed(const md_top_t *top, const md_status_view_t *view);
+
+/* md_top_draw fills page, which md_page_begin made. is_whole: the stages of every feed, one below
+ * the other, for a page that is printed and not looked at. */
+void md_top_draw(const md_top_t *top, const md_status_view_t *view, bool is_whole, md_page_t *page);
+
+/* md_top_rows returns how many rows a whole page needs. */
+uint32_t md_top_rows(const md_status_view_t *view);
+
+/* ---- between the files of top ---- */
+
+/* md_top_ring finds the ring of a feed to a sink ("journal"); NULL when nothing is known of it. */
+const md_status_ring_t *md_top_ring(const md_status_view_t *view, const char *feed,
+                                    const char *sink);
+
+/* md_top_stages draws the three stages of a feed below row, and returns the next row. */
+uint32_t md_top_stages(const md_status_feed_t *feed, uint32_t row, md_page_t *page);
+
+/* md_top_draw_feed draws the page of a feed, from row on. */
+void md_top_draw_feed(const md_status_feed_t *feed, const md_status_view_t *view, uint32_t row,
+                      md_page_t *page);
+
+#endif
