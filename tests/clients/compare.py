@@ -3,7 +3,7 @@
 engine collected from it meanwhile (mdengine journal cat --json).
 
 usage: compare.py TRUTH RECORDS CLIENT_OUTPUT MIN_POINTS TRADES SYMBOL...    TRADES: trade or agg_trade
-       compare.py reached CLIENT_OUTPUT RECORDS TRADES SYMBOL...    has the client the engine's last trades?
+       compare.py reached (CLIENT_OUTPUT RECORDS TRADES SYMBOL,...)...    have all clients the engine's last trades?
 
 The engine was stopped before the client, the client before the exchange. Of each symbol: every book of the client has
 the digest that the truth has at that sequence, over all levels and over the best 20, and MIN_POINTS of them at least the
@@ -167,15 +167,17 @@ def by_symbol(path):
     return out
 
 
-def reached(output, records, kind, *symbols):
+def reached(output, records, kind, symbols):
     said, ours = by_symbol(output), by_symbol(records)
     return all(str([r for r in ours[s] if r["type"] == kind][-1][TRADE_IDS[kind]])
-               in {line["id"] for line in said.get(s, []) if line["at"] == "trade"} for s in symbols)
+               in {line["id"] for line in said.get(s, []) if line["at"] == "trade"} for s in symbols.split(","))
 
 
 def main():
     if sys.argv[1:2] == ["reached"]:
-        sys.exit(0 if reached(*sys.argv[2:]) else 1)
+        late = [args[0] for args in zip(*[iter(sys.argv[2:])] * 4) if not reached(*args)]
+        print("\n".join(late))
+        sys.exit(1 if late else 0)
     if len(sys.argv) < 7:
         sys.exit(__doc__)
     points, sums = read_truth(sys.argv[1])

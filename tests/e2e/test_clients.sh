@@ -177,8 +177,8 @@ enough() {
   done
 }
 
-# reached FILE RECORDS TRADES SYMBOL...: the client has the last trade that the engine has.
-reached() { all_live && python3 -B "$CLIENTS/compare.py" reached "$@"; }
+# reached (FILE RECORDS TRADES SYMBOL,SYMBOL...)...: each client has the last trades that the engine has.
+reached() { all_live && python3 -B "$CLIENTS/compare.py" reached "$@" >"$WORK/missing"; }
 
 for venue in $(venues | cut -d ' ' -f 1); do
   wait_for "the engine's books of $venue" logged "at=$venue msg=\"all 2 books are valid"
@@ -197,14 +197,13 @@ stop
 for venue in $(venues | cut -d ' ' -f 1); do
   "$MDENGINE" journal cat "$WORK/journal" --json --feed "$venue" >"$WORK/$venue.records"
 done
+set --
 while read -r name program argument venue connections trades; do
-  file=$WORK/$(echo "$name" | tr / _).out
-  # shellcheck disable=SC2046
-  wait_for "$name to have the engine's last trades" reached "$file" "$WORK/$venue.records" "$trades" \
-    $(cat "$WORK/$venue.symbols")
+  set -- "$@" "$WORK/$(echo "$name" | tr / _).out" "$WORK/$venue.records" "$trades" "$(tr ' ' , <"$WORK/$venue.symbols")"
 done <<END
 $(rows)
 END
+wait_for "every client to have the engine's last trades" reached "$@"
 all_live
 
 # The clients first: to lose the exchange is an error for them.
