@@ -3,7 +3,7 @@
 which tests prove it, their verdict; then each rule of feeds/rule.h taken out, and which cases notice.
 
 Runs what it tells of. MD_TEST_BIN: the folder of the test programs. MD_VERDICTS: a file of lines "pass NAME" and
-"FAIL NAME" of scripts that ran in the same session; scripts that are not in it are run (MDENGINE is needed then).
+"FAIL NAME" of scripts that ran in the same run; scripts that are not in it are run (MDENGINE is needed then).
 The last line is "N passed, N failed"; exit 1 when something failed.
 
 usage: cases.py [NUMBER...]      all rows and rules, or the rows of these numbers

@@ -83,7 +83,7 @@ CHOSEN=$(for feed in $FEEDS; do chosen "$feed"; done | awk '{ sum += $1 } END { 
 sed -n 's/.* at=\([a-z_]*\) msg="\(all [0-9]* books are valid after .*\)".*/\1: \2/p' "$WORK/engine.log"
 curl -s -m 10 "$METRICS" >"$WORK/metrics.before"
 date +%s.%N >>"$WORK/metrics.before"
-python3 "$HERE/process_watch.py" "$ENGINE" "$METRICS" $WATCH $SETTLE --memory-kib "${MEMORY_KIB:-2048}" >"$WORK/watch" || {
+python3 "$HERE/process_watch.py" "$ENGINE" "$METRICS" $WATCH $SETTLE --memory-kib "${MEMORY_KIB:-2048}" --hosts 6 >"$WORK/watch" || {
   tail -n 30 "$WORK/watch" >&2
   fail "the engine is not steady"
 }
