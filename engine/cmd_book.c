@@ -1,5 +1,5 @@
 /* cmd_book.c - mdengine book: one live book, or its digest taken inside the engine. */
-#include "engine/live.h"
+#include "engine/ladder.h"
 #include "shm/segment.h"
 
 #include <inttypes.h>
@@ -12,12 +12,13 @@ typedef struct options {
   md_live_t   live;
   const char *feed, *symbol;
   uint32_t    levels;
-  bool        json, digest;
+  bool        json, digest, watch;
 } options_t;
 
 static const struct argp_option option_rows[] = {
     {"levels", 'd', "N", 0, "levels a side (default 10; above 20 from the depth tier)", 0},
     {"json", 'j', NULL, 0, "print one JSON object", 0},
+    {"watch", 'w', NULL, 0, "a live ladder on the terminal: q ends, p pauses, + and - levels", 0},
     {"digest", 'D', NULL, 0,
      "ask the feed thread for the SHA-256 of every level, taken between two messages (same user "
      "only)",
@@ -43,6 +44,9 @@ parse_option(int key, char *arg, struct argp_state *state) {
   case 'D':
     o->digest = true;
     return 0;
+  case 'w':
+    o->watch = true;
+    return 0;
   case ARGP_KEY_ARG:
     if (state->arg_num > 1) argp_error(state, "unexpected argument '%s'", arg);
     *(state->arg_num == 0 ? &o->feed : &o->symbol) = arg;
@@ -61,18 +65,11 @@ static const struct argp argp = {
     "FEED SYMBOL",
     "Print a live order book. Exit status 1 when the book is not VALID."
     "\vExamples:\n  mdengine book binance_spot BTC-USDT -d 5\n"
+    "  mdengine book binance_spot BTC-USDT --watch\n"
     "  mdengine book binance_spot BTCUSDT --digest\n",
     NULL,
     NULL,
     NULL};
-
-/* What is printed, whichever tier it came from. */
-typedef struct view {
-  mdshm_book_meta_t meta;
-  mdshm_level_t    *bids, *asks;
-  uint32_t          bid_cnt, ask_cnt;
-  const char       *result; /* "VALID", or why not */
-} view_t;
 
 static void
 print_side_json(const char *name, const mdshm_level_t *levels, uint32_t cnt,
@@ -96,7 +93,7 @@ print_edge_json(const char *name, int64_t px, int px_exp) {
 }
 
 static void
-print_json(const options_t *o, const view_t *v) {
+print_json(const options_t *o, const md_book_levels_t *v) {
   (void)printf("{\"feed\":");
   md_cli_json_string(stdout, o->feed);
   (void)printf(",\"symbol\":");
@@ -104,7 +101,7 @@ print_json(const options_t *o, const view_t *v) {
   (void)printf(",\"state\":\"%s\",\"reason\":\"%s\",\"gen\":%u,\"seq\":%" PRIu64
                ",\"exch_seq\":%" PRIu64 ",\"ts_recv_ns\":%" PRId64
                ",\"bid_levels\":%u,\"ask_levels\":%u",
-               v->result, mdshm_reason_name(v->meta.reason), v->meta.gen, v->meta.last_seq,
+               md_ladder_state(v), mdshm_reason_name(v->meta.reason), v->meta.gen, v->meta.last_seq,
                v->meta.exch_seq, v->meta.ts_recv_ns, v->meta.bid_total, v->meta.ask_total);
   print_edge_json("trusted_bid", v->meta.trusted_bid, v->meta.px_exp);
   print_edge_json("trusted_ask", v->meta.trusted_ask, v->meta.px_exp);
@@ -114,10 +111,10 @@ print_json(const options_t *o, const view_t *v) {
 }
 
 static void
-print_text(const options_t *o, const view_t *v) {
+print_text(const options_t *o, const md_book_levels_t *v) {
   uint32_t rows = v->bid_cnt > v->ask_cnt ? v->bid_cnt : v->ask_cnt;
   (void)printf("%s %s  %s  update %" PRIu64 "  seq %" PRIu64 "  %u bids, %u asks\n", o->feed,
-               o->symbol, v->result, v->meta.exch_seq, v->meta.last_seq, v->meta.bid_total,
+               o->symbol, md_ladder_state(v), v->meta.exch_seq, v->meta.last_seq, v->meta.bid_total,
                v->meta.ask_total);
   (void)printf("%20s %18s | %-18s %-20s\n", "quantity", "bid", "ask", "quantity");
   for (uint32_t i = 0; i < rows; i++) {
@@ -136,39 +133,17 @@ print_text(const options_t *o, const view_t *v) {
   }
 }
 
-static mdshm_result_t
-read_view(const options_t *o, uint32_t row, view_t *v) {
-  mdshm_ladder_t ladder = {.struct_size = sizeof ladder};
-  mdshm_depth_t  depth  = {
-        .struct_size = sizeof depth, .max_levels = o->levels, .bids = v->bids, .asks = v->asks};
-  mdshm_result_t result;
-  if (o->levels > MDSHM_LADDER_LEVELS) {
-    result     = mdshm_read_depth(o->live.shm, row, MD_LIVE_MAX_AGE_NS, &depth);
-    v->meta    = depth.meta;
-    v->bid_cnt = depth.bid_cnt;
-    v->ask_cnt = depth.ask_cnt;
-    return result;
-  }
-  result     = mdshm_read_ladder(o->live.shm, row, MD_LIVE_MAX_AGE_NS, &ladder);
-  v->meta    = ladder.meta;
-  v->bid_cnt = ladder.bid_cnt < o->levels ? ladder.bid_cnt : o->levels;
-  v->ask_cnt = ladder.ask_cnt < o->levels ? ladder.ask_cnt : o->levels;
-  memcpy(v->bids, ladder.bids, v->bid_cnt * sizeof *v->bids);
-  memcpy(v->asks, ladder.asks, v->ask_cnt * sizeof *v->asks);
-  return result;
-}
-
 static int
 show(const options_t *o, uint32_t row) {
-  view_t v = {.bids = calloc(o->levels, sizeof *v.bids), .asks = calloc(o->levels, sizeof *v.asks)};
-  int    status = MD_EXIT_FAILED;
+  md_book_levels_t v      = {.bids = calloc(o->levels, sizeof *v.bids),
+                             .asks = calloc(o->levels, sizeof *v.asks)};
+  int              status = MD_EXIT_FAILED;
   if (!v.bids || !v.asks) {
     status = md_cli_error(MD_ERR_NOMEM, "no memory for the levels");
   } else {
-    mdshm_result_t result = read_view(o, row, &v);
+    md_ladder_read(o->live.shm, row, o->levels, &v);
+    mdshm_result_t result = v.result;
     bool           shown  = result <= MDSHM_STOPPED;
-    v.result = result == MDSHM_OK || result == MDSHM_NOT_VALID ? mdshm_state_name(v.meta.state)
-                                                               : mdshm_result_name(result);
     if (shown && o->json)
       print_json(o, &v);
     else if (shown)
@@ -232,8 +207,13 @@ md_cmd_book(int argc, char **argv) {
   md_cli_parse(&argp, argc, argv, &o);
   int status = md_live_open(&o.live);
   if (status) return status;
-  status = md_live_find(&o.live, o.feed, o.symbol, &row);
-  if (!status) status = o.digest ? ask_digest(&o, row) : show(&o, row);
+  status                    = md_live_find(&o.live, o.feed, o.symbol, &row);
+  md_ladder_screen_t screen = {.feed = o.feed, .symbol = o.symbol, .levels = o.levels};
+  if (screen.levels > MD_LADDER_WATCH_MAX) screen.levels = MD_LADDER_WATCH_MAX;
+  if (!status)
+    status = o.watch    ? md_ladder_watch(&o.live, row, &screen)
+             : o.digest ? ask_digest(&o, row)
+                        : show(&o, row);
   mdshm_close(o.live.shm);
   return status;
 }
