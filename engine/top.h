@@ -45,6 +45,47 @@ uint32_t md_top_rows(const md_status_view_t *view);
 
 /* ---- between the files of top ---- */
 
+/* The columns of the table of feeds, as many from the left as there is room for. */
+typedef enum md_top_column_id {
+  MD_TOP_NAME,
+  MD_TOP_STATE,
+  MD_TOP_MESSAGES,
+  MD_TOP_RECORDS,
+  MD_TOP_BOOKS,
+  MD_TOP_GAPS,
+  MD_TOP_RECONNECTS,
+  MD_TOP_LOST,
+  MD_TOP_RING,
+  MD_TOP_P50,
+  MD_TOP_P99,
+  MD_TOP_P999,
+  MD_TOP_PARSE,
+  MD_TOP_CPU,
+  MD_TOP_MEMORY,
+  MD_TOP_PUBLISHED,
+  MD_TOP_DURABLE,
+  MD_TOP_STORED,
+  MD_TOP_COLUMN_CNT
+} md_top_column_id_t;
+
+typedef struct md_top_column {
+  const char *title;
+  uint32_t    width;
+  bool        is_left;
+} md_top_column_t;
+
+extern const md_top_column_t md_top_column[MD_TOP_COLUMN_CNT];
+
+/* md_top_value returns what a column sorts by, 0 for names and states, which are sorted as text;
+ * md_top_cell writes what stands in it. */
+double md_top_value(const md_status_view_t *view, const md_status_feed_t *feed, uint32_t column);
+void   md_top_cell(const md_status_view_t *view, const md_status_feed_t *feed, uint32_t column,
+                   char out[64]);
+
+/* md_top_place returns the place in order of the feed that is chosen. */
+uint32_t md_top_place(const md_top_t *top, const md_status_view_t *view, const uint32_t *order,
+                      uint32_t cnt);
+
 /* md_top_ring finds the ring of a feed to a sink ("journal"); NULL when nothing is known of it. */
 const md_status_ring_t *md_top_ring(const md_status_view_t *view, const char *feed,
                                     const char *sink);
