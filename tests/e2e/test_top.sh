@@ -7,7 +7,7 @@
 config "    recording: $FIXTURES/demo.wscap.zst
     speed: max
   okx_spot:
-    recording: $(ls "$FIXTURES"/../okx_spot/*.wscap* | head -n 1)
+    recording: $FIXTURES/../okx_spot/gap.wscap.zst
     speed: max"
 start
 wait_for "the recordings to end" ended
@@ -32,6 +32,7 @@ for f in once["feeds"]:
     for key in same:
         assert f[key] == feeds[f["feed"]][key], (f["feed"], key, f[key])
 assert len(once["feeds"]) == 2 and len(once["rings"]) == 2, once["rings"]
+assert feeds["okx_spot"]["gaps"] > 0, "a recording with a gap"
 assert all(r["used_bytes"] < r["capacity_bytes"] for r in once["rings"])
 
 def time_text(ns):
