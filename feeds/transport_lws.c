@@ -182,11 +182,19 @@ begin_close(connection_t *c, uint16_t code, const char *reason) {
   if (c->wsi) lws_set_timeout(c->wsi, PENDING_TIMEOUT_CLOSE_SEND, CLOSE_SECONDS);
 }
 
-/* Says -1 where lws is to close the connection. */
-static int
+/* A connection is never given up by what its receive callback returns: libwebsockets 4.1.6 then
+ * keeps the place in its receive buffer, goes on receiving until the close frame is away, and
+ * writes behind that buffer. */
+static void
+refuse(connection_t *c, const char *reason) {
+  begin_close(c, MD_CLOSE_TOO_LARGE, reason);
+  lws_callback_on_writable(c->wsi);
+}
+
+static void
 on_receive(connection_t *c, const uint8_t *p, size_t len) {
   md_transport_t *t = c->transport;
-  if (c->phase != PHASE_OPEN) return 0;
+  if (c->phase != PHASE_OPEN) return;
   if (lws_is_first_fragment(c->wsi)) {
     c->message.used = 0;
     c->is_binary    = lws_frame_is_binary(c->wsi);
@@ -195,9 +203,8 @@ on_receive(connection_t *c, const uint8_t *p, size_t len) {
   size_t whole   = c->message.used + len;
   if (whole + lws_remaining_packet_payload(c->wsi) > t->cfg.message_bytes_max) {
     t->counts.oversize_cnt++;
-    begin_close(c, MD_CLOSE_TOO_LARGE, "a message above the limit");
-    lws_close_reason(c->wsi, LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE, NULL, 0);
-    return -1;
+    refuse(c, "a message above the limit");
+    return;
   }
   md_transport_kind_t kind = c->is_binary ? MD_TRANSPORT_BINARY : MD_TRANSPORT_TEXT;
   bool                ok;
@@ -210,9 +217,7 @@ on_receive(connection_t *c, const uint8_t *p, size_t len) {
       c->message.used = 0;
     }
   }
-  if (ok) return 0;
-  begin_close(c, MD_CLOSE_TOO_LARGE, "no memory for a message");
-  return -1;
+  if (!ok) refuse(c, "no memory for a message");
 }
 
 static int
@@ -295,7 +300,8 @@ callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
     c->wsi = wsi;
     return add_event(c, MD_TRANSPORT_OPEN, NULL, 0) ? 0 : -1;
   case LWS_CALLBACK_CLIENT_RECEIVE:
-    return on_receive(c, in, len);
+    on_receive(c, in, len);
+    return 0;
   case LWS_CALLBACK_CLIENT_RECEIVE_PONG:
     if (c->phase == PHASE_OPEN) (void)add_event(c, MD_TRANSPORT_PONG, in, len);
     return 0;

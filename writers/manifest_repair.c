@@ -233,8 +233,9 @@ name_pairs(repair_t *r) {
     bool    raw  = len > 4 && strcmp(f->name + len - 4, ".raw") == 0;
     fact_t *pair = &r->stream[raw ? id - 1 : id + 1];
     if (len == 0 || pair->name[0] || (raw && id == 1) || (!raw && id == r->stream_max)) continue;
-    (void)snprintf(pair->name, sizeof pair->name, "%.*s%s", (int)(raw ? len - 4 : len), f->name,
-                   raw || len + 5 > sizeof pair->name ? "" : ".raw");
+    if (!raw && len + 5 > sizeof pair->name) continue;
+    memcpy(pair->name, f->name, raw ? len - 4 : len); /* the rest is zero */
+    if (!raw) memcpy(pair->name + len, ".raw", 4);
   }
 }
 

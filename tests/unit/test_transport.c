@@ -52,7 +52,7 @@ open_transport(const char *ca_file, uint32_t message_bytes_max) {
  * poll. */
 static md_transport_event_t
 wait_for(md_transport_t *t, md_transport_kind_t kind) {
-  int64_t end = md_clock_mono_ns(md_clock_system()) + 10000000000;
+  int64_t end = md_clock_mono_ns(md_clock_system()) + 60000000000;
   while (md_clock_mono_ns(md_clock_system()) < end) {
     const md_transport_event_t *event;
     uint32_t                    cnt = md_transport_lws.poll(t, 50 * NS_PER_MS, &event);
