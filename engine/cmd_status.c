@@ -1,5 +1,6 @@
 /* cmd_status.c - mdengine status: one picture, or a screen that is drawn again and again. */
-#include "engine/status_view.h"
+#include "engine/live.h"
+#include "engine/status_print.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -83,7 +84,9 @@ md_cmd_status(int argc, char **argv) {
     mdshm_close(o.live.shm);
     return md_cli_error(MD_ERR_NOMEM, "no memory for the status");
   }
-  md_status_source_t source = {&o.live, md_clock_system(), MDSHM_ANY_FEED, MD_STATUS_BOOKS_USUAL};
+  md_status_source_t source = {
+      o.live.shm,        o.live.dir,     o.live.name,
+      md_clock_system(), MDSHM_ANY_FEED, o.json ? MD_STATUS_BOOKS_MAX : MD_STATUS_BOOKS_USUAL};
   md_status_take(&source, NULL, view);
   if (o.every_s > 0) {
     watch(&o, &source, view, view + 1);

@@ -1,5 +1,7 @@
 /* cmd_top.c - mdengine top: a running engine on a terminal, or once as text or JSON. */
+#include "engine/live.h"
 #include "engine/screen.h"
+#include "engine/status_print.h"
 #include "engine/top.h"
 
 #include <stdlib.h>
@@ -64,15 +66,18 @@ typedef struct work {
   md_status_view_t   view, before;
   md_top_t           top;
   md_page_t          page;
+  bool               wants_books; /* of every feed: JSON */
 } work_t;
 
 static void
 take(work_t *w) {
   const md_status_feed_t *feed = md_top_feed(&w->top, &w->view);
   bool                    open = w->top.screen == MD_TOP_FEED && feed;
-  w->source.book_feed          = open ? mdshm_feed_find(w->source.live->shm, feed->feed.name) : 0;
-  w->source.book_max           = open ? MD_STATUS_BOOKS_MAX : 0;
-  w->before                    = w->view;
+  if (!w->wants_books) {
+    w->source.book_feed = open ? mdshm_feed_find(w->source.shm, feed->feed.name) : 0;
+    w->source.book_max  = open ? MD_STATUS_BOOKS_MAX : 0;
+  }
+  w->before = w->view;
   md_status_take(&w->source, &w->before, &w->view);
 }
 
@@ -129,7 +134,10 @@ md_cmd_top(int argc, char **argv) {
   if (status) return status;
   work_t *w = calloc(1, sizeof *w);
   if (w) {
-    w->source = (md_status_source_t){&o.live, md_clock_system(), MDSHM_ANY_FEED, 0};
+    w->source =
+        (md_status_source_t){o.live.shm,        o.live.dir,     o.live.name,
+                             md_clock_system(), MDSHM_ANY_FEED, o.json ? MD_STATUS_BOOKS_MAX : 0};
+    w->wants_books = o.json;
     md_top_init(&w->top);
     md_status_take(&w->source, NULL, &w->view);
     status = o.once ? print_once(&o, w) : show(&o, w);

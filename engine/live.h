@@ -3,10 +3,9 @@
 #define ENGINE_LIVE_H
 
 #include "engine/cli.h"
-#include "shm/client/mdshm.h"
+#include "monitoring/status_view.h"
 
-/* A feed's heartbeat older than this is called stale by the commands. */
-#define MD_LIVE_MAX_AGE_NS 2000000000
+#define MD_LIVE_MAX_AGE_NS MD_STATUS_MAX_AGE_NS
 
 typedef struct md_live {
   const char *name;

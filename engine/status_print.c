@@ -1,5 +1,6 @@
-/* status_print.c - the picture of status_view.h as a screen and as JSON. */
-#include "engine/status_view.h"
+/* status_print.c - the picture of monitoring/status_view.h as a screen. */
+#include "engine/status_print.h"
+#include "engine/cli.h"
 #include "writers/pg_lag.h"
 
 #include <inttypes.h>
@@ -13,13 +14,6 @@ print_latency(const char *name, const md_latency_t *l) {
                md_cli_time(l->p99_ns, p99), md_cli_time(l->p999_ns, p999), l->cnt);
 }
 
-const char *
-md_status_health(const md_status_feed_t *f) {
-  static const char *const inputs[] = {"idle", "connecting", "live", "ended", "failed"};
-  if (f->health != MDSHM_OK) return mdshm_result_name(f->health);
-  return f->feed.input_state < MD_CNT(inputs) ? inputs[f->feed.input_state] : "?";
-}
-
 static void
 print_books(const md_status_view_t *v) {
   (void)printf("%-14s %-8s %13s %13s %13s %13s\n", "book", "state", "bid qty", "bid", "ask",
@@ -29,9 +23,7 @@ print_books(const md_status_view_t *v) {
     const mdshm_book_meta_t *m = &b->top.meta;
     char bid[MD_DECIMAL_BYTES], bid_qty[MD_DECIMAL_BYTES], ask[MD_DECIMAL_BYTES],
         ask_qty[MD_DECIMAL_BYTES];
-    bool fresh = b->result == MDSHM_OK || b->result == MDSHM_NOT_VALID;
-    (void)printf("%-14s %-8s %13s %13s %13s %13s\n", b->symbol,
-                 fresh ? mdshm_state_name(m->state) : mdshm_result_name(b->result),
+    (void)printf("%-14s %-8s %13s %13s %13s %13s\n", b->symbol, md_status_book_state(b),
                  md_cli_decimal(b->top.bid_qty, m->qty_exp, bid_qty),
                  md_cli_decimal(b->top.bid_px, m->px_exp, bid),
                  md_cli_decimal(b->top.ask_px, m->px_exp, ask),
@@ -65,11 +57,6 @@ print_feeds(const md_status_view_t *v) {
   }
 }
 
-bool
-md_status_is_journal(const md_status_sink_t *s) {
-  return strcmp(s->thread.name, "writer:journal") == 0;
-}
-
 static void
 print_stages(const md_status_view_t *v) {
   (void)printf("%-36s %9s %9s %9s %12s\n", "stage", "P50", "P99", "P99.9", "measured");
@@ -96,13 +83,6 @@ print_database(const md_status_sink_t *s) {
   (void)printf("\n");
 }
 
-static const char *
-journal_state(const md_status_sink_t *s) {
-  static const char *const names[] = {"writing", "degraded: low space",
-                                      "degraded: waiting for space"};
-  return s->state < MD_CNT(names) ? names[s->state] : "?";
-}
-
 /* The rest of the journal's line, where it fits 80 columns; what is wrong in a line of its own. */
 static void
 print_journal_files(const md_status_sink_t *s, int len) {
@@ -110,8 +90,8 @@ print_journal_files(const md_status_sink_t *s, int len) {
   (void)snprintf(text, sizeof text, "  %" PRIu64 " seg", s->segments);
   (void)printf("%s\n", s->segments && len + (int)strlen(text) <= 80 ? text : "");
   if (s->state)
-    (void)printf("         %s, %" PRIu64 " segments of %.1f MiB\n", journal_state(s), s->segments,
-                 (double)s->kept_bytes / 1048576.0);
+    (void)printf("         %s, %" PRIu64 " segments of %.1f MiB\n", md_status_journal_state(s),
+                 s->segments, (double)s->kept_bytes / 1048576.0);
   if (s->held) (void)printf("         %" PRIu64 " segments are kept for PostgreSQL\n", s->held);
 }
 
@@ -174,94 +154,13 @@ md_status_print_text(const md_status_view_t *v) {
   print_readers(v);
 }
 
-static void
-json_latency(const char *name, const md_latency_t *l) {
-  (void)printf(",\"%s\":{\"count\":%" PRIu64 ",\"p50_ns\":%" PRIu64 ",\"p99_ns\":%" PRIu64
-               ",\"p999_ns\":%" PRIu64 "}",
-               name, l->cnt, l->p50_ns, l->p99_ns, l->p999_ns);
-}
-
-static void
-json_feed(const md_status_feed_t *f) {
-  (void)printf("{\"feed\":\"%s\",\"health\":\"%s\",\"input\":\"%s\",\"frames\":%" PRIu64
-               ",\"records\":%" PRIu64
-               ",\"frames_per_s\":%.1f,\"records_per_s\":%.1f,\"books_valid\":%" PRIu64
-               ",\"books\":%" PRIu64 ",\"gaps\":%" PRIu64 ",\"reconnects\":%" PRIu64
-               ",\"lost\":%" PRIu64 ",\"parse_errors\":%" PRIu64 ",\"published_seq\":%" PRIu64
-               ",\"written_seq\":%" PRIu64 ",\"durable_seq\":%" PRIu64 ",\"stored_seq\":%" PRIu64,
-               f->feed.name, mdshm_result_name(f->health), md_status_health(f), f->frames,
-               f->records, f->frames_per_s, f->records_per_s, f->books_valid, f->books, f->gaps,
-               f->reconnects, f->lost, f->parse_errors, f->stream.published_seq,
-               f->stream.written_seq, f->stream.durable_seq, f->stream.stored_seq);
-  (void)printf(",\"memory_bytes\":%" PRIu64 ",\"cpu_seconds\":%.3f,\"cpu_of_a_core\":%.3f",
-               f->memory, (double)f->cpu_ns / 1e9, f->cpu);
-  if (f->all_valid_s) (void)printf(",\"all_books_valid_seconds\":%" PRIu64, f->all_valid_s);
-  if (f->has_raw)
-    (void)printf(",\"raw_published_seq\":%" PRIu64 ",\"raw_durable_seq\":%" PRIu64,
-                 f->raw.published_seq, f->raw.durable_seq);
-  json_latency("exchange_to_receive", &f->exchange);
-  json_latency("receive_to_decoded", &f->decode);
-  json_latency("decoded_to_visible", &f->visible);
-  (void)printf("}");
-}
-
-static void
-json_ring(const md_status_ring_t *r, bool first) {
-  (void)printf("%s{\"ring\":\"%s\",\"capacity_bytes\":%" PRIu64 ",\"used_bytes\":%" PRIu64
-               ",\"lost\":%" PRIu64 "}",
-               first ? "" : ",", r->name, r->capacity_bytes, r->used_bytes, r->lost);
-}
-
-static void
-json_sink(const md_status_sink_t *s) {
-  (void)printf("{\"thread\":\"%s\",\"heartbeat_age_ns\":%" PRId64 ",\"records\":%" PRIu64
-               ",\"bytes\":%" PRIu64 ",\"rows\":%" PRIu64 ",\"batches\":%" PRIu64
-               ",\"errors\":%" PRIu64 ",\"catchup\":%s,\"lag_records\":%" PRIu64
-               ",\"lag_s\":%" PRIu64 ",\"catchup_eta_s\":%" PRIu64,
-               s->thread.name, s->thread.heartbeat_age_ns, s->records, s->bytes, s->rows,
-               s->batches, s->errors, s->catchup ? "true" : "false", s->lag, s->lag_s, s->eta_s);
-  if (md_status_is_journal(s))
-    (void)printf(",\"state\":\"%s\",\"degraded\":%s,\"segments\":%" PRIu64
-                 ",\"segment_bytes\":%" PRIu64 ",\"held_segments\":%" PRIu64,
-                 journal_state(s), s->state ? "true" : "false", s->segments, s->kept_bytes,
-                 s->held);
-  json_latency("ring_wait", &s->ring_wait);
-  json_latency(md_status_is_journal(s) ? "durable" : "stored", &s->done);
-  (void)printf("}");
-}
-
-static void
-json_reader(const md_status_view_t *v, uint32_t i) {
-  const mdshm_reader_t *r = &v->reader[i];
-  (void)printf("%s{\"name\":", i ? "," : "");
-  md_cli_json_string(stdout, r->name);
-  (void)printf(",\"pid\":%u,\"epoch\":%u,\"since_ns\":%" PRId64 ",\"beat_ns\":%" PRId64
-               ",\"reads\":%" PRIu64 ",\"records\":%" PRIu64 ",\"lapped\":%" PRIu64
-               ",\"lag_bytes\":%" PRIu64 "}",
-               r->pid, r->epoch, r->since_ns, r->beat_ns, r->read_cnt, r->record_cnt, r->lapped_cnt,
-               r->lag_bytes);
-}
-
 void
 md_status_print_json(const md_status_view_t *v) {
-  (void)printf("{\"name\":\"%s\",\"epoch\":%u,\"pid\":%u,\"created_ns\":%" PRId64
-               ",\"health_port\":%u,\"metrics_port\":%u,\"feeds\":[",
-               v->info.name, v->info.epoch, v->info.pid, v->info.created_ns, v->info.health_port,
-               v->info.metrics_port);
-  for (uint32_t i = 0; i < v->feed_cnt; i++) {
-    (void)printf("%s", i ? "," : "");
-    json_feed(&v->feed[i]);
-  }
-  (void)printf("],\"sinks\":[");
-  for (uint32_t i = 0; i < v->sink_cnt; i++) {
-    (void)printf("%s", i ? "," : "");
-    json_sink(&v->sink[i]);
-  }
-  (void)printf("],\"rings\":[");
-  for (uint32_t i = 0; i < v->ring_cnt; i++)
-    json_ring(&v->ring[i], i == 0);
-  (void)printf("],\"readers\":[");
-  for (uint32_t i = 0; i < v->reader_cnt; i++)
-    json_reader(v, i);
-  (void)printf("]}\n");
+  md_text_t t = {0};
+  md_status_json(v, &t);
+  if (t.failed)
+    (void)md_cli_error(MD_ERR_NOMEM, "no memory for the status");
+  else
+    (void)printf("%s\n", t.bytes);
+  md_text_free(&t);
 }

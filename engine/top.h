@@ -1,13 +1,13 @@
 /* top.h - `mdengine top` without its terminal: what is shown of a status view, and what keys do.
  *
- * The model is md_status_view_t (status_view.h): counters, rates, positions, latencies of a running
- * engine. md_top_draw makes a page of it in any size from 80 x 24 on (in less it is cut);
- * md_top_key changes what is shown. Neither reads a clock, the segment or a terminal. */
+ * The model is md_status_view_t (monitoring/status_view.h): counters, rates, positions, latencies
+ * of a running engine. md_top_draw makes a page of it in any size from 80 x 24 on (in less it is
+ * cut); md_top_key changes what is shown. Neither reads a clock, the segment or a terminal. */
 #ifndef ENGINE_TOP_H
 #define ENGINE_TOP_H
 
 #include "engine/page.h"
-#include "engine/status_view.h"
+#include "monitoring/status_view.h"
 
 #define MD_TOP_FILTER_BYTES 32u
 

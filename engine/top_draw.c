@@ -1,4 +1,5 @@
 /* top_draw.c - the page of all feeds, and the help. */
+#include "engine/cli.h"
 #include "engine/top.h"
 
 #include <inttypes.h>

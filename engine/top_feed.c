@@ -1,4 +1,5 @@
 /* top_feed.c - the page of one feed. */
+#include "engine/cli.h"
 #include "engine/top.h"
 
 #include <inttypes.h>

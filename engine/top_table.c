@@ -1,4 +1,5 @@
 /* top_table.c - the table of feeds: its columns, and what stands in a cell. */
+#include "engine/cli.h"
 #include "engine/top.h"
 
 #include <inttypes.h>

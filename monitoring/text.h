@@ -27,6 +27,12 @@ void md_text_add_seconds(md_text_t *t, uint64_t ns);
  * below blank become '?'. */
 void md_text_add_quoted(md_text_t *t, const char *s);
 
+/* md_text_add_json appends s as a JSON string: valid UTF-8 as it is, everything else as \u00XX. */
+void md_text_add_json(md_text_t *t, const char *s);
+
+/* md_text_add_bytes appends len bytes as they are. */
+void md_text_add_bytes(md_text_t *t, const void *bytes, size_t len);
+
 /* md_text_free gives the memory back; t is empty afterwards. */
 void md_text_free(md_text_t *t);
 

@@ -1,5 +1,6 @@
 /* `mdengine top` without a terminal: rates from two pictures with the time put in, and what is
  * drawn of them at 80 x 24 and 200 x 50: order, filter, pause, the page of a feed, help. */
+#include "engine/live.h"
 #include "engine/screen.h"
 #include "engine/top.h"
 #include "tests/unit/mdshm_fixture.h"
@@ -31,7 +32,8 @@ setup(void) {
   now    = (md_clock_manual_t){.real_ns = 5000000000, .mono_ns = 1000000000};
   watch  = md_clock_manual(&now);
   live   = (md_live_t){"unit", test_dir, open_unit()};
-  source = (md_status_source_t){&live, &watch, MDSHM_ANY_FEED, MD_STATUS_BOOKS_MAX};
+  source = (md_status_source_t){live.shm, live.dir,       live.name,
+                                &watch,   MDSHM_ANY_FEED, MD_STATUS_BOOKS_MAX};
   md_top_init(&top);
 }
 

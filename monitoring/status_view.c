@@ -1,4 +1,4 @@
-#include "engine/status_view.h"
+#include "monitoring/status_view.h"
 
 #include "shm/record.h"
 #include "shm/segment.h"
@@ -35,7 +35,7 @@ take_feed(mdshm_t *shm, uint32_t row, md_status_feed_t *f) {
   if (mdshm_feed(shm, row, &f->feed) || mdshm_stream(shm, f->feed.stream, &f->stream)) return;
   f->has_raw = f->feed.raw_stream != MDSHM_NONE &&
                mdshm_stream(shm, f->feed.raw_stream, &f->raw) == MDSHM_OK;
-  f->health             = mdshm_feed_check(shm, row, MD_LIVE_MAX_AGE_NS);
+  f->health             = mdshm_feed_check(shm, row, MD_STATUS_MAX_AGE_NS);
   uint32_t thread       = f->feed.thread;
   f->frames             = counter(shm, thread, "mdengine_feed_frames_total");
   f->records            = counter(shm, thread, "mdengine_feed_records_total");
@@ -79,7 +79,7 @@ take_sink(mdshm_t *shm, uint32_t thread, const mdshm_thread_t *row, md_status_si
 
 static void
 take_books(const md_status_source_t *source, md_status_view_t *v) {
-  mdshm_t *shm = source->live->shm;
+  mdshm_t *shm = source->shm;
   uint32_t cnt = mdshm_instrument_cnt(shm);
   md_assert(source->book_max <= MD_STATUS_BOOKS_MAX);
   for (uint32_t row = 0; row < cnt && v->book_cnt < source->book_max; row++) {
@@ -90,7 +90,7 @@ take_books(const md_status_source_t *source, md_status_view_t *v) {
     b->top.struct_size = sizeof b->top;
     if (mdshm_instrument_get(shm, row, &i) || !i.has_book || mdshm_feed(shm, i.feed, &f)) continue;
     if (source->book_feed != MDSHM_ANY_FEED && source->book_feed != i.feed) continue;
-    b->result = mdshm_read_top(shm, row, MD_LIVE_MAX_AGE_NS, &b->top);
+    b->result = mdshm_read_top(shm, row, MD_STATUS_MAX_AGE_NS, &b->top);
     if (b->result > MDSHM_STOPPED ||
         (b->result == MDSHM_NOT_VALID && b->top.meta.state == MD_BOOK_EMPTY))
       continue;
@@ -113,10 +113,10 @@ take_readers(mdshm_t *shm, md_status_view_t *v) {
 
 /* The rings file belongs to the engine's user alone; without it nothing is known of the rings. */
 static void
-take_rings(const md_live_t *live, md_status_view_t *v) {
+take_rings(const md_status_source_t *source, md_status_view_t *v) {
   md_rings_header_t *rings;
   uint64_t           bytes;
-  if (md_rings_look(live->dir, live->name, &rings, &bytes, NULL)) return;
+  if (md_rings_look(source->dir, source->name, &rings, &bytes, NULL)) return;
   uint32_t cnt = rings->epoch == v->info.epoch ? rings->ring_cnt : 0;
   for (uint32_t i = 0; i < cnt && v->ring_cnt < MD_RING_CNT_MAX; i++) {
     const md_ring_t  *ring = md_rings_ring(rings, bytes, i);
@@ -153,7 +153,7 @@ take_rates(md_status_view_t *v, const md_status_view_t *before) {
 void
 md_status_take(const md_status_source_t *source, const md_status_view_t *before,
                md_status_view_t *v) {
-  mdshm_t *shm = source->live->shm;
+  mdshm_t *shm = source->shm;
   memset(v, 0, sizeof *v);
   /* Attaches to the next engine where there is one; the rest reads from that. */
   v->check = mdshm_check(shm);
@@ -173,7 +173,7 @@ md_status_take(const md_status_source_t *source, const md_status_view_t *before,
       take_sink(shm, i, &row, &v->sink[v->sink_cnt++]);
   }
   take_books(source, v);
-  take_rings(source->live, v);
+  take_rings(source, v);
   take_readers(shm, v);
   if (before) take_rates(v, before);
 }

@@ -1,14 +1,20 @@
-/* status_view.h - a picture of a running engine for `mdengine status`: counters, positions,
- * latencies, read through the public reader library only. */
-#ifndef ENGINE_STATUS_VIEW_H
-#define ENGINE_STATUS_VIEW_H
+/* status_view.h - a picture of a running engine for `mdengine status`, `mdengine top` and the
+ * status page: counters, positions, latencies, books, read through the public reader library only.
+ *
+ * One thread at a time, that of the source's handle. md_status_json is the only function that makes
+ * the JSON document of it, so all who show it show the same. */
+#ifndef MONITORING_STATUS_VIEW_H
+#define MONITORING_STATUS_VIEW_H
 
-#include "engine/live.h"
+#include "monitoring/text.h"
+#include "shm/client/mdshm.h"
 #include "shm/clock.h"
 #include "shm/limits.h"
 
+/* A feed's heartbeat older than this is called stale. */
+#define MD_STATUS_MAX_AGE_NS  2000000000
 #define MD_STATUS_BOOKS_USUAL 5u
-#define MD_STATUS_BOOKS_MAX   64u
+#define MD_STATUS_BOOKS_MAX   1000u
 #define MD_STATUS_READERS_MAX 64u
 
 typedef struct md_latency {
@@ -64,10 +70,11 @@ typedef struct md_status_view {
 
 /* What is looked at. */
 typedef struct md_status_source {
-  const md_live_t  *live;
-  const md_clock_t *clock;     /* the time between two views, which rates are over */
-  uint32_t          book_feed; /* whose books: a row, or MDSHM_ANY_FEED */
-  uint32_t          book_max;  /* how many of them, at most MD_STATUS_BOOKS_MAX */
+  mdshm_t          *shm;
+  const char       *dir, *name; /* where its segment is */
+  const md_clock_t *clock;      /* the time between two views, which rates are over */
+  uint32_t          book_feed;  /* whose books: a row, or MDSHM_ANY_FEED */
+  uint32_t          book_max;   /* how many of them, at most MD_STATUS_BOOKS_MAX */
 } md_status_source_t;
 
 /* md_status_take fills view; before (may be NULL) is an older one that rates are taken against: of
@@ -81,8 +88,18 @@ const char *md_status_health(const md_status_feed_t *feed);
 /* md_status_is_journal tells the journal's sink from the database's. */
 bool md_status_is_journal(const md_status_sink_t *sink);
 
-/* md_status_print_text and _json write it to stdout. */
-void md_status_print_text(const md_status_view_t *view);
-void md_status_print_json(const md_status_view_t *view);
+/* md_status_book_state says VALID, SYNCING ...: the book's own state where the engine lives, else
+ * STALE, DEAD ... Never freed. */
+const char *md_status_book_state(const md_status_book_t *book);
+
+/* md_status_journal_state says how the journal's sink stands. Never freed. */
+const char *md_status_journal_state(const md_status_sink_t *sink);
+
+/* md_status_json appends the document of `mdengine status --json`, without a line end. */
+void md_status_json(const md_status_view_t *view, md_text_t *out);
+
+/* md_status_decimal formats a mantissa that may be absent ("-" then) into out (MD_DECIMAL_BYTES).
+ */
+const char *md_status_decimal(int64_t mantissa, int exponent, char *out);
 
 #endif
