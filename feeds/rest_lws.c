@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "feeds/lws_tls.h"
+#include "feeds/lws_wait.h"
 
 #define NS_PER_S       1000000000
 #define PIECE_BYTES    65536u
@@ -34,16 +35,16 @@ typedef struct flight {
 } flight_t;
 
 struct md_http {
-  md_http_config_t       cfg;
-  struct lws_context    *context;
-  md_resolver_t         *resolver;
-  struct lws_vhost      *trust[TRUST_CNT_MAX];
-  uint32_t               trust_cnt;
-  md_http_done_t         done;
-  void                  *ctx;
-  bool                   is_closing;
-  lws_sorted_usec_list_t alarm;
-  flight_t               flight[MD_HTTP_FLYING_MAX];
+  md_http_config_t    cfg;
+  struct lws_context *context;
+  md_resolver_t      *resolver;
+  struct lws_vhost   *trust[TRUST_CNT_MAX];
+  uint32_t            trust_cnt;
+  md_http_done_t      done;
+  void               *ctx;
+  bool                is_closing;
+  md_lws_wait_t       wait;
+  flight_t            flight[MD_HTTP_FLYING_MAX];
 };
 
 static void
@@ -318,11 +319,6 @@ end_late(flight_t *f) {
 }
 
 static void
-alarm_passed(lws_sorted_usec_list_t *alarm) {
-  (void)alarm; /* it only ends the wait */
-}
-
-static void
 backend_poll(md_http_t *h, int64_t max_ns) {
   int64_t now = md_clock_mono_ns(h->cfg.clock);
   for (uint32_t n = 0; n < MD_HTTP_FLYING_MAX; n++) {
@@ -332,9 +328,7 @@ backend_poll(md_http_t *h, int64_t max_ns) {
     else if (f->is_used && f->is_resolving)
       go_on_resolving(f);
   }
-  lws_sul_schedule(h->context, 0, &h->alarm, alarm_passed, (max_ns + 999999) / 1000000 * 1000);
-  (void)lws_service(h->context, 0);
-  lws_sul_cancel(&h->alarm);
+  md_lws_wait(&h->wait, h->context, md_lws_wait_us(max_ns));
 }
 
 const md_http_ops_t md_http_lws = {.open  = backend_open,

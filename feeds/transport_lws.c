@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "feeds/lws_tls.h"
+#include "feeds/lws_wait.h"
 
 #define PIECE_BYTES     65536u /* most that lws hands over at a time */
 #define SEND_CNT_MAX    64u
@@ -50,23 +51,23 @@ typedef struct connection {
 typedef enum free_state { FREE_NO, FREE_TOLD, FREE_GIVEN } free_state_t;
 
 struct md_transport {
-  md_transport_config_t  cfg;
-  struct lws_context    *context;
-  md_resolver_t         *resolver;
-  uint32_t               resolving_cnt;
-  lws_retry_bo_t         retry;
-  lws_sorted_usec_list_t alarm;
-  connection_t          *connection[MD_CONNECTION_CNT_MAX];
-  bool                   is_free[MD_CONNECTION_CNT_MAX]; /* may be given again */
-  free_state_t           free_next[MD_CONNECTION_CNT_MAX];
-  md_transport_event_t  *event;
-  size_t                *offset; /* of each event's payload in the arena, which may move */
-  uint32_t               event_cnt, event_max;
-  uint32_t               given_cnt; /* of them, by the last poll */
-  bytes_t                arena;
-  int64_t                recv_ns; /* of this look at the sockets, 0 not asked yet */
-  bool                   is_closing;
-  md_transport_counts_t  counts;
+  md_transport_config_t cfg;
+  struct lws_context   *context;
+  md_resolver_t        *resolver;
+  uint32_t              resolving_cnt;
+  lws_retry_bo_t        retry;
+  md_lws_wait_t         wait;
+  connection_t         *connection[MD_CONNECTION_CNT_MAX];
+  bool                  is_free[MD_CONNECTION_CNT_MAX]; /* may be given again */
+  free_state_t          free_next[MD_CONNECTION_CNT_MAX];
+  md_transport_event_t *event;
+  size_t               *offset; /* of each event's payload in the arena, which may move */
+  uint32_t              event_cnt, event_max;
+  uint32_t              given_cnt; /* of them, by the last poll */
+  bytes_t               arena;
+  int64_t               recv_ns; /* of this look at the sockets, 0 not asked yet */
+  bool                  is_closing;
+  md_transport_counts_t counts;
 };
 
 /* ---- memory ---- */
@@ -510,11 +511,6 @@ backend_disconnect(md_transport_t *t, uint32_t connection, uint16_t code) {
     lws_set_timeout(c->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
 }
 
-static void
-alarm_passed(lws_sorted_usec_list_t *alarm) {
-  (void)alarm; /* it only ends the wait */
-}
-
 /* The events of the last poll are forgotten; those that connect and disconnect made since are not.
  */
 static void
@@ -540,15 +536,10 @@ backend_poll(md_transport_t *t, int64_t max_ns, const md_transport_event_t **out
     if (t->connection[n] && t->connection[n]->phase == PHASE_RESOLVING)
       go_on_resolving(t->connection[n]);
   if (t->resolving_cnt > 0 && max_ns > RESOLVE_POLL_NS) max_ns = RESOLVE_POLL_NS;
-  if (max_ns > 0 && t->event_cnt == 0) {
-    /* Rounded up to a millisecond: less is no wait at all to poll(2). */
-    int64_t us = (max_ns + 999999) / 1000000 * 1000;
-    lws_sul_schedule(t->context, 0, &t->alarm, alarm_passed, us);
-    (void)lws_service(t->context, 0);
-    lws_sul_cancel(&t->alarm);
-  } else {
+  if (max_ns > 0 && t->event_cnt == 0)
+    md_lws_wait(&t->wait, t->context, md_lws_wait_us(max_ns));
+  else
     (void)lws_service(t->context, -1);
-  }
   if (!reserve_for_closes(t)) t->event_cnt = 0; /* no memory: as if the network had lost it */
   for (uint32_t n = 0; n < t->event_cnt; n++)
     t->event[n].payload = t->arena.p + t->offset[n];

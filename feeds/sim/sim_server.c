@@ -8,11 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "feeds/lws_wait.h"
+
 #define QUERY_BYTES_MAX   60000u
 #define MESSAGE_BYTES_MAX 65536u
 #define WRITES_PER_TURN   16u
 #define HTTP_PIECE_BYTES  32768u
-#define WAIT_US_MIN       1000      /* the library waits whole milliseconds */
 #define CHECK_NS          100000000 /* how often pings and lives are looked at */
 
 /* Of each connection, by the library: an HTTP request, or a WebSocket connection. */
@@ -27,12 +28,12 @@ typedef struct session {
 } session_t;
 
 struct md_sim_server {
-  md_sim_server_cfg_t    cfg;
-  struct lws_context    *context;
-  struct lws_vhost      *plain, *tls;
-  session_t             *waiting;
-  lws_sorted_usec_list_t timer;
-  int64_t                check_ns;
+  md_sim_server_cfg_t cfg;
+  struct lws_context *context;
+  struct lws_vhost   *plain, *tls;
+  session_t          *waiting;
+  md_lws_wait_t       wait;
+  int64_t             check_ns;
 };
 
 static void
@@ -330,10 +331,7 @@ md_sim_server_open(const md_sim_server_cfg_t *cfg, md_sim_server_t **out, md_msg
 void
 md_sim_server_close(md_sim_server_t *s) {
   if (!s) return;
-  if (s->context) {
-    lws_sul_schedule(s->context, 0, &s->timer, NULL, LWS_SET_TIMER_USEC_CANCEL);
-    lws_context_destroy(s->context);
-  }
+  if (s->context) lws_context_destroy(s->context);
   free(s);
 }
 
@@ -390,15 +388,6 @@ check(md_sim_server_t *s) {
     check_conn(s, c);
 }
 
-/* It only ends the wait. When it rings before the wait has begun, the library would sleep to its
- * next timer, so there is always one. */
-static void
-on_timer(lws_sorted_usec_list_t *timer) {
-  md_sim_server_t *s =
-      (md_sim_server_t *)(void *)((char *)timer - offsetof(md_sim_server_t, timer));
-  lws_sul_schedule(s->context, 0, timer, on_timer, WAIT_US_MIN);
-}
-
 void
 md_sim_server_turn(md_sim_server_t *s, int64_t wait_ns) {
   check(s);
@@ -408,10 +397,9 @@ md_sim_server_turn(md_sim_server_t *s, int64_t wait_ns) {
   }
   if (s->waiting && wait_ns > 1000000) wait_ns = 1000000;
   if (wait_ns > CHECK_NS) wait_ns = CHECK_NS;
-  lws_usec_t wait_us = wait_ns / 1000;
-  if (wait_us < WAIT_US_MIN) wait_us = WAIT_US_MIN;
-  lws_sul_schedule(s->context, 0, &s->timer, on_timer, wait_us);
-  (void)lws_service(s->context, 0);
+  int64_t wait_us = wait_ns / 1000;
+  if (wait_us < MD_LWS_WAIT_US_MIN) wait_us = MD_LWS_WAIT_US_MIN;
+  md_lws_wait(&s->wait, s->context, wait_us);
 }
 
 bool
