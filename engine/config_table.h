@@ -163,8 +163,15 @@
   X(bind, TEXT, "127.0.0.1", 7, 15, "",                                                            \
     "IPv4 address that is listened on; 0.0.0.0 for all, behind a firewall: nothing is encrypted")  \
   X(http_port, NUMBER, "8087", 0, 65535, "",                                                       \
-    "port of /health, /ready and /live; 0 takes any free one, which the log tells")                \
+    "port of the status page, /health, /ready and /live; 0 takes any free one, which the log tells") \
   X(metrics_port, NUMBER, "9092", 0, 65535, "", "port of /metrics; 0 as above")                    \
+  X(token_file, TEXT, "", 0, 255, "",                                                              \
+    "file whose first line everybody must know who looks at http_port, but for /live, /ready, /ping and /version; empty: nobody is asked") \
+  X(page, BOOL, "true", 0, 0, "", "serve the status page at / of http_port")                       \
+  X(page_interval, DURATION, "100ms", 100000000, 10000000000, "", "time between two messages to a browser") \
+  X(page_clients, NUMBER, "16", 1, 32, "", "most browsers at a time")                              \
+  X(page_origins, NAMES, "", 0, 4095, "",                                                          \
+    "other origins whose pages may connect, for a page behind a proxy: https://status.example")    \
   X(grace, DURATION, "60s", 0, 3600000000000, "",                                                  \
     "time after the start in which missing data and books are no fault")                           \
   X(data_age, DURATION, "60s", 1000000000, 86400000000000, "",                                     \

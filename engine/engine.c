@@ -4,6 +4,7 @@
 #include "engine/memory.h"
 #include "engine/network.h"
 #include "engine/resume.h"
+#include "engine/secret.h"
 #include "feeds/repeat.h"
 #include "feeds/venue.h"
 #include "shm/readers.h"
@@ -273,21 +274,32 @@ set_postgres_config(md_engine_t *e) {
 static md_err_t
 start_monitor(md_engine_t *e, md_msg_t *msg) {
   const md_config_monitoring_t *m  = &e->cfg->monitoring;
-  md_monitor_config_t           mc = {.health       = {.segment          = &e->segment,
-                                                       .clock            = e->clock,
-                                                       .grace_ns         = m->grace,
-                                                       .data_age_ns      = m->data_age,
-                                                       .heartbeat_age_ns = m->heartbeat_age},
-                                      .bind         = m->bind,
-                                      .http_port    = (uint16_t)m->http_port,
-                                      .metrics_port = (uint16_t)m->metrics_port};
+  md_monitor_config_t           mc = {.health           = {.segment          = &e->segment,
+                                                           .clock            = e->clock,
+                                                           .grace_ns         = m->grace,
+                                                           .data_age_ns      = m->data_age,
+                                                           .heartbeat_age_ns = m->heartbeat_age},
+                                      .bind             = m->bind,
+                                      .http_port        = (uint16_t)m->http_port,
+                                      .metrics_port     = (uint16_t)m->metrics_port,
+                                      .has_page         = m->page != 0,
+                                      .dir              = e->cfg->engine.shm_dir,
+                                      .name             = e->cfg->engine.name,
+                                      .page_interval_ns = m->page_interval,
+                                      .page_clients     = (uint32_t)m->page_clients,
+                                      .page_origins     = m->page_origins};
   if (!m->enabled) return MD_OK;
-  md_err_t err = md_monitor_start(&mc, &e->monitor, msg);
+  md_err_t err = MD_OK;
+  if (m->token_file[0]) {
+    err      = md_secret_token(m->token_file, e->token, sizeof e->token, msg);
+    mc.token = e->token;
+  }
+  if (!err) err = md_monitor_start(&mc, &e->monitor, msg);
   if (err) return err;
   uint16_t http = md_monitor_http_port(e->monitor), metrics = md_monitor_metrics_port(e->monitor);
   md_log(e->log, MD_LOG_INFO, "monitoring",
-         "http://%s:%u/health and http://%s:%u/metrics are served", m->bind, http, m->bind,
-         metrics);
+         "http://%s:%u/health and http://%s:%u/metrics are served%s", m->bind, http, m->bind,
+         metrics, m->page ? ", the status page at / of the first" : "");
   struct in_addr bound = {0};
   (void)inet_pton(AF_INET, m->bind, &bound);    /* it was bound to */
   md_store_relaxed(&e->segment.header->monitor, /* a number by itself, for mdengine status */

@@ -12,6 +12,8 @@
 #include "writers/postgres.h"
 #include "writers/writer.h"
 
+#define MD_TOKEN_BYTES 256u
+
 typedef struct md_engine_feed {
   md_feed_t        *feed;
   md_feed_thread_t *thread;
@@ -44,7 +46,8 @@ struct md_engine {
   md_engine_feed_t       feed[MD_FEED_CNT_MAX];
   md_engine_sink_t       sink[MD_SINK_CNT_MAX];
   md_monitor_t          *monitor;
-  md_journal_tend_t     *tend; /* the pass over full segments */
+  char                   token[MD_TOKEN_BYTES]; /* of its HTTP port */
+  md_journal_tend_t     *tend;                  /* the pass over full segments */
   md_journal_positions_t positions;
   md_atomic_u64          sink_failed;
   md_atomic_u64          restart_wanted; /* a feed is above memory_hard again */

@@ -68,3 +68,14 @@ md_secret_read(const md_config_feed_t *f, char *out, size_t bytes, md_msg_t *msg
                  is_set(f->client_secret_file) ? "file" : "environment variable",
                  is_set(f->client_secret_file) ? f->client_secret_file : f->client_secret_env);
 }
+
+md_err_t
+md_secret_token(const char *path, char *out, size_t bytes, md_msg_t *msg) {
+  md_err_t err = read_file(path, out, bytes, msg);
+  if (err) return err;
+  if (is_set(out) && !strpbrk(out, " \t,")) return MD_OK;
+  return md_fail(msg, MD_ERR_CONFIG,
+                 "monitoring.token_file: the first line of %s must be a token without blanks and "
+                 "commas",
+                 path);
+}

@@ -19,8 +19,11 @@
 /* Whatever a client does, CONNECT for one, which the library leaves open for ever. */
 #define CONNECTION_US                                                                              \
   ((lws_usec_t)(MD_HTTP_HEADER_SECONDS + MD_HTTP_ANSWER_SECONDS) * LWS_US_PER_SEC)
-#define ANSWER_HEAD_BYTES  512u
+#define ANSWER_HEAD_BYTES  1024u
 #define METHOD_NOT_ALLOWED 405
+#define BEARER             "Bearer "
+#define BEARER_BYTES       512u
+#define PROTOCOL_CNT       3u /* HTTP, the WebSocket, the end */
 
 typedef struct session {
   md_http_answer_t answer;
@@ -31,6 +34,8 @@ struct md_http {
   md_http_config_t       cfg;
   struct lws_context    *context;
   struct lws_vhost      *vhost[MD_HTTP_PORT_CNT_MAX];
+  struct lws_protocols   protocols[PROTOCOL_CNT];
+  md_push_t             *push; /* NULL: no WebSocket */
   lws_sorted_usec_list_t timer;
   pthread_t              thread;
   bool                   thread_runs;
@@ -40,10 +45,53 @@ struct md_http {
 
 /* ---- answers ---- */
 
+bool
+md_http_token_is(const char *token, const char *given) {
+  size_t   len = strlen(token), given_len = strlen(given);
+  unsigned differs = len != given_len;
+  for (size_t i = 0; i < given_len; i++)
+    differs |= (unsigned)(token[len ? i % len : 0] ^ given[i]);
+  return differs == 0;
+}
+
+static bool
+is_authorised(const md_http_port_t *port, struct lws *wsi) {
+  char given[BEARER_BYTES];
+  if (!port->token) return true;
+  if (lws_hdr_copy(wsi, given, sizeof given, WSI_TOKEN_HTTP_AUTHORIZATION) <= 0) return false;
+  size_t len = strlen(BEARER);
+  return strncasecmp(given, BEARER, len) == 0 && md_http_token_is(port->token, given + len);
+}
+
+/* What the client said of itself, as far as a route may want to know. */
+static void
+read_request(struct lws *wsi, md_http_answer_t *a) {
+  char accepted[BEARER_BYTES] = "";
+  memset(a, 0, sizeof *a);
+  (void)lws_hdr_copy(wsi, a->known_tag, sizeof a->known_tag, WSI_TOKEN_HTTP_IF_NONE_MATCH);
+  if (lws_hdr_copy(wsi, accepted, sizeof accepted, WSI_TOKEN_HTTP_ACCEPT_ENCODING) > 0)
+    a->takes_gzip = strstr(accepted, "gzip") != NULL;
+}
+
+static void
+fill_route(md_http_t *h, const md_http_port_t *port, const md_http_route_t *route, struct lws *wsi,
+           md_http_answer_t *a) {
+  if (!route->is_open && !is_authorised(port, wsi)) {
+    a->status = HTTP_STATUS_UNAUTHORIZED;
+    md_text_add(&a->body, "{\"error\":\"send the header Authorization: Bearer TOKEN\"}\n");
+    return;
+  }
+  route->fill(h->cfg.ctx, a);
+  if (!a->body.failed) return;
+  md_text_free(&a->body);
+  a->status = HTTP_STATUS_INTERNAL_SERVER_ERROR;
+  md_text_add(&a->body, "{\"error\":\"the answer does not fit into memory\"}\n");
+}
+
 static void
 fill_answer(md_http_t *h, const md_http_port_t *port, const char *path, bool allowed,
-            md_http_answer_t *a) {
-  memset(a, 0, sizeof *a);
+            struct lws *wsi, md_http_answer_t *a) {
+  read_request(wsi, a);
   a->status       = HTTP_STATUS_OK;
   a->content_type = "application/json";
   if (!allowed) {
@@ -53,11 +101,7 @@ fill_answer(md_http_t *h, const md_http_port_t *port, const char *path, bool all
   }
   for (uint32_t i = 0; i < port->route_cnt; i++) {
     if (strcmp(path, port->routes[i].path) != 0) continue;
-    port->routes[i].fill(h->cfg.ctx, a);
-    if (!a->body.failed) return;
-    md_text_free(&a->body);
-    a->status = HTTP_STATUS_INTERNAL_SERVER_ERROR;
-    md_text_add(&a->body, "{\"error\":\"the answer does not fit into memory\"}\n");
+    fill_route(h, port, &port->routes[i], wsi, a);
     return;
   }
   a->status = HTTP_STATUS_NOT_FOUND;
@@ -73,6 +117,14 @@ add_header(struct lws *wsi, const char *name, const char *value, uint8_t **p, ui
                                      (int)strlen(value), p, end) == 0;
 }
 
+/* A browser is to run nothing but what this program brought along, and to show it in no frame. */
+static const struct {
+  const char *name, *value;
+} safety[] = {{"content-security-policy:",
+               "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
+              {"x-content-type-options:", "nosniff"},
+              {"referrer-policy:", "no-referrer"}};
+
 static int
 send_head(struct lws *wsi, const md_http_answer_t *a) {
   uint8_t  bytes[LWS_PRE + ANSWER_HEAD_BYTES];
@@ -80,7 +132,16 @@ send_head(struct lws *wsi, const md_http_answer_t *a) {
   if (lws_add_http_common_headers(wsi, (unsigned)a->status, a->content_type, a->body.len, &p, end))
     return -1;
   if (!add_header(wsi, "connection:", "close", &p, end)) return -1;
-  if (!add_header(wsi, "cache-control:", "no-store", &p, end)) return -1;
+  if (!add_header(wsi, "cache-control:", a->tag ? "no-cache" : "no-store", &p, end)) return -1;
+  if (a->tag && !add_header(wsi, "etag:", a->tag, &p, end)) return -1;
+  if (a->is_gzip && (!add_header(wsi, "content-encoding:", "gzip", &p, end) ||
+                     !add_header(wsi, "vary:", "accept-encoding", &p, end)))
+    return -1;
+  for (size_t i = 0; i < MD_CNT(safety); i++)
+    if (!add_header(wsi, safety[i].name, safety[i].value, &p, end)) return -1;
+  if (a->status == HTTP_STATUS_UNAUTHORIZED &&
+      !add_header(wsi, "www-authenticate:", "Bearer", &p, end))
+    return -1;
   if (a->status == METHOD_NOT_ALLOWED && !add_header(wsi, "allow:", "GET, HEAD", &p, end))
     return -1;
   return lws_finalize_write_http_header(wsi, start, &p, end) ? -1 : 0;
@@ -93,8 +154,8 @@ begin_answer(md_http_t *h, struct lws *wsi, session_t *s, const char *path) {
   bool                  is_get  = lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0;
   md_text_free(&s->answer.body);
   s->sent = 0;
-  fill_answer(h, port, path, is_get || is_head, &s->answer);
-  if (send_head(wsi, &s->answer) || is_head) return -1;
+  fill_answer(h, port, path, is_get || is_head, wsi, &s->answer);
+  if (send_head(wsi, &s->answer) || is_head || s->answer.body.len == 0) return -1;
   lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_CONTENT, (int)MD_HTTP_ANSWER_SECONDS);
   (void)lws_callback_on_writable(wsi);
   return 0;
@@ -131,6 +192,12 @@ count_connection(md_http_t *h, struct lws *wsi, bool begins) {
   }
 }
 
+static bool
+may_upgrade(const md_http_t *h, struct lws *wsi) {
+  const md_http_port_t *port = lws_vhost_user(lws_get_vhost(wsi));
+  return h->push && port == &h->cfg.port[0] && md_push_may_open(h->push, wsi, port->token);
+}
+
 static int
 on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len) {
   struct lws_context *context = lws_get_context(wsi);
@@ -147,18 +214,14 @@ on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
   }
   if (reason == LWS_CALLBACK_TIMER) return -1;
   if (reason == LWS_CALLBACK_WSI_DESTROY) count_connection(h, wsi, false);
-  /* No WebSocket here: it would stay for ever. */
-  if (reason == LWS_CALLBACK_HTTP_CONFIRM_UPGRADE) return -1;
+  /* No other WebSocket: it would stay for ever. */
+  if (reason == LWS_CALLBACK_HTTP_CONFIRM_UPGRADE) return may_upgrade(h, wsi) ? 0 : -1;
   if (reason == LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION) return -1;
   if (reason == LWS_CALLBACK_HTTP) return begin_answer(h, wsi, s, in);
   if (reason == LWS_CALLBACK_HTTP_WRITEABLE) return continue_answer(wsi, s);
   if (reason == LWS_CALLBACK_HTTP_DROP_PROTOCOL && s) md_text_free(&s->answer.body);
   return 0;
 }
-
-static const struct lws_protocols protocols[] = {
-    {.name = "http", .callback = on_event, .per_session_data_size = sizeof(session_t)},
-    {.name = NULL}};
 
 /* ---- start and stop ---- */
 
@@ -212,7 +275,7 @@ listen_all(md_http_t *h, md_msg_t *msg) {
     info.port         = h->cfg.port[i].port;
     info.iface        = h->cfg.bind;
     info.vhost_name   = h->cfg.port[i].key;
-    info.protocols    = protocols;
+    info.protocols    = h->protocols;
     info.user         = &h->cfg.port[i];
     info.timeout_secs = MD_HTTP_HEADER_SECONDS;
     info.timeout_secs_ah_idle = MD_HTTP_HEADER_SECONDS;
@@ -230,9 +293,11 @@ serve(void *ctx) {
   md_http_t *h = ctx;
   (void)pthread_setname_np(pthread_self(), "md-http");
   lws_sul_schedule(h->context, 0, &h->timer, on_timer, 1);
+  if (h->push) md_push_begin(h->push, h->context);
   while (!md_load_relaxed(&h->stop))
     if (lws_service(h->context, 0) < 0) break;
   lws_sul_schedule(h->context, 0, &h->timer, on_timer, LWS_SET_TIMER_USEC_CANCEL);
+  if (h->push) md_push_end(h->push);
   return NULL;
 }
 
@@ -247,7 +312,13 @@ md_http_start(const md_http_config_t *cfg, md_http_t **out, md_msg_t *msg) {
   if (!h) return md_fail(msg, MD_ERR_NOMEM, "no memory for the HTTP server");
   h->cfg = *cfg;
   lws_set_log_level(0, NULL);
-  md_err_t err = listen_all(h, msg);
+  h->protocols[0] = (struct lws_protocols){
+      .name = "http", .callback = on_event, .per_session_data_size = sizeof(session_t)};
+  h->cfg.push = NULL; /* the caller's */
+  if (cfg->push) h->push = md_push_new(cfg->push);
+  if (h->push) md_push_protocol(h->push, &h->protocols[1]);
+  md_err_t err = cfg->push && !h->push ? md_fail(msg, MD_ERR_NOMEM, "no memory for the status page")
+                                       : listen_all(h, msg);
   if (!err) {
     int failed     = pthread_create(&h->thread, NULL, serve, h);
     h->thread_runs = failed == 0;
@@ -275,5 +346,6 @@ md_http_stop(md_http_t *h) {
     (void)pthread_join(h->thread, NULL);
   }
   if (h->context) lws_context_destroy(h->context);
+  md_push_free(h->push);
   free(h);
 }

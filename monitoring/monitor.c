@@ -1,25 +1,35 @@
 #include "monitoring/monitor.h"
 
+#include "monitoring/assets.h"
+#include "monitoring/board.h"
 #include "monitoring/http.h"
 #include "monitoring/prometheus.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-#define PORT_HTTP          0u
-#define PORT_METRICS       1u
-#define STATUS_UNAVAILABLE 503
-#define METRICS_TYPE       "text/plain; version=0.0.4; charset=utf-8"
+#define STATUS_NOT_MODIFIED   304
+#define STATUS_NOT_ACCEPTABLE 406
+#define STATUS_UNAVAILABLE    503
+#define PAGE_PATIENCE_NS      5000000000ll
+#define METRICS_TYPE          "text/plain; version=0.0.4; charset=utf-8"
+
+/* One HTTP server and what belongs to its thread once that runs. */
+typedef struct side {
+  md_http_t  *http;
+  md_health_t health;
+  md_board_t *board; /* NULL: no page */
+} side_t;
 
 struct md_monitor {
-  md_http_t  *http;
-  md_health_t health; /* of the server's thread once that runs */
+  side_t status, metrics;
 };
 
 /* ---- routes ---- */
 
 static void
 fill_health(void *ctx, md_http_answer_t *a) {
-  md_monitor_t *m = ctx;
+  side_t *m = ctx;
   md_health_observe(&m->health);
   if (md_health_status(&m->health) == MD_UNHEALTHY) a->status = STATUS_UNAVAILABLE;
   md_health_json(&m->health, &a->body);
@@ -40,14 +50,14 @@ fill_verdict(md_http_answer_t *a, bool ok, const char *key) {
 
 static void
 fill_ready(void *ctx, md_http_answer_t *a) {
-  md_monitor_t *m = ctx;
+  side_t *m = ctx;
   md_health_observe(&m->health);
   fill_verdict(a, md_health_ready(&m->health), "ready");
 }
 
 static void
 fill_live(void *ctx, md_http_answer_t *a) {
-  md_monitor_t *m = ctx;
+  side_t *m = ctx;
   md_health_observe(&m->health);
   fill_verdict(a, md_health_live(&m->health), "live");
 }
@@ -60,7 +70,7 @@ fill_ping(void *ctx, md_http_answer_t *a) {
 
 static void
 fill_version(void *ctx, md_http_answer_t *a) {
-  const md_monitor_t *m = ctx;
+  const side_t *m = ctx;
   md_text_add(&a->body, "{\"version\":");
   md_text_add_quoted(&a->body, m->health.cfg.segment->header->version);
   md_text_add(&a->body, "}\n");
@@ -68,46 +78,151 @@ fill_version(void *ctx, md_http_answer_t *a) {
 
 static void
 fill_metrics(void *ctx, md_http_answer_t *a) {
-  md_monitor_t *m = ctx;
+  side_t *m = ctx;
   md_health_observe(&m->health);
   a->content_type = METRICS_TYPE;
   md_prometheus_render(&m->health, &a->body);
 }
 
-static const md_http_route_t http_routes[] = {{"/health", fill_health}, {"/ready", fill_ready},
-                                              {"/live", fill_live},     {"/status", fill_status},
-                                              {"/ping", fill_ping},     {"/version", fill_version}};
+static void
+fill_history(void *ctx, md_http_answer_t *a) {
+  side_t *m = ctx;
+  md_board_history(m->board, &a->body);
+}
 
-static const md_http_route_t metrics_routes[] = {{"/metrics", fill_metrics}};
+/* Files of the page: a browser asks again and is told when nothing changed. */
+static void
+fill_asset(md_http_answer_t *a, md_asset_t asset) {
+  const md_asset_file_t *file = &md_asset_file[asset];
+  a->content_type             = file->content_type;
+  a->tag                      = file->tag;
+  if (strcmp(a->known_tag, file->tag) == 0) {
+    a->status = STATUS_NOT_MODIFIED;
+  } else if (!a->takes_gzip) {
+    a->status       = STATUS_NOT_ACCEPTABLE;
+    a->content_type = "application/json";
+    md_text_add(&a->body, "{\"error\":\"it is kept compressed only: curl --compressed\"}\n");
+  } else {
+    a->is_gzip = true;
+    md_text_add_bytes(&a->body, file->bytes, file->len);
+  }
+}
+
+static void
+fill_index(void *ctx, md_http_answer_t *a) {
+  (void)ctx;
+  fill_asset(a, MD_ASSET_INDEX);
+}
+
+static void
+fill_script(void *ctx, md_http_answer_t *a) {
+  (void)ctx;
+  fill_asset(a, MD_ASSET_SCRIPT);
+}
+
+static void
+fill_style(void *ctx, md_http_answer_t *a) {
+  (void)ctx;
+  fill_asset(a, MD_ASSET_STYLE);
+}
+
+static void
+fill_icon(void *ctx, md_http_answer_t *a) {
+  (void)ctx;
+  fill_asset(a, MD_ASSET_ICON);
+}
+
+#define PLAIN_ROUTE_CNT 6u /* without the page */
+
+/* What says nothing of the data needs no token: probes, and the page itself, which asks for it. */
+static const md_http_route_t http_routes[] = {
+    {"/health", fill_health, false},   {"/ready", fill_ready, true},
+    {"/live", fill_live, true},        {"/status", fill_status, false},
+    {"/ping", fill_ping, true},        {"/version", fill_version, true},
+    {"/history", fill_history, false}, {"/", fill_index, true},
+    {"/page.js", fill_script, true},   {"/page.css", fill_style, true},
+    {"/icon.svg", fill_icon, true}};
+
+static const md_http_route_t metrics_routes[] = {{"/metrics", fill_metrics, true}};
 
 static void
 tick(void *ctx) {
-  md_monitor_t *m = ctx;
+  side_t *m = ctx;
   md_health_observe(&m->health);
 }
 
+/* ---- the page ---- */
+
+static void
+page_tick(void *ctx) {
+  side_t *m = ctx;
+  md_board_tick(m->board);
+}
+
+static void
+page_message(void *ctx, md_text_t *out) {
+  side_t *m = ctx;
+  md_board_message(m->board, out);
+}
+
+static void
+page_chosen(void *ctx, const char *choice, md_text_t *out) {
+  side_t *m = ctx;
+  md_board_ladder(m->board, choice, out);
+}
+
 /* ---- start and stop ---- */
+
+static md_err_t
+start_status(const md_monitor_config_t *cfg, side_t *m, md_msg_t *msg) {
+  md_push_config_t  push = {.client_max  = cfg->page_clients,
+                            .interval_ns = cfg->page_interval_ns,
+                            .patience_ns = PAGE_PATIENCE_NS,
+                            .origins     = cfg->page_origins,
+                            .clock       = cfg->health.clock,
+                            .tick        = page_tick,
+                            .message     = page_message,
+                            .chosen      = page_chosen,
+                            .ctx         = m};
+  md_board_config_t bc   = {cfg->health.segment, cfg->dir, cfg->name, cfg->health.clock};
+  md_http_config_t  hc   = {.bind = cfg->bind, .port_cnt = 1, .tick = tick, .ctx = m};
+  md_health_init(&m->health, &cfg->health);
+  if (cfg->has_page) {
+    m->board = md_board_new(&bc);
+    if (!m->board) return md_fail(msg, MD_ERR_NOMEM, "no memory for the status page");
+    hc.push = &push;
+  }
+  hc.port[0] = (md_http_port_t){.key       = "monitoring.http_port",
+                                .token     = cfg->token,
+                                .port      = cfg->http_port,
+                                .routes    = http_routes,
+                                .route_cnt = cfg->has_page ? (uint32_t)MD_CNT(http_routes)
+                                                           : PLAIN_ROUTE_CNT};
+  return md_http_start(&hc, &m->http, msg);
+}
+
+static md_err_t
+start_metrics(const md_monitor_config_t *cfg, side_t *m, md_msg_t *msg) {
+  md_http_config_t hc = {.bind     = cfg->bind,
+                         .port_cnt = 1,
+                         .port     = {{.key       = "monitoring.metrics_port",
+                                       .port      = cfg->metrics_port,
+                                       .routes    = metrics_routes,
+                                       .route_cnt = MD_CNT(metrics_routes)}},
+                         .tick     = tick,
+                         .ctx      = m};
+  md_health_init(&m->health, &cfg->health);
+  return md_http_start(&hc, &m->http, msg);
+}
 
 md_err_t
 md_monitor_start(const md_monitor_config_t *cfg, md_monitor_t **out, md_msg_t *msg) {
   md_monitor_t *m = calloc(1, sizeof *m);
   if (!m) return md_fail(msg, MD_ERR_NOMEM, "no memory for the monitor");
-  md_health_init(&m->health, &cfg->health);
-  md_http_config_t hc  = {.bind     = cfg->bind,
-                          .port_cnt = MD_HTTP_PORT_CNT_MAX,
-                          .port     = {[PORT_HTTP]    = {.key       = "monitoring.http_port",
-                                                         .port      = cfg->http_port,
-                                                         .routes    = http_routes,
-                                                         .route_cnt = MD_CNT(http_routes)},
-                                       [PORT_METRICS] = {.key       = "monitoring.metrics_port",
-                                                         .port      = cfg->metrics_port,
-                                                         .routes    = metrics_routes,
-                                                         .route_cnt = MD_CNT(metrics_routes)}},
-                          .tick     = tick,
-                          .ctx      = m};
-  md_err_t         err = md_http_start(&hc, &m->http, msg);
+  md_err_t err = start_status(cfg, &m->status, msg);
+  if (!err) err = start_metrics(cfg, &m->metrics, msg);
   if (err) {
-    free(m);
+    md_monitor_stop(m);
     return err;
   }
   *out = m;
@@ -116,16 +231,18 @@ md_monitor_start(const md_monitor_config_t *cfg, md_monitor_t **out, md_msg_t *m
 
 uint16_t
 md_monitor_http_port(const md_monitor_t *m) {
-  return md_http_port_of(m->http, PORT_HTTP);
+  return md_http_port_of(m->status.http, 0);
 }
 
 uint16_t
 md_monitor_metrics_port(const md_monitor_t *m) {
-  return md_http_port_of(m->http, PORT_METRICS);
+  return md_http_port_of(m->metrics.http, 0);
 }
 
 void
 md_monitor_stop(md_monitor_t *m) {
-  md_http_stop(m->http);
+  if (m->status.http) md_http_stop(m->status.http);
+  if (m->metrics.http) md_http_stop(m->metrics.http);
+  md_board_free(m->status.board);
   free(m);
 }

@@ -1,8 +1,10 @@
-/* monitor.h - the operations side of a running engine: /health, /ready, /live and /metrics.
+/* monitor.h - the operations side of a running engine: /health, /ready, /live, the status page, and
+ * /metrics.
  *
- * Started by the engine behind the segment, stopped before the segment goes. It has one thread, the
- * HTTP server's (http.h), and only reads the segment; nothing here ever waits for a feed or a
- * writer, or lets one wait. */
+ * Started by the engine behind the segment, stopped before the segment goes. It has two threads,
+ * each an HTTP server (http.h) with a context of its own, so that no browser and no slow probe
+ * holds up a scrape. They share nothing and only read the segment; nothing here ever waits for a
+ * feed or a writer, or lets one wait. */
 #ifndef MONITORING_MONITOR_H
 #define MONITORING_MONITOR_H
 
@@ -12,6 +14,12 @@ typedef struct md_monitor_config {
   md_health_config_t health;
   const char        *bind;                    /* an IPv4 address */
   uint16_t           http_port, metrics_port; /* 0: any free one */
+  const char        *token;                   /* of http_port; NULL: everybody may look */
+  bool               has_page;
+  const char        *dir, *name; /* of the segment: the page reads it as others do */
+  int64_t            page_interval_ns;
+  uint32_t           page_clients;
+  const char        *page_origins; /* push.h */
 } md_monitor_config_t;
 
 typedef struct md_monitor md_monitor_t;

@@ -34,7 +34,7 @@ BEGIN {
 
   # libwebsockets is client, HTTP client, exchange simulator and HTTP server: each file is named.
   lws["feeds/transport_lws.c"] = lws["feeds/rest_lws.c"] = 1
-  lws["monitoring/http.c"] = lws["feeds/sim/sim_server.c"] = 1
+  lws["monitoring/http.c"] = lws["monitoring/push.c"] = lws["feeds/sim/sim_server.c"] = 1
 }
 
 function library(header) {
