@@ -172,11 +172,14 @@
   X(page_clients, NUMBER, "16", 1, 32, "", "most browsers at a time")                              \
   X(page_origins, NAMES, "", 0, 4095, "",                                                          \
     "other origins whose pages may connect, for a page behind a proxy: https://status.example")    \
-  X(grace, DURATION, "60s", 0, 3600000000000, "",                                                  \
+  X(grace, DURATION, "120s", 0, 3600000000000, "",                                                  \
     "time after the start in which missing data and books are no fault")                           \
   X(data_age, DURATION, "60s", 1000000000, 86400000000000, "",                                     \
     "a feed whose last data is older counts as not fresh")                                         \
   X(heartbeat_age, DURATION, "30s", 1000000000, 3600000000000, "",                                 \
-    "a thread whose last heartbeat is older counts as stuck")
+    "a thread whose last heartbeat is older counts as stuck")                                      \
+  X(requests_per_min, NUMBER, "60", 0, 1000000, "",                                                \
+    "requests to /status, /history, /ping and /version that a client may make within a minute; 0: no limit") \
+  X(log_requests, BOOL, "false", 0, 0, "", "a line in the log for each HTTP request")
 
 #endif

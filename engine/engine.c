@@ -271,6 +271,11 @@ set_postgres_config(md_engine_t *e) {
   memcpy(e->postgres_cfg.journal_uuid, e->topology.segment.journal_uuid, 16);
 }
 
+static void
+log_request(void *ctx, const char *line) {
+  md_log(ctx, MD_LOG_INFO, "http", "%s", line);
+}
+
 static md_err_t
 start_monitor(md_engine_t *e, md_msg_t *msg) {
   const md_config_monitoring_t *m  = &e->cfg->monitoring;
@@ -287,7 +292,10 @@ start_monitor(md_engine_t *e, md_msg_t *msg) {
                                       .name             = e->cfg->engine.name,
                                       .page_interval_ns = m->page_interval,
                                       .page_clients     = (uint32_t)m->page_clients,
-                                      .page_origins     = m->page_origins};
+                                      .page_origins     = m->page_origins,
+                                      .requests_per_min = (uint32_t)m->requests_per_min,
+                                      .log              = m->log_requests ? log_request : NULL,
+                                      .log_ctx          = e->log};
   if (!m->enabled) return MD_OK;
   md_err_t err = MD_OK;
   if (m->token_file[0]) {

@@ -134,7 +134,10 @@ tick_metrics(md_feed_live_t *l) {
   md_gauge(m, MD_COUNTER_REST_REQUESTS, rest.request_cnt);
   md_gauge(m, MD_COUNTER_REST_ERRORS, rest.error_cnt);
   md_gauge(m, MD_COUNTER_REST_LIMITED, rest.limited_cnt);
+  md_gauge(m, MD_COUNTER_SNAPSHOT_REQUESTS, rest.plain_cnt);
+  md_gauge(m, MD_COUNTER_SNAPSHOT_ERRORS, rest.plain_error_cnt);
   md_gauge(m, MD_COUNTER_OVERSIZE, transport.oversize_cnt);
+  md_gauge(m, MD_COUNTER_CERT_EXPIRY, transport.certificate_end_s);
   uint64_t wanted = l->channel[MD_CHANNEL_DEPTH] ? md_feed_live_symbols_in_use(l) : 0;
   /* relaxed: this thread writes it */
   if (l->all_valid_told || wanted == 0 ||
@@ -206,6 +209,8 @@ source_next(void *ctx, md_input_t *out, int64_t *due_mono_ns, md_msg_t *msg) {
   forget_given(l);
   if (next_ready(l, out)) return MD_OK;
   if (md_rest_take(l->cfg.rest, out) == MD_OK) {
+    int64_t took_ns = md_rest_took_ns(l->cfg.rest);
+    if (took_ns >= 0) md_stage_add(l->cfg.metrics, MD_STAGE_SNAPSHOT, took_ns);
     md_feed_live_on_list(l, out);
     return MD_OK;
   }

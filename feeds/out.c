@@ -121,7 +121,8 @@ md_out_commit(md_out_t *o) {
     rec->seq       = ++o->seq;
     rec->ts_pub_ns = o->pub_ns;
     o->recv_ns     = rec->ts_recv_ns;
-    rec            = behind(rec);
+    md_count_record(o->metrics, rec->type);
+    rec = behind(rec);
   }
   write_staged(o);
   if (o->tape.tape) write_tape(o, (void *)o->stage, o->stage_cnt);

@@ -31,6 +31,7 @@
 #define PACED             (1ull << 32)     /* beside a weight in the ring */
 #define ONCE              (1ull << 33)     /* the same */
 #define ONCE_NS           (10 * NS_PER_S)  /* what can wait is forgotten after so long */
+#define TOOK_UNKNOWN      UINT64_MAX       /* beside an answer in the ring */
 #define CALM_NS           (3 * NS_PER_S)   /* an answer this old was of use: it is forgotten */
 
 typedef struct host {
@@ -54,7 +55,7 @@ typedef struct job {
   uint32_t          weight;
   uint32_t          fail_cnt, repeat_cnt;
   uint64_t          order; /* first come, first served */
-  int64_t           not_before_ns, answered_ns, asked_ns;
+  int64_t           not_before_ns, answered_ns, asked_ns, sent_ns;
 } job_t;
 
 struct md_rest_client {
@@ -68,8 +69,9 @@ struct md_rest_client {
   md_ring_producer_t      answer;   /* REST thread */
   md_rest_taker_t         answered; /* feed thread */
   host_t                 *host;     /* asked last; REST thread */
+  int64_t                 took_ns;  /* feed thread */
   /* Written by the REST thread, read by any; relaxed: numbers by themselves. */
-  md_atomic_u64 request_cnt, error_cnt, limited_cnt, lost_cnt, spare;
+  md_atomic_u64 request_cnt, error_cnt, limited_cnt, lost_cnt, spare, plain_cnt, plain_error_cnt;
 };
 
 struct md_rest {
@@ -166,15 +168,16 @@ take_requests(md_rest_t *r, md_rest_client_t *c) {
 /* ---- answers ---- */
 
 static bool
-give_answer(md_rest_t *r, job_t *j, const md_http_result_t *result) {
-  md_input_t in = {.kind     = MD_RAW_HTTP,
-                   .leg      = MD_LEG_NONE,
-                   .name     = j->url,
-                   .name_len = (uint32_t)strlen(j->url),
-                   .payload  = result->body,
-                   .len      = result->len,
-                   .recv_ns  = md_clock_real_ns(r->cfg.clock)};
-  if (md_rest_ring_put(&j->client->answer, &in, result->code) == MD_OK) return true;
+give_answer(md_rest_t *r, job_t *j, const md_http_result_t *result, int64_t now) {
+  uint64_t   took_ns = j->is_paced ? TOOK_UNKNOWN : (uint64_t)(now - j->sent_ns);
+  md_input_t in      = {.kind     = MD_RAW_HTTP,
+                        .leg      = MD_LEG_NONE,
+                        .name     = j->url,
+                        .name_len = (uint32_t)strlen(j->url),
+                        .payload  = result->body,
+                        .len      = result->len,
+                        .recv_ns  = md_clock_real_ns(r->cfg.clock)};
+  if (md_rest_ring_put(&j->client->answer, &in, took_ns) == MD_OK) return true;
   md_bump(&j->client->lost_cnt, 1);
   return false;
 }
@@ -195,7 +198,7 @@ on_done(void *ctx, void *request, const md_http_result_t *result) {
   int64_t    now = md_clock_mono_ns(r->cfg.clock);
   j->state       = JOB_IDLE;
   j->host->flying_cnt--;
-  if (result->code == 200 && give_answer(r, j, result)) {
+  if (result->code == 200 && give_answer(r, j, result, now)) {
     j->fail_cnt    = 0;
     j->answered_ns = now;
     if (j->again) ask_again(r, j, now);
@@ -203,6 +206,7 @@ on_done(void *ctx, void *request, const md_http_result_t *result) {
     return;
   }
   if (result->code != 200) md_bump(&j->client->error_cnt, 1);
+  if (result->code != 200 && !j->is_paced) md_bump(&j->client->plain_error_cnt, 1);
   if (result->code == 429 || result->code == 418) note_limit(j, result, now);
   bool is_over = j->is_once && !j->again;
   j->again     = false;
@@ -271,7 +275,9 @@ send_next(md_rest_t *r) {
     make_wait(r, j, now);
     return;
   }
+  j->sent_ns = now;
   md_bump(&j->client->request_cnt, 1);
+  if (!j->is_paced) md_bump(&j->client->plain_cnt, 1);
   md_rest_budget_use(&j->host->budget, now, j->weight, PACE_NS);
 }
 
@@ -409,14 +415,23 @@ md_rest_spare(const md_rest_client_t *c) {
 
 md_err_t
 md_rest_take(md_rest_client_t *c, md_input_t *out) {
-  uint64_t code;
-  return md_rest_ring_take(&c->answered, out, &code);
+  uint64_t took_ns = TOOK_UNKNOWN;
+  md_err_t err     = md_rest_ring_take(&c->answered, out, &took_ns);
+  c->took_ns       = took_ns == TOOK_UNKNOWN ? -1 : (int64_t)took_ns;
+  return err;
+}
+
+int64_t
+md_rest_took_ns(const md_rest_client_t *c) {
+  return c->took_ns;
 }
 
 void
 md_rest_counts(const md_rest_client_t *c, md_rest_counts_t *out) {
-  *out = (md_rest_counts_t){.request_cnt = md_load_relaxed(&c->request_cnt),
-                            .error_cnt   = md_load_relaxed(&c->error_cnt),
-                            .limited_cnt = md_load_relaxed(&c->limited_cnt),
-                            .lost_cnt    = md_load_relaxed(&c->lost_cnt)};
+  *out = (md_rest_counts_t){.request_cnt     = md_load_relaxed(&c->request_cnt),
+                            .error_cnt       = md_load_relaxed(&c->error_cnt),
+                            .limited_cnt     = md_load_relaxed(&c->limited_cnt),
+                            .lost_cnt        = md_load_relaxed(&c->lost_cnt),
+                            .plain_cnt       = md_load_relaxed(&c->plain_cnt),
+                            .plain_error_cnt = md_load_relaxed(&c->plain_error_cnt)};
 }

@@ -42,6 +42,8 @@ typedef struct md_rest_counts {
   uint64_t error_cnt;   /* not answered, or with another code than 200 */
   uint64_t limited_cnt; /* of these: 429 and 418 */
   uint64_t lost_cnt;    /* answers that found no room in the ring: asked again */
+  uint64_t plain_cnt;   /* of the sent: by md_rest_ask */
+  uint64_t plain_error_cnt;
 } md_rest_counts_t;
 
 MD_MUST_USE md_err_t md_rest_open(const md_rest_config_t *cfg, md_rest_t **out, md_msg_t *msg);
@@ -73,6 +75,10 @@ uint32_t md_rest_spare(const md_rest_client_t *c);
 
 /* md_rest_take gives the next answer as an input, valid until it is called again; MD_ERR_EMPTY. */
 MD_MUST_USE md_err_t md_rest_take(md_rest_client_t *c, md_input_t *out);
+
+/* md_rest_took_ns returns how long the answer that was taken last was under way; -1: it was not
+ * asked for by md_rest_ask. */
+int64_t md_rest_took_ns(const md_rest_client_t *c);
 
 void md_rest_counts(const md_rest_client_t *c, md_rest_counts_t *out);
 

@@ -54,7 +54,8 @@ typedef struct md_transport_event {
 
 typedef struct md_transport_counts {
   uint64_t connect_cnt, oversize_cnt;
-  uint64_t buffer_bytes; /* of messages, now */
+  uint64_t certificate_end_s; /* seconds since 1970 of the newest one that was met; 0: no TLS */
+  uint64_t buffer_bytes;      /* of messages, now */
 } md_transport_counts_t;
 
 typedef struct md_transport md_transport_t;

@@ -285,6 +285,13 @@ on_unreached(connection_t *c) {
   set_phase(c, PHASE_RESOLVING);
 }
 
+static void
+note_certificate(connection_t *c) {
+  union lws_tls_cert_info_results info;
+  if (lws_tls_peer_cert_info(c->wsi, LWS_TLS_CERT_INFO_VALIDITY_TO, &info, 0)) return;
+  c->transport->counts.certificate_end_s = info.time > 0 ? (uint64_t)info.time : 0;
+}
+
 static int
 callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len) {
   if (reason == LWS_CALLBACK_OPENSSL_PERFORM_SERVER_CERT_VERIFICATION)
@@ -299,6 +306,7 @@ callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
     if (c->phase == PHASE_CLOSING) return -1;
     set_phase(c, PHASE_OPEN);
     c->wsi = wsi;
+    note_certificate(c);
     return add_event(c, MD_TRANSPORT_OPEN, NULL, 0) ? 0 : -1;
   case LWS_CALLBACK_CLIENT_RECEIVE:
     on_receive(c, in, len);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#define CPU_SPAN_NS 1000000000ll
+
 const md_health_info_t md_health_info[MD_HEALTH_RULE_CNT] = {
 #define HEALTH_ROW(rule, level, text)                                                              \
   [MD_HEALTH_##rule] = {.id = #rule, .doc = (text), .severity = MD_HEALTH_##level},
@@ -33,6 +35,8 @@ observe_feeds(md_health_t *h) {
       seq += md_load_relaxed(&s->streams[row->raw_row].published_seq);
     watch(&h->data[f], seq, h->now_ns);
     watch(&h->gaps[f], counter(s, row->thread, MD_COUNTER_GAPS), h->now_ns);
+    for (uint32_t type = 0; type < MD_METRIC_RECORD_CNT; type++)
+      watch(&h->type[f][type], md_load_relaxed(&s->metrics[row->thread].record[type]), h->now_ns);
   }
 }
 
@@ -58,6 +62,16 @@ observe_rings(md_health_t *h) {
   }
 }
 
+static void
+observe_cpu(md_health_cpu_t *c, uint64_t cpu_ns, int64_t now_ns) {
+  int64_t passed_ns = now_ns - c->at_ns;
+  if (c->at_ns != 0 && passed_ns < CPU_SPAN_NS) return;
+  if (c->at_ns != 0 && cpu_ns >= c->cpu_ns)
+    c->permille = (uint32_t)((cpu_ns - c->cpu_ns) * 1000 / (uint64_t)passed_ns);
+  c->cpu_ns = cpu_ns;
+  c->at_ns  = now_ns;
+}
+
 void
 md_health_observe(md_health_t *h) {
   const md_segment_t *s = h->cfg.segment;
@@ -65,8 +79,10 @@ md_health_observe(md_health_t *h) {
   observe_feeds(h);
   observe_streams(h);
   observe_rings(h);
-  for (uint32_t t = 0; t < s->thread_cnt && t < MD_THREAD_CNT_MAX; t++)
+  for (uint32_t t = 0; t < s->thread_cnt && t < MD_THREAD_CNT_MAX; t++) {
+    observe_cpu(&h->cpu[t], md_load_relaxed(&s->threads[t].cpu_ns), h->now_ns);
     watch(&h->errors[t], counter(s, t, MD_COUNTER_SINK_ERRORS), h->now_ns);
+  }
 }
 
 void
@@ -80,6 +96,12 @@ md_health_init(md_health_t *h, const md_health_config_t *cfg) {
 int64_t
 md_health_data_age_ns(const md_health_t *h, uint32_t feed) {
   const md_health_watch_t *w = &h->data[feed];
+  return w->changed_ns ? h->now_ns - w->changed_ns : -1;
+}
+
+int64_t
+md_health_type_age_ns(const md_health_t *h, uint32_t feed, uint32_t type) {
+  const md_health_watch_t *w = &h->type[feed][type];
   return w->changed_ns ? h->now_ns - w->changed_ns : -1;
 }
 

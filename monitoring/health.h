@@ -46,12 +46,21 @@ typedef struct md_health_watch {
   int64_t  changed_ns;
 } md_health_watch_t;
 
+/* Processor time of a thread over the last second or so. */
+typedef struct md_health_cpu {
+  uint64_t cpu_ns;
+  int64_t  at_ns;
+  uint32_t permille; /* of one core */
+} md_health_cpu_t;
+
 typedef struct md_health {
   md_health_config_t cfg;
   int64_t            started_ns, now_ns; /* monotonic; now_ns of the last observation */
   md_health_watch_t  data[MD_FEED_CNT_MAX], gaps[MD_FEED_CNT_MAX];
+  md_health_watch_t  type[MD_FEED_CNT_MAX][MD_METRIC_RECORD_CNT]; /* records by record type */
   md_health_watch_t  lost[MD_RING_CNT_MAX];
   md_health_watch_t  errors[MD_THREAD_CNT_MAX];
+  md_health_cpu_t    cpu[MD_THREAD_CNT_MAX];
   md_health_watch_t
       durable[MD_STREAM_CNT_MAX]; /* value: durable_seq; changed_ns also while nothing waits */
 } md_health_t;
@@ -81,11 +90,18 @@ bool md_health_ready(const md_health_t *h);
 /* md_health_data_age_ns returns how long ago feed had data; -1: never. */
 int64_t md_health_data_age_ns(const md_health_t *h, uint32_t feed);
 
+/* md_health_type_age_ns returns how long ago feed published a record of that type; -1: never. */
+int64_t md_health_type_age_ns(const md_health_t *h, uint32_t feed, uint32_t type);
+
 /* md_health_heartbeat_age_ns returns the age of a thread's heartbeat; -1: it never beat. */
 int64_t md_health_heartbeat_age_ns(const md_health_t *h, uint32_t thread);
 
 /* md_health_json appends the body of /health. */
 void md_health_json(const md_health_t *h, md_text_t *out);
+
+/* md_health_coverage_json appends what the collectors before this engine told: processes, services,
+ * coverage, ends with a comma. */
+void md_health_coverage_json(const md_health_t *h, md_text_t *out);
 
 /* Books of one feed by md_book_state_t. */
 #define MD_HEALTH_BOOK_STATE_CNT 4u

@@ -146,6 +146,7 @@ md_health_json(const md_health_t *h, md_text_t *t) {
   md_text_add(t, ",\"grace\":%s,\"ready\":%s,\"live\":%s,",
               up_ns < h->cfg.grace_ns ? "true" : "false", md_health_ready(h) ? "true" : "false",
               md_health_live(h) ? "true" : "false");
+  md_health_coverage_json(h, t);
   add_feeds(h, t);
   add_sinks(h, t);
   add_checks(h, t);

@@ -25,9 +25,18 @@
 #define BEARER_BYTES       512u
 #define PROTOCOL_CNT       3u /* HTTP, the WebSocket, the end */
 
+#define TOO_MANY_REQUESTS 429
+#define PATH_OTHER        0u /* of the counts: no route */
+
 typedef struct session {
   md_http_answer_t answer;
   size_t           sent;
+  uint64_t         id; /* of the request, 0: none */
+  int64_t          begun_ns;
+  uint32_t         path; /* of the counts */
+  bool             is_limited;
+  int              allowance; /* requests that are left, -1: this one was too many */
+  uint32_t         wait_s;
 } session_t;
 
 struct md_http {
@@ -40,7 +49,10 @@ struct md_http {
   pthread_t              thread;
   bool                   thread_runs;
   md_atomic_u64          stop;           /* relaxed: the wake-up that follows it orders */
-  uint32_t               connection_cnt; /* of the server's thread */
+  uint32_t               connection_cnt; /* from here on of the server's thread */
+  uint64_t               request_cnt;
+  md_http_limiter_t      limiter;
+  md_http_stats_t        stats;
 };
 
 /* ---- answers ---- */
@@ -71,14 +83,39 @@ read_request(struct lws *wsi, md_http_answer_t *a) {
   (void)lws_hdr_copy(wsi, a->known_tag, sizeof a->known_tag, WSI_TOKEN_HTTP_IF_NONE_MATCH);
   if (lws_hdr_copy(wsi, accepted, sizeof accepted, WSI_TOKEN_HTTP_ACCEPT_ENCODING) > 0)
     a->takes_gzip = strstr(accepted, "gzip") != NULL;
+  if (lws_hdr_copy(wsi, accepted, sizeof accepted, WSI_TOKEN_HTTP_ACCEPT) > 0)
+    a->takes_openmetrics = strstr(accepted, "application/openmetrics-text") != NULL;
+}
+
+static uint32_t
+address_of(struct lws *wsi) {
+  char           text[64];
+  struct in_addr address = {0};
+  (void)lws_get_peer_simple(wsi, text, sizeof text);
+  (void)inet_pton(AF_INET, text, &address);
+  return ntohl(address.s_addr);
+}
+
+static bool
+may_ask(md_http_t *h, const md_http_route_t *route, struct lws *wsi, session_t *s) {
+  s->is_limited = route->is_limited && h->limiter.per_min > 0;
+  if (!s->is_limited) return true;
+  s->allowance = md_http_limiter_take(&h->limiter, address_of(wsi), s->begun_ns, &s->wait_s);
+  return s->allowance >= 0;
 }
 
 static void
 fill_route(md_http_t *h, const md_http_port_t *port, const md_http_route_t *route, struct lws *wsi,
-           md_http_answer_t *a) {
+           session_t *s) {
+  md_http_answer_t *a = &s->answer;
   if (!route->is_open && !is_authorised(port, wsi)) {
     a->status = HTTP_STATUS_UNAUTHORIZED;
     md_text_add(&a->body, "{\"error\":\"send the header Authorization: Bearer TOKEN\"}\n");
+    return;
+  }
+  if (!may_ask(h, route, wsi, s)) {
+    a->status = TOO_MANY_REQUESTS;
+    md_text_add(&a->body, "{\"error\":\"too many requests within a minute\"}\n");
     return;
   }
   route->fill(h->cfg.ctx, a);
@@ -88,10 +125,20 @@ fill_route(md_http_t *h, const md_http_port_t *port, const md_http_route_t *rout
   md_text_add(&a->body, "{\"error\":\"the answer does not fit into memory\"}\n");
 }
 
+static uint32_t
+find_path(const md_http_t *h, const char *path) {
+  uint32_t i = PATH_OTHER + 1;
+  while (i < h->stats.path_cnt && h->stats.path[i].path != path)
+    i++;
+  return i < h->stats.path_cnt ? i : PATH_OTHER;
+}
+
 static void
 fill_answer(md_http_t *h, const md_http_port_t *port, const char *path, bool allowed,
-            struct lws *wsi, md_http_answer_t *a) {
+            struct lws *wsi, session_t *s) {
+  md_http_answer_t *a = &s->answer;
   read_request(wsi, a);
+  s->path         = PATH_OTHER;
   a->status       = HTTP_STATUS_OK;
   a->content_type = "application/json";
   if (!allowed) {
@@ -101,7 +148,8 @@ fill_answer(md_http_t *h, const md_http_port_t *port, const char *path, bool all
   }
   for (uint32_t i = 0; i < port->route_cnt; i++) {
     if (strcmp(path, port->routes[i].path) != 0) continue;
-    fill_route(h, port, &port->routes[i], wsi, a);
+    s->path = find_path(h, port->routes[i].path);
+    fill_route(h, port, &port->routes[i], wsi, s);
     return;
   }
   a->status = HTTP_STATUS_NOT_FOUND;
@@ -125,10 +173,29 @@ static const struct {
               {"x-content-type-options:", "nosniff"},
               {"referrer-policy:", "no-referrer"}};
 
+static bool
+add_number(struct lws *wsi, const char *name, uint64_t value, uint8_t **p, uint8_t *end) {
+  char text[24];
+  (void)snprintf(text, sizeof text, "%llu", (unsigned long long)value);
+  return add_header(wsi, name, text, p, end);
+}
+
+static bool
+add_request(struct lws *wsi, const md_http_t *h, const session_t *s, uint8_t **p, uint8_t *end) {
+  if (!add_number(wsi, "x-request-id:", s->id, p, end)) return false;
+  if (!s->is_limited) return true;
+  if (!add_number(wsi, "x-ratelimit-limit:", h->limiter.per_min, p, end)) return false;
+  uint64_t left = s->allowance > 0 ? (uint64_t)s->allowance : 0;
+  if (!add_number(wsi, "x-ratelimit-remaining:", left, p, end)) return false;
+  if (!add_number(wsi, "x-ratelimit-reset:", s->wait_s, p, end)) return false;
+  return s->allowance >= 0 || add_number(wsi, "retry-after:", s->wait_s, p, end);
+}
+
 static int
-send_head(struct lws *wsi, const md_http_answer_t *a) {
-  uint8_t  bytes[LWS_PRE + ANSWER_HEAD_BYTES];
-  uint8_t *start = bytes + LWS_PRE, *p = start, *end = bytes + sizeof bytes - 1;
+send_head(struct lws *wsi, const md_http_t *h, const session_t *s) {
+  const md_http_answer_t *a = &s->answer;
+  uint8_t                 bytes[LWS_PRE + ANSWER_HEAD_BYTES];
+  uint8_t                *start = bytes + LWS_PRE, *p = start, *end = bytes + sizeof bytes - 1;
   if (lws_add_http_common_headers(wsi, (unsigned)a->status, a->content_type, a->body.len, &p, end))
     return -1;
   if (!add_header(wsi, "connection:", "close", &p, end)) return -1;
@@ -144,7 +211,31 @@ send_head(struct lws *wsi, const md_http_answer_t *a) {
     return -1;
   if (a->status == METHOD_NOT_ALLOWED && !add_header(wsi, "allow:", "GET, HEAD", &p, end))
     return -1;
+  if (!add_request(wsi, h, s, &p, end)) return -1;
   return lws_finalize_write_http_header(wsi, start, &p, end) ? -1 : 0;
+}
+
+static void
+end_request(md_http_t *h, session_t *s) {
+  if (s->id == 0) return;
+  md_http_path_stats_t *path = &h->stats.path[s->path];
+  md_hist_add(&path->time, md_clock_mono_ns(h->cfg.clock) - s->begun_ns);
+  md_bump(&path->code_cnt[md_http_code_index(s->answer.status)], 1);
+  s->id = 0;
+}
+
+/* What a client wrote goes into the log only where it is a path of ours. */
+static void
+log_request(const md_http_t *h, struct lws *wsi, bool is_head, const session_t *s) {
+  char line[256], client[64];
+  if (!h->cfg.log) return;
+  int64_t took_ns = md_clock_mono_ns(h->cfg.clock) - s->begun_ns;
+  (void)lws_get_peer_simple(wsi, client, sizeof client);
+  (void)snprintf(line, sizeof line, "request %llu of %s: %s %s: %d, %zu bytes, %lld us",
+                 (unsigned long long)s->id, client, is_head ? "HEAD" : "GET",
+                 h->stats.path[s->path].path, s->answer.status, s->answer.body.len,
+                 (long long)(took_ns / 1000));
+  h->cfg.log(h->cfg.log_ctx, line);
 }
 
 static int
@@ -153,9 +244,16 @@ begin_answer(md_http_t *h, struct lws *wsi, session_t *s, const char *path) {
   bool                  is_head = lws_hdr_total_length(wsi, WSI_TOKEN_HEAD_URI) > 0;
   bool                  is_get  = lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0;
   md_text_free(&s->answer.body);
-  s->sent = 0;
-  fill_answer(h, port, path, is_get || is_head, wsi, &s->answer);
-  if (send_head(wsi, &s->answer) || is_head || s->answer.body.len == 0) return -1;
+  s->sent       = 0;
+  s->is_limited = false;
+  s->id         = ++h->request_cnt;
+  s->begun_ns   = md_clock_mono_ns(h->cfg.clock);
+  fill_answer(h, port, path, is_get || is_head, wsi, s);
+  log_request(h, wsi, is_head, s);
+  if (send_head(wsi, h, s) || is_head || s->answer.body.len == 0) {
+    end_request(h, s);
+    return -1;
+  }
   lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_CONTENT, (int)MD_HTTP_ANSWER_SECONDS);
   (void)lws_callback_on_writable(wsi);
   return 0;
@@ -163,7 +261,7 @@ begin_answer(md_http_t *h, struct lws *wsi, session_t *s, const char *path) {
 
 /* One chunk of the body; -1 behind the last closes the connection once it is flushed. */
 static int
-continue_answer(struct lws *wsi, session_t *s) {
+continue_answer(md_http_t *h, struct lws *wsi, session_t *s) {
   uint8_t bytes[LWS_PRE + CHUNK_BYTES];
   size_t  left = s->answer.body.len - s->sent;
   size_t  len  = left < CHUNK_BYTES ? left : CHUNK_BYTES;
@@ -172,7 +270,10 @@ continue_answer(struct lws *wsi, session_t *s) {
   if (lws_write(wsi, bytes + LWS_PRE, len, len == left ? LWS_WRITE_HTTP_FINAL : LWS_WRITE_HTTP) < 0)
     return -1;
   s->sent += len;
-  if (len == left) return -1;
+  if (len == left) {
+    end_request(h, s);
+    return -1;
+  }
   (void)lws_callback_on_writable(wsi);
   return 0;
 }
@@ -190,6 +291,7 @@ count_connection(md_http_t *h, struct lws *wsi, bool begins) {
     lws_set_opaque_user_data(wsi, NULL);
     h->connection_cnt--;
   }
+  md_store_relaxed(&h->stats.connection_cnt, h->connection_cnt); /* only shown */
 }
 
 static bool
@@ -206,20 +308,29 @@ on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
   (void)len;
   /* No switch: the library has a hundred more reasons, all of them default. */
   if (!h) return 0;
-  if (reason == LWS_CALLBACK_FILTER_NETWORK_CONNECTION)
-    return h->connection_cnt >= MD_HTTP_CONNECTION_CNT_MAX ? -1 : 0;
+  if (reason == LWS_CALLBACK_FILTER_NETWORK_CONNECTION) {
+    if (h->connection_cnt < MD_HTTP_CONNECTION_CNT_MAX) return 0;
+    md_bump(&h->stats.refused_connection_cnt, 1);
+    return -1;
+  }
   if (reason == LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED) {
     count_connection(h, wsi, true);
     lws_set_timer_usecs(wsi, CONNECTION_US);
   }
-  if (reason == LWS_CALLBACK_TIMER) return -1;
+  if (reason == LWS_CALLBACK_TIMER) {
+    md_bump(&h->stats.overdue_connection_cnt, 1);
+    return -1;
+  }
   if (reason == LWS_CALLBACK_WSI_DESTROY) count_connection(h, wsi, false);
   /* No other WebSocket: it would stay for ever. */
   if (reason == LWS_CALLBACK_HTTP_CONFIRM_UPGRADE) return may_upgrade(h, wsi) ? 0 : -1;
   if (reason == LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION) return -1;
   if (reason == LWS_CALLBACK_HTTP) return begin_answer(h, wsi, s, in);
-  if (reason == LWS_CALLBACK_HTTP_WRITEABLE) return continue_answer(wsi, s);
-  if (reason == LWS_CALLBACK_HTTP_DROP_PROTOCOL && s) md_text_free(&s->answer.body);
+  if (reason == LWS_CALLBACK_HTTP_WRITEABLE) return continue_answer(h, wsi, s);
+  if (reason == LWS_CALLBACK_HTTP_DROP_PROTOCOL && s) {
+    end_request(h, s); /* one whose client left counts, too */
+    md_text_free(&s->answer.body);
+  }
   return 0;
 }
 
@@ -301,6 +412,17 @@ serve(void *ctx) {
   return NULL;
 }
 
+static void
+name_paths(md_http_t *h) {
+  h->stats.path[PATH_OTHER].path = "other";
+  h->stats.path_cnt              = PATH_OTHER + 1;
+  for (uint32_t i = 0; i < h->cfg.port_cnt; i++)
+    for (uint32_t r = 0; r < h->cfg.port[i].route_cnt; r++) {
+      md_assert(h->stats.path_cnt < MD_HTTP_PATH_CNT_MAX);
+      h->stats.path[h->stats.path_cnt++].path = h->cfg.port[i].routes[r].path;
+    }
+}
+
 md_err_t
 md_http_start(const md_http_config_t *cfg, md_http_t **out, md_msg_t *msg) {
   md_assert(cfg->port_cnt > 0 && cfg->port_cnt <= MD_HTTP_PORT_CNT_MAX);
@@ -310,7 +432,9 @@ md_http_start(const md_http_config_t *cfg, md_http_t **out, md_msg_t *msg) {
   }
   md_http_t *h = calloc(1, sizeof *h);
   if (!h) return md_fail(msg, MD_ERR_NOMEM, "no memory for the HTTP server");
-  h->cfg = *cfg;
+  h->cfg             = *cfg;
+  h->limiter.per_min = cfg->requests_per_min;
+  name_paths(h);
   lws_set_log_level(0, NULL);
   h->protocols[0] = (struct lws_protocols){
       .name = "http", .callback = on_event, .per_session_data_size = sizeof(session_t)};
@@ -336,6 +460,11 @@ uint16_t
 md_http_port_of(const md_http_t *h, uint32_t index) {
   md_assert(index < h->cfg.port_cnt);
   return (uint16_t)lws_get_vhost_listen_port(h->vhost[index]);
+}
+
+const md_http_stats_t *
+md_http_stats(const md_http_t *h) {
+  return &h->stats;
 }
 
 void

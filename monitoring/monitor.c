@@ -13,12 +13,14 @@
 #define STATUS_UNAVAILABLE    503
 #define PAGE_PATIENCE_NS      5000000000ll
 #define METRICS_TYPE          "text/plain; version=0.0.4; charset=utf-8"
+#define OPENMETRICS_TYPE      "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 /* One HTTP server and what belongs to its thread once that runs. */
 typedef struct side {
-  md_http_t  *http;
-  md_health_t health;
-  md_board_t *board; /* NULL: no page */
+  md_http_t       *http;
+  md_health_t      health;
+  md_board_t      *board;  /* NULL: no page */
+  const md_http_t *others; /* the other server, whose counts are shown, too; NULL: none */
 } side_t;
 
 struct md_monitor {
@@ -80,8 +82,10 @@ static void
 fill_metrics(void *ctx, md_http_answer_t *a) {
   side_t *m = ctx;
   md_health_observe(&m->health);
-  a->content_type = METRICS_TYPE;
-  md_prometheus_render(&m->health, &a->body);
+  a->content_type                = a->takes_openmetrics ? OPENMETRICS_TYPE : METRICS_TYPE;
+  a->body.is_openmetrics         = a->takes_openmetrics;
+  const md_http_stats_t *stats[] = {md_http_stats(m->others), md_http_stats(m->http)};
+  md_prometheus_render(&m->health, stats, MD_CNT(stats), &a->body);
 }
 
 static void
@@ -136,14 +140,20 @@ fill_icon(void *ctx, md_http_answer_t *a) {
 
 /* What says nothing of the data needs no token: probes, and the page itself, which asks for it. */
 static const md_http_route_t http_routes[] = {
-    {"/health", fill_health, false},   {"/ready", fill_ready, true},
-    {"/live", fill_live, true},        {"/status", fill_status, false},
-    {"/ping", fill_ping, true},        {"/version", fill_version, true},
-    {"/history", fill_history, false}, {"/", fill_index, true},
-    {"/page.js", fill_script, true},   {"/page.css", fill_style, true},
-    {"/icon.svg", fill_icon, true}};
+    {.path = "/health", .fill = fill_health},
+    {.path = "/ready", .fill = fill_ready, .is_open = true},
+    {.path = "/live", .fill = fill_live, .is_open = true},
+    {.path = "/status", .fill = fill_status, .is_limited = true},
+    {.path = "/ping", .fill = fill_ping, .is_open = true, .is_limited = true},
+    {.path = "/version", .fill = fill_version, .is_open = true, .is_limited = true},
+    {.path = "/history", .fill = fill_history, .is_limited = true},
+    {.path = "/", .fill = fill_index, .is_open = true},
+    {.path = "/page.js", .fill = fill_script, .is_open = true},
+    {.path = "/page.css", .fill = fill_style, .is_open = true},
+    {.path = "/icon.svg", .fill = fill_icon, .is_open = true}};
 
-static const md_http_route_t metrics_routes[] = {{"/metrics", fill_metrics, true}};
+static const md_http_route_t metrics_routes[] = {
+    {.path = "/metrics", .fill = fill_metrics, .is_open = true}};
 
 static void
 tick(void *ctx) {
@@ -173,6 +183,18 @@ page_chosen(void *ctx, const char *choice, md_text_t *out) {
 
 /* ---- start and stop ---- */
 
+static md_http_config_t
+server_config(const md_monitor_config_t *cfg, side_t *m) {
+  return (md_http_config_t){.bind             = cfg->bind,
+                            .port_cnt         = 1,
+                            .requests_per_min = cfg->requests_per_min,
+                            .clock            = cfg->health.clock,
+                            .log              = cfg->log,
+                            .log_ctx          = cfg->log_ctx,
+                            .tick             = tick,
+                            .ctx              = m};
+}
+
 static md_err_t
 start_status(const md_monitor_config_t *cfg, side_t *m, md_msg_t *msg) {
   md_push_config_t  push = {.client_max  = cfg->page_clients,
@@ -185,7 +207,7 @@ start_status(const md_monitor_config_t *cfg, side_t *m, md_msg_t *msg) {
                             .chosen      = page_chosen,
                             .ctx         = m};
   md_board_config_t bc   = {cfg->health.segment, cfg->dir, cfg->name, cfg->health.clock};
-  md_http_config_t  hc   = {.bind = cfg->bind, .port_cnt = 1, .tick = tick, .ctx = m};
+  md_http_config_t  hc   = server_config(cfg, m);
   md_health_init(&m->health, &cfg->health);
   if (cfg->has_page) {
     m->board = md_board_new(&bc);
@@ -203,14 +225,11 @@ start_status(const md_monitor_config_t *cfg, side_t *m, md_msg_t *msg) {
 
 static md_err_t
 start_metrics(const md_monitor_config_t *cfg, side_t *m, md_msg_t *msg) {
-  md_http_config_t hc = {.bind     = cfg->bind,
-                         .port_cnt = 1,
-                         .port     = {{.key       = "monitoring.metrics_port",
-                                       .port      = cfg->metrics_port,
-                                       .routes    = metrics_routes,
-                                       .route_cnt = MD_CNT(metrics_routes)}},
-                         .tick     = tick,
-                         .ctx      = m};
+  md_http_config_t hc = server_config(cfg, m);
+  hc.port[0]          = (md_http_port_t){.key       = "monitoring.metrics_port",
+                                         .port      = cfg->metrics_port,
+                                         .routes    = metrics_routes,
+                                         .route_cnt = MD_CNT(metrics_routes)};
   md_health_init(&m->health, &cfg->health);
   return md_http_start(&hc, &m->http, msg);
 }
@@ -219,7 +238,8 @@ md_err_t
 md_monitor_start(const md_monitor_config_t *cfg, md_monitor_t **out, md_msg_t *msg) {
   md_monitor_t *m = calloc(1, sizeof *m);
   if (!m) return md_fail(msg, MD_ERR_NOMEM, "no memory for the monitor");
-  md_err_t err = start_status(cfg, &m->status, msg);
+  md_err_t err      = start_status(cfg, &m->status, msg);
+  m->metrics.others = m->status.http;
   if (!err) err = start_metrics(cfg, &m->metrics, msg);
   if (err) {
     md_monitor_stop(m);
@@ -241,8 +261,8 @@ md_monitor_metrics_port(const md_monitor_t *m) {
 
 void
 md_monitor_stop(md_monitor_t *m) {
+  if (m->metrics.http) md_http_stop(m->metrics.http); /* it shows the other's counts */
   if (m->status.http) md_http_stop(m->status.http);
-  if (m->metrics.http) md_http_stop(m->metrics.http);
   md_board_free(m->status.board);
   free(m);
 }

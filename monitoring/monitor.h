@@ -19,7 +19,10 @@ typedef struct md_monitor_config {
   const char        *dir, *name; /* of the segment: the page reads it as others do */
   int64_t            page_interval_ns;
   uint32_t           page_clients;
-  const char        *page_origins; /* push.h */
+  const char        *page_origins;          /* push.h */
+  uint32_t           requests_per_min;      /* of a client to the status paths; 0: no limit */
+  void (*log)(void *ctx, const char *line); /* one line a request; may be NULL */
+  void *log_ctx;
 } md_monitor_config_t;
 
 typedef struct md_monitor md_monitor_t;

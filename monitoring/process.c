@@ -2,9 +2,14 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/timex.h>
 #include <unistd.h>
 
 #define NS_PER_S 1000000000ull
@@ -62,15 +67,52 @@ read_boot(uint64_t *boot_s) {
   return err;
 }
 
+const char *
+md_socket_state_name(uint32_t state) {
+  static const char *const names[MD_SOCKET_STATE_CNT] = {
+      "other",     "established", "syn_sent",   "syn_recv", "fin_wait1", "fin_wait2",
+      "time_wait", "close",       "close_wait", "last_ack", "listen",    "closing"};
+  return state < MD_SOCKET_STATE_CNT ? names[state] : names[0];
+}
+
+/* A descriptor that is no socket any more, or another one, when it is asked does no harm. */
+static void
+count_socket(md_process_t *p, int fd) {
+  struct tcp_info info;
+  socklen_t       len = sizeof info;
+  int             kind;
+  socklen_t       kind_len = sizeof kind;
+  memset(&info, 0, sizeof info);
+  if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &kind, &kind_len)) return;
+  if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len)) info.tcpi_state = 0;
+  p->socket_cnt[info.tcpi_state < MD_SOCKET_STATE_CNT ? info.tcpi_state : 0]++;
+}
+
 static md_err_t
-count_fds(uint64_t *cnt) {
+count_fds(md_process_t *p) {
   DIR *dir = opendir("/proc/self/fd");
   if (!dir) return MD_ERR_IO;
-  uint64_t entries = 0;
-  while (readdir(dir))
-    entries++;
+  const struct dirent *entry;
+  while ((entry = readdir(dir))) {
+    char *end;
+    long  fd = strtol(entry->d_name, &end, 10);
+    if (end == entry->d_name || fd == dirfd(dir)) continue;
+    p->open_fd_cnt++;
+    count_socket(p, (int)fd);
+  }
   (void)closedir(dir);
-  *cnt = entries > 3 ? entries - 3 : 0; /* less ".", ".." and the one that reads */
+  return MD_OK;
+}
+
+md_err_t
+md_wall_clock_read(md_wall_clock_t *c) {
+  struct timex t = {.modes = 0};
+  memset(c, 0, sizeof *c);
+  int state = adjtimex(&t);
+  if (state < 0) return MD_ERR_IO;
+  c->is_synchronised = state != TIME_ERROR && !(t.status & STA_UNSYNC);
+  c->offset_ns       = (t.status & STA_NANO) ? t.offset : t.offset * 1000;
+  c->error_max_ns    = t.maxerror * 1000;
   return MD_OK;
 }
 
@@ -81,7 +123,7 @@ md_process_read(md_process_t *p) {
   memset(p, 0, sizeof *p);
   md_err_t err = read_stat(p, &start_ticks);
   if (!err) err = read_boot(&boot_s);
-  if (!err) err = count_fds(&p->open_fd_cnt);
+  if (!err) err = count_fds(p);
   if (!err && getrlimit(RLIMIT_NOFILE, &limit)) err = MD_ERR_IO;
   if (err) return err;
   p->max_fd_cnt    = limit.rlim_cur;

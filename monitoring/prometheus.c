@@ -1,12 +1,10 @@
 #include "monitoring/prometheus.h"
 
-#include "monitoring/process.h"
+#include "monitoring/prometheus_parts.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-
-#define NS_PER_S 1000000000ll
 
 static const char *const stage_help[MD_STAGE_CNT] = {
 #define STAGE_HELP(ID, name, help) [MD_STAGE_##ID] = (help),
@@ -16,26 +14,15 @@ static const char *const stage_help[MD_STAGE_CNT] = {
 
 /* ---- families ---- */
 
-static void
-begin(md_text_t *t, const char *name, const char *type, const char *help) {
-  md_text_add(t, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
-}
-
-static void
-add_label(md_text_t *t, bool first, const char *key, const char *value) {
-  md_text_add(t, "%s%s=", first ? "" : ",", key);
-  md_text_add_quoted(t, value);
-}
-
 /* thread, and feed or sink where the thread belongs to one. */
-static void
-add_thread_labels(const md_segment_t *s, uint32_t thread, md_text_t *t) {
+void
+md_prometheus_thread_labels(const md_segment_t *s, uint32_t thread, md_text_t *t) {
   const md_thread_row_t *row  = &s->threads[thread];
   const char            *sink = md_health_sink_name(row);
-  add_label(t, true, "thread", row->name);
+  md_prometheus_label(t, true, "thread", row->name);
   if (row->kind == MD_THREAD_FEED && row->index < s->feed_cnt)
-    add_label(t, false, "feed", s->feeds[row->index].name);
-  if (sink) add_label(t, false, "sink", sink);
+    md_prometheus_label(t, false, "feed", s->feeds[row->index].name);
+  if (sink) md_prometheus_label(t, false, "sink", sink);
 }
 
 /* A row that can only be 0 in this kind of thread is left out while it is; what does count is
@@ -55,12 +42,12 @@ static void
 add_counters(const md_segment_t *s, md_text_t *t) {
   for (unsigned c = 0; c < MD_COUNTER_CNT; c++) {
     const md_counter_info_t *info = &md_counter_info[c];
-    begin(t, info->name, info->is_gauge ? "gauge" : "counter", info->help);
+    md_prometheus_begin(t, info->name, info->is_gauge ? "gauge" : "counter", info->help);
     for (uint32_t i = 0; i < s->thread_cnt; i++) {
       uint64_t value = md_load_relaxed(&s->metrics[i].counter[c]);
       if (value == 0 && !counter_belongs(&s->threads[i], info->name)) continue;
       md_text_add(t, "%s{", info->name);
-      add_thread_labels(s, i, t);
+      md_prometheus_thread_labels(s, i, t);
       md_text_add(t, "} %" PRIu64 "\n", value);
     }
   }
@@ -88,35 +75,39 @@ md_prometheus_cumulate(const md_hist_copy_t *h, uint64_t out[MD_PROMETHEUS_BOUND
   out[MD_PROMETHEUS_BOUND_CNT] = below;
 }
 
-static void
-add_histogram(const md_segment_t *s, uint32_t thread, unsigned stage, const md_hist_copy_t *h,
-              md_text_t *t) {
-  uint64_t    cumulated[MD_PROMETHEUS_BOUND_CNT + 1];
-  const char *name   = md_stage_name[stage];
-  md_text_t   labels = {0};
-  add_thread_labels(s, thread, &labels);
-  if (labels.failed) t->failed = true;
-  const char *text = labels.bytes ? labels.bytes : "";
+void
+md_prometheus_histogram(const char *name, const char *labels, const md_hist_copy_t *h,
+                        md_text_t *t) {
+  uint64_t cumulated[MD_PROMETHEUS_BOUND_CNT + 1];
   md_prometheus_cumulate(h, cumulated);
   for (uint32_t i = 0; i < MD_PROMETHEUS_BOUND_CNT; i++) {
-    md_text_add(t, "%s_bucket{%s,le=\"", name, text);
+    md_text_add(t, "%s_bucket{%s,le=\"", name, labels);
     md_text_add_seconds(t, md_prometheus_bound_ns(i));
     md_text_add(t, "\"} %" PRIu64 "\n", cumulated[i]);
   }
-  md_text_add(t, "%s_bucket{%s,le=\"+Inf\"} %" PRIu64 "\n%s_sum{%s} ", name, text,
-              cumulated[MD_PROMETHEUS_BOUND_CNT], name, text);
+  md_text_add(t, "%s_bucket{%s,le=\"+Inf\"} %" PRIu64 "\n%s_sum{%s} ", name, labels,
+              cumulated[MD_PROMETHEUS_BOUND_CNT], name, labels);
   md_text_add_seconds(t, h->sum_ns);
-  md_text_add(t, "\n%s_count{%s} %" PRIu64 "\n", name, text, cumulated[MD_PROMETHEUS_BOUND_CNT]);
+  md_text_add(t, "\n%s_count{%s} %" PRIu64 "\n", name, labels, cumulated[MD_PROMETHEUS_BOUND_CNT]);
+}
+
+static void
+add_histogram(const md_segment_t *s, uint32_t thread, unsigned stage, const md_hist_copy_t *h,
+              md_text_t *t) {
+  md_text_t labels = {0};
+  md_prometheus_thread_labels(s, thread, &labels);
+  if (labels.failed) t->failed = true;
+  md_prometheus_histogram(md_stage_name[stage], labels.bytes ? labels.bytes : "", h, t);
   md_text_free(&labels);
 }
 
 static bool
 stage_belongs(const md_segment_t *s, uint32_t thread, unsigned stage) {
   const md_thread_row_t *row = &s->threads[thread];
-  if (stage <= MD_STAGE_VISIBLE) return row->kind == MD_THREAD_FEED;
+  if (stage <= MD_STAGE_VISIBLE || stage == MD_STAGE_SNAPSHOT) return row->kind == MD_THREAD_FEED;
   const char *sink = md_health_sink_name(row);
   if (!sink) return false;
-  if (stage == MD_STAGE_STORED) return strcmp(sink, "postgres") == 0;
+  if (stage == MD_STAGE_STORED || stage == MD_STAGE_BATCH) return strcmp(sink, "postgres") == 0;
   if (stage == MD_STAGE_DURABLE) return strcmp(sink, "journal") == 0;
   return stage == MD_STAGE_RING_WAIT;
 }
@@ -125,20 +116,21 @@ static void
 add_stages(const md_segment_t *s, md_text_t *t) {
   md_hist_copy_t copy;
   for (unsigned stage = 0; stage < MD_STAGE_CNT; stage++) {
-    begin(t, md_stage_name[stage], "histogram", stage_help[stage]);
+    md_prometheus_begin(t, md_stage_name[stage], "histogram", stage_help[stage]);
     for (uint32_t i = 0; i < s->thread_cnt; i++) {
       md_hist_read(&s->metrics[i].stage[stage], &copy);
       if (copy.cnt || stage_belongs(s, i, stage)) add_histogram(s, i, stage, &copy, t);
     }
   }
-  begin(t, "mdengine_stage_negative_total", "counter",
-        "measurements below zero, in no histogram: the exchange's clock is ahead of ours");
+  md_prometheus_begin(
+      t, "mdengine_stage_negative_total", "counter",
+      "measurements below zero, in no histogram: the exchange's clock is ahead of ours");
   for (uint32_t i = 0; i < s->thread_cnt; i++)
     for (unsigned stage = 0; stage < MD_STAGE_CNT; stage++) {
       uint64_t negative = md_load_relaxed(&s->metrics[i].stage[stage].negative_cnt);
       if (negative == 0 && !stage_belongs(s, i, stage)) continue;
       md_text_add(t, "mdengine_stage_negative_total{");
-      add_thread_labels(s, i, t);
+      md_prometheus_thread_labels(s, i, t);
       md_text_add(t, ",stage=\"%s\"} %" PRIu64 "\n", md_stage_name[stage], negative);
     }
 }
@@ -214,14 +206,14 @@ add_rings(const md_segment_t *s, md_text_t *t) {
     have[i] = md_ring_stat(md_segment_ring(s, i), &stat[i]) == MD_OK;
   for (unsigned f = 0; f < MD_CNT(ring_families); f++) {
     const ring_family_t *family = &ring_families[f];
-    begin(t, family->name, family->type, family->help);
+    md_prometheus_begin(t, family->name, family->type, family->help);
     for (uint32_t i = 0; i < cnt && i < MD_RING_CNT_MAX; i++) {
       const md_ring_t *ring = md_segment_ring(s, i);
       const char      *dot  = strrchr(ring->name, '.');
       if (!have[i] || ring->feed >= s->feed_cnt) continue;
       md_text_add(t, "%s{", family->name);
-      add_label(t, true, "feed", s->feeds[ring->feed].name);
-      add_label(t, false, "sink", dot ? dot + 1 : ring->name);
+      md_prometheus_label(t, true, "feed", s->feeds[ring->feed].name);
+      md_prometheus_label(t, false, "sink", dot ? dot + 1 : ring->name);
       md_text_add(t, "} %" PRId64 "\n", family->value(&stat[i]));
     }
   }
@@ -232,14 +224,14 @@ add_rings(const md_segment_t *s, md_text_t *t) {
 static void
 add_position(const md_segment_t *s, const char *name, const char *help, size_t off, bool with_raw,
              md_text_t *t) {
-  begin(t, name, "gauge", help);
+  md_prometheus_begin(t, name, "gauge", help);
   for (uint32_t i = 0; i < s->stream_cnt; i++) {
     const md_stream_row_t *row  = &s->streams[i];
     const uint8_t         *word = (const uint8_t *)row + off;
     if (row->is_raw && !with_raw) continue;
     md_text_add(t, "%s{", name);
-    add_label(t, true, "stream", row->name);
-    if (row->feed < s->feed_cnt) add_label(t, false, "feed", s->feeds[row->feed].name);
+    md_prometheus_label(t, true, "stream", row->name);
+    if (row->feed < s->feed_cnt) md_prometheus_label(t, false, "feed", s->feeds[row->feed].name);
     md_text_add(t, "} %" PRIu64 "\n",
                 md_load_relaxed((const md_atomic_u64 *)(const void *)word)); /* only shown */
   }
@@ -267,7 +259,7 @@ add_streams(const md_segment_t *s, md_text_t *t) {
 static void
 add_feed_value(const md_segment_t *s, uint32_t feed, const char *name, md_text_t *t) {
   md_text_add(t, "%s{", name);
-  add_label(t, true, "feed", s->feeds[feed].name);
+  md_prometheus_label(t, true, "feed", s->feeds[feed].name);
   md_text_add(t, "} ");
 }
 
@@ -275,12 +267,12 @@ static void
 add_books(const md_segment_t *s, md_text_t *t) {
   md_health_books_t books[MD_FEED_CNT_MAX];
   md_health_count_books(s, books);
-  begin(t, "mdengine_feed_book_states", "gauge", "books of the feed by state");
+  md_prometheus_begin(t, "mdengine_feed_book_states", "gauge", "books of the feed by state");
   for (uint32_t f = 0; f < s->feed_cnt && f < MD_FEED_CNT_MAX; f++)
     for (unsigned state = 0; state < MD_HEALTH_BOOK_STATE_CNT; state++) {
       md_text_add(t, "mdengine_feed_book_states{");
-      add_label(t, true, "feed", s->feeds[f].name);
-      add_label(t, false, "state", md_book_state_name(state));
+      md_prometheus_label(t, true, "feed", s->feeds[f].name);
+      md_prometheus_label(t, false, "state", md_book_state_name(state));
       md_text_add(t, "} %" PRIu64 "\n", books[f].cnt[state]);
     }
 }
@@ -289,47 +281,50 @@ static void
 add_feeds(const md_health_t *h, md_text_t *t) {
   const md_segment_t *s      = h->cfg.segment;
   int64_t             now_ns = md_clock_real_ns(h->cfg.clock);
-  begin(t, "mdengine_feed_last_data_timestamp_seconds", "gauge",
-        "when the feed last published anything, by our clock; 0: never");
+  md_prometheus_begin(t, "mdengine_feed_last_data_timestamp_seconds", "gauge",
+                      "when the feed last published anything, by our clock; 0: never");
   for (uint32_t f = 0; f < s->feed_cnt; f++) {
     int64_t age_ns = md_health_data_age_ns(h, f);
     add_feed_value(s, f, "mdengine_feed_last_data_timestamp_seconds", t);
     md_text_add_seconds(t, age_ns < 0 ? 0 : (uint64_t)(now_ns - age_ns));
     md_text_add(t, "\n");
   }
-  begin(t, "mdengine_feed_connected", "gauge", "1 while the feed's input is live");
+  md_prometheus_begin(t, "mdengine_feed_connected", "gauge", "1 while the feed's input is live");
   for (uint32_t f = 0; f < s->feed_cnt; f++) {
     add_feed_value(s, f, "mdengine_feed_connected", t);
     md_text_add(t, "%d\n", md_load_relaxed(&s->feeds[f].input_state) == MD_INPUT_LIVE);
   }
   add_books(s, t);
+  md_prometheus_types(h, t);
 }
 
 static void
 add_threads(const md_health_t *h, md_text_t *t) {
   const md_segment_t *s = h->cfg.segment;
-  begin(t, "mdengine_thread_heartbeat_age_seconds", "gauge",
-        "age of the thread's last heartbeat; a thread that ended in order is left out");
+  md_prometheus_begin(
+      t, "mdengine_thread_heartbeat_age_seconds", "gauge",
+      "age of the thread's last heartbeat; a thread that ended in order is left out");
   for (uint32_t i = 0; i < s->thread_cnt; i++) {
     int64_t age_ns = md_health_heartbeat_age_ns(h, i);
     if (age_ns < 0 || md_load_relaxed(&s->threads[i].state) == MD_THREAD_HALT) continue;
     md_text_add(t, "mdengine_thread_heartbeat_age_seconds{");
-    add_thread_labels(s, i, t);
+    md_prometheus_thread_labels(s, i, t);
     md_text_add(t, "} ");
     md_text_add_seconds(t, (uint64_t)age_ns);
     md_text_add(t, "\n");
   }
-  begin(t, "mdengine_thread_cpu_seconds_total", "counter", "processor time of the thread");
+  md_prometheus_begin(t, "mdengine_thread_cpu_seconds_total", "counter",
+                      "processor time of the thread");
   for (uint32_t i = 0; i < s->thread_cnt; i++) {
     md_text_add(t, "mdengine_thread_cpu_seconds_total{");
-    add_thread_labels(s, i, t);
+    md_prometheus_thread_labels(s, i, t);
     md_text_add(t, "} ");
     md_text_add_seconds(t, md_load_relaxed(&s->threads[i].cpu_ns));
     md_text_add(t, "\n");
   }
-  begin(t, "mdengine_health_status", "gauge", "0 healthy, 1 degraded, 2 unhealthy");
+  md_prometheus_begin(t, "mdengine_health_status", "gauge", "0 healthy, 1 degraded, 2 unhealthy");
   md_text_add(t, "mdengine_health_status %d\n", (int)md_health_status(h));
-  begin(t, "mdengine_health_check_ok", "gauge", "1 while the rule of /health holds");
+  md_prometheus_begin(t, "mdengine_health_check_ok", "gauge", "1 while the rule of /health holds");
   for (unsigned i = 0; i < MD_HEALTH_RULE_CNT; i++) {
     md_health_result_t result;
     md_health_check(h, (md_health_rule_t)i, &result);
@@ -337,48 +332,25 @@ add_threads(const md_health_t *h, md_text_t *t) {
   }
 }
 
-/* ---- process ---- */
-
-static void
-add_gauge(md_text_t *t, const char *name, const char *help, uint64_t value) {
-  begin(t, name, "gauge", help);
-  md_text_add(t, "%s %" PRIu64 "\n", name, value);
-}
-
-static void
-add_process(md_text_t *t) {
-  md_process_t p;
-  if (md_process_read(&p)) return; /* no /proc: the families are missing, the rest is told */
-  begin(t, "process_cpu_seconds_total", "counter", "processor time, user and system");
-  md_text_add(t, "process_cpu_seconds_total ");
-  md_text_add_seconds(t, p.cpu_ns);
-  md_text_add(t, "\n");
-  add_gauge(t, "process_resident_memory_bytes", "resident memory, the segment included",
-            p.resident_bytes);
-  add_gauge(t, "process_virtual_memory_bytes", "address space", p.virtual_bytes);
-  add_gauge(t, "process_open_fds", "open file descriptors", p.open_fd_cnt);
-  add_gauge(t, "process_max_fds", "limit of open file descriptors", p.max_fd_cnt);
-  add_gauge(t, "process_threads", "threads", p.thread_cnt);
-  begin(t, "process_start_time_seconds", "gauge", "start of the process since the Unix epoch");
-  md_text_add(t, "process_start_time_seconds ");
-  md_text_add_seconds(t, p.start_real_ns);
-  md_text_add(t, "\n");
-}
-
 void
-md_prometheus_render(const md_health_t *health, md_text_t *t) {
+md_prometheus_render(const md_health_t *health, const md_http_stats_t *const *http,
+                     uint32_t http_cnt, md_text_t *t) {
   const md_segment_t *s = health->cfg.segment;
-  begin(t, "mdengine_build_info", "gauge", "1, with the program's version and the segment's name");
+  md_prometheus_begin(t, "mdengine_build_info", "gauge",
+                      "1, with the program's version and the segment's name");
   md_text_add(t, "mdengine_build_info{");
-  add_label(t, true, "version", s->header->version);
-  add_label(t, false, "name", s->header->name);
+  md_prometheus_label(t, true, "version", s->header->version);
+  md_prometheus_label(t, false, "name", s->header->name);
   md_text_add(t, "} 1\n");
-  add_gauge(t, "mdengine_epoch", "starts of this engine over its journal", s->header->epoch);
+  md_prometheus_gauge(t, "mdengine_epoch", "starts of this engine over its journal",
+                      s->header->epoch);
   add_counters(s, t);
   add_stages(s, t);
   add_rings(s, t);
   add_streams(s, t);
   add_feeds(health, t);
   add_threads(health, t);
-  add_process(t);
+  md_prometheus_http(http, http_cnt, t);
+  md_prometheus_process(t);
+  if (t->is_openmetrics) md_text_add(t, "# EOF\n");
 }

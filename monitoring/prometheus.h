@@ -8,6 +8,7 @@
 #define MONITORING_PROMETHEUS_H
 
 #include "monitoring/health.h"
+#include "monitoring/http_guard.h"
 #include "monitoring/text.h"
 
 /* Bounds of the histograms: 100 ns, doubled up to 13.4 s. A bound is the last nanosecond below it,
@@ -22,8 +23,10 @@ uint64_t md_prometheus_bound_ns(uint32_t i);
  * the sum of all buckets. */
 void md_prometheus_cumulate(const md_hist_copy_t *h, uint64_t out[MD_PROMETHEUS_BOUND_CNT + 1]);
 
-/* md_prometheus_render appends the whole exposition. health is observed by its owner, the same
- * thread. */
-void md_prometheus_render(const md_health_t *health, md_text_t *out);
+/* md_prometheus_render appends the whole exposition, as OpenMetrics when out says so. health is
+ * observed by its owner, the same thread; http: the counts of
+ * each HTTP server. */
+void md_prometheus_render(const md_health_t *health, const md_http_stats_t *const *http,
+                          uint32_t http_cnt, md_text_t *out);
 
 #endif

@@ -14,6 +14,7 @@ typedef struct md_text {
   char  *bytes; /* NUL behind len; NULL while empty */
   size_t len, capacity;
   bool   failed;
+  bool   is_openmetrics; /* prometheus.c: the form that the text is in */
 } md_text_t;
 
 /* md_text_add appends like printf. */

@@ -20,9 +20,13 @@ typedef enum md_stage {
       MD_STAGE_CNT
 } md_stage_t;
 
+#define MD_METRIC_RECORD_CNT 32u /* record types fit, with room for more */
+
 typedef struct md_metrics {
   _Alignas(MD_CACHE_BLOCK) md_atomic_u64 counter[MD_COUNTER_CNT];
   _Alignas(MD_CACHE_BLOCK) md_hist_t stage[MD_STAGE_CNT];
+  /* Records published by type (record_table.h); feed threads. */
+  _Alignas(MD_CACHE_BLOCK) md_atomic_u64 record[MD_METRIC_RECORD_CNT];
 } md_metrics_t;
 
 typedef struct md_counter_info {
@@ -43,6 +47,11 @@ md_count(md_metrics_t *m, md_counter_t id, uint64_t n) {
 static inline void
 md_gauge(md_metrics_t *m, md_counter_t id, uint64_t value) {
   if (m) md_store_relaxed(&m->counter[id], value); /* relaxed: a number by itself, orders nothing */
+}
+
+static inline void
+md_count_record(md_metrics_t *m, uint32_t type) {
+  if (m) md_bump(&m->record[type % MD_METRIC_RECORD_CNT], 1);
 }
 
 static inline void

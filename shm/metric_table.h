@@ -67,7 +67,12 @@
   X(DEEPEN_RETRIES,    counter, "mdengine_feed_deepen_retries_total", "deeper snapshots of VALID books that came too late or were of no use, or did not come") \
   X(MEMORY,            gauge,   "mdengine_feed_memory_bytes", "memory of the feed that grows: books, waiting updates, instruments, streams, messages") \
   X(MEMORY_STATE,      gauge,   "mdengine_feed_memory_state", "0: within the limits, 1: above memory_soft, 2: above memory_hard") \
-  X(MEMORY_RECONNECTS, counter, "mdengine_feed_memory_reconnects_total", "times that the feed connected anew because it was above memory_hard for 5 s")
+  X(MEMORY_RECONNECTS, counter, "mdengine_feed_memory_reconnects_total", "times that the feed connected anew because it was above memory_hard for 5 s") \
+  X(SNAPSHOT_REQUESTS, counter, "mdengine_feed_snapshot_requests_total", "snapshots of books asked for by REST") \
+  X(SNAPSHOT_ERRORS,   counter, "mdengine_feed_snapshot_errors_total", "of these: refused, cut or not answered in time, and tried again") \
+  X(CERT_EXPIRY,       gauge,   "mdengine_feed_certificate_expiry_timestamp_seconds", "when the certificate of the newest connection ends, 0: no TLS") \
+  X(SINK_UP,           gauge,   "mdengine_sink_up", "1 while the sink's disk or server takes what it is given") \
+  X(JOURNAL_FREE,      gauge,   "mdengine_journal_free_bytes", "free space of the journal's file system")
 
 #define MD_STAGE_TABLE(X)                                                                          \
   X(EXCHANGE,  "mdengine_stage_exchange_to_receive_seconds", "exchange's event time to our receive time; clocks differ") \
@@ -76,6 +81,8 @@
   X(RING_WAIT, "mdengine_stage_ring_wait_seconds", "published to taken by the sink")               \
   X(DURABLE,   "mdengine_stage_durable_seconds", "published to durable in the journal")            \
   X(STORED,    "mdengine_stage_stored_seconds", "published to committed in PostgreSQL")           \
-  X(ROLL,      "mdengine_journal_roll_seconds", "last block of a segment durable to the next segment open")
+  X(ROLL,      "mdengine_journal_roll_seconds", "last block of a segment durable to the next segment open") \
+  X(SNAPSHOT,  "mdengine_stage_snapshot_seconds", "REST request for a snapshot of a book, sent to answered") \
+  X(BATCH,     "mdengine_stage_batch_seconds", "transaction of PostgreSQL, first statement to committed")
 
 #endif

@@ -77,8 +77,11 @@ void
 md_journal_space_turn(md_journal_sink_t *s, int64_t now_ns) {
   if (now_ns < s->space.look_ns) return;
   s->space.look_ns = now_ns + MD_JOURNAL_LOOK_NS;
+  uint64_t there   = free_bytes(s);
+  md_gauge(s->env.metrics, MD_COUNTER_JOURNAL_FREE, there == UINT64_MAX ? 0 : there);
+  md_gauge(s->env.metrics, MD_COUNTER_SINK_UP,
+           s->space.state != MD_JOURNAL_WAITING && s->failure_cnt == 0 && !s->failed);
   if (s->cfg.min_free_bytes == 0 && s->cfg.reserve_bytes == 0) return;
-  uint64_t there = free_bytes(s);
   look_for_low(s, there);
   if (s->space.state != MD_JOURNAL_WRITING || s->space.has_reserve || s->cfg.reserve_bytes == 0)
     return;

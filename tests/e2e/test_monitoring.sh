@@ -49,6 +49,28 @@ for c in b["checks"]:
     assert "| `%s` | %s |" % (c["name"], c["severity"]) in page, "no line on rule " + c["name"]
 END
 for path in status ping version; do expect 200 "$HEALTH/$path"; done
+covered() {
+  http "$HEALTH/health" >/dev/null
+  python3 - "$WORK/body" >"$WORK/covered" 2>&1 <<'END'
+import json, sys
+b = json.load(open(sys.argv[1]))
+process = b["processes"]["binance_spot"]
+assert set(process) == {"status", "cpu_percent", "memory_mb", "uptime_seconds"}
+assert process["status"] == "running" and process["memory_mb"] > 0 and b["mode"] == "threads"
+assert set(b["services"]) == {"journal", "postgres"}
+trade = b["coverage"]["trade"]["binance_spot"]
+assert trade["active_symbols"] == 5 and trade["status"] == "healthy" and trade["last_success_ts"] > 1.6e9
+END
+}
+wait_for "what old probes read in the body of /health" covered
+# Those paths count: 60 a minute; what supervisors ask is never refused.
+limited() { [ "$(http "$HEALTH/ping")" = 429 ]; }
+wait_for "the limit of requests" limited
+curl -si -m 10 "$HEALTH/ping" | tr -d '\r' >"$WORK/limited"
+grep -q '^x-ratelimit-limit: 60$' "$WORK/limited" && grep -q '^retry-after: [0-9]*$' "$WORK/limited" &&
+  grep -q "^content-security-policy: default-src 'self'" "$WORK/limited" && grep -q '^x-request-id: ' "$WORK/limited" ||
+  fail "headers: $(cat "$WORK/limited")"
+for path in live ready health; do expect 200 "$HEALTH/$path"; done
 expect 404 "$HEALTH/nothing"
 expect 404 "$METRICS/health"
 [ "$(http -X POST -d x "$HEALTH/health")" = 405 ] || fail "POST is not refused"
@@ -56,6 +78,10 @@ expect 404 "$METRICS/health"
   fail "HEAD gives no length"
 expect 200 "$METRICS/metrics"
 cp "$WORK/body" "$WORK/metrics.txt"
+grep -q '^mdengine_http_requests_total{path="/ping",code="429"} [1-9]' "$WORK/metrics.txt" || fail "refused requests are not counted"
+curl -s -m 10 -D "$WORK/head" -H 'Accept: application/openmetrics-text;version=1.0.0' "$METRICS/metrics" >"$WORK/open"
+grep -qi '^content-type: application/openmetrics-text; version=1.0.0' "$WORK/head" && [ "$(tail -n 1 "$WORK/open")" = "# EOF" ] ||
+  fail "no OpenMetrics for who accepts it: $(cat "$WORK/head")"
 promtool check metrics <"$WORK/metrics.txt" || fail "promtool complains about the metrics"
 sed -n 's/^# TYPE \([^ ]*\) .*/\1/p' "$WORK/metrics.txt" >"$WORK/families"
 [ "$(wc -l <"$WORK/families")" -gt 50 ] || fail "next to no metrics"
@@ -214,5 +240,18 @@ start
 not_down() { ! alert MdengineDown; }
 wait_for "MdengineDown to resolve" not_down
 stop
+
+# --- with a token ---
+echo "a-token-of-ours" >"$WORK/token"
+chmod 600 "$WORK/token"
+sed -i "s|^  grace: .*|&\n  token_file: $WORK/token\n  log_requests: true|" "$WORK/engine.yaml"
 start
+HEALTH=http://127.0.0.1:$(port_of health)
+expect 401 "$HEALTH/health"
+expect 200 "$HEALTH/live"
+expect 200 "$METRICS/metrics"
+[ "$(http -H "Authorization: Bearer a-token-of-others" "$HEALTH/health")" = 401 ] || fail "another token is taken"
+[ "$(http -H "Authorization: Bearer a-token-of-ours" "$HEALTH/health")" = 200 ] || fail "the token is not taken"
+logged "request [0-9]* of 127.0.0.1: GET /metrics: 200, [0-9]* bytes, [0-9]* us" || fail "the request is not logged"
+! grep -q a-token-of "$WORK/engine.log" || fail "a token is in the log"
 stop

@@ -58,6 +58,12 @@ md_rest_take(md_rest_client_t *c, md_input_t *out) {
   return MD_ERR_EMPTY;
 }
 
+int64_t
+md_rest_took_ns(const md_rest_client_t *c) {
+  (void)c;
+  return -1;
+}
+
 void
 md_rest_counts(const md_rest_client_t *c, md_rest_counts_t *out) {
   (void)c;

@@ -34,7 +34,7 @@ static const char *
 render(void) {
   md_text_free(&text);
   md_health_observe(&health);
-  md_prometheus_render(&health, &text);
+  md_prometheus_render(&health, NULL, 0, &text);
   cr_assert_not(text.failed);
   return text.bytes;
 }
@@ -260,4 +260,34 @@ Test(prometheus, seconds_are_written_without_rounding) {
   md_text_add_seconds(&t, 18446744073709551615ull);
   cr_expect_str_eq(t.bytes, "0 1.5 18446744073.709551615");
   md_text_free(&t);
+}
+
+Test(prometheus, records_are_told_by_type_and_when_the_last_came, .init = set_up,
+     .fini = tear_down) {
+  md_metrics_t *metrics = &segment.metrics[segment.feeds[0].thread];
+  md_count_record(metrics, MD_RECORD_KLINE);
+  md_count_record(metrics, MD_RECORD_KLINE);
+  now.mono_ns += 1000000000;
+  now.real_ns += 1000000000;
+  const char *all = render();
+  char        line[256];
+  (void)snprintf(line, sizeof line,
+                 "mdengine_feed_type_records_total{feed=\"%s\",type=\"kline\"} 2",
+                 segment.feeds[0].name);
+  cr_expect(has_line(all, line), "%s is missing", line);
+  (void)snprintf(line, sizeof line,
+                 "mdengine_feed_type_last_timestamp_seconds{feed=\"%s\",type=\"kline\"} 1700000001",
+                 segment.feeds[0].name);
+  cr_expect(has_line(all, line), "%s is missing", line);
+  cr_expect_eq(count_lines(all, "mdengine_feed_type_records_total{"), 1, "a type that never came");
+}
+
+Test(prometheus, openmetrics_names_counters_without_total_and_ends_with_eof, .init = set_up,
+     .fini = tear_down) {
+  text.is_openmetrics = true;
+  md_prometheus_render(&health, NULL, 0, &text);
+  cr_expect(has_line(text.bytes, "# TYPE mdengine_feed_gaps counter"));
+  cr_expect_gt(count_lines(text.bytes, "mdengine_feed_gaps_total{"), 0);
+  cr_expect_eq(count_lines(text.bytes, "# TYPE mdengine_feed_gaps_total"), 0);
+  cr_expect_str_eq(text.bytes + text.len - 6, "# EOF\n");
 }

@@ -44,6 +44,7 @@ typedef struct md_pg_sink {
   uint32_t             filling;   /* the other one is being sent, or empty */
   bool                 is_closed; /* the filling one takes no more */
   md_pg_send_t         send;
+  int64_t              send_mono_ns; /* when it began */
   md_pg_mode_t         mode;
   bool                 is_stopping;
   bool                 is_marking; /* the statement that moves complete_epoch is under way */
@@ -268,6 +269,7 @@ committed(md_pg_sink_t *k, md_pg_batch_t *b) {
   int64_t now = md_clock_real_ns(k->env.clock);
   for (uint32_t i = 0; i < b->sample_cnt; i++)
     md_stage_add(k->env.metrics, MD_STAGE_STORED, now - b->sample_pub_ns[i]);
+  md_stage_add(k->env.metrics, MD_STAGE_BATCH, mono_ns(k) - k->send_mono_ns);
   md_count(k->env.metrics, MD_COUNTER_SINK_ROWS, b->row_cnt);
   md_count(k->env.metrics, MD_COUNTER_SINK_BYTES, b->byte_cnt);
   md_count(k->env.metrics, MD_COUNTER_SINK_BATCHES, 1);
@@ -343,6 +345,7 @@ transact(md_pg_sink_t *k) {
     md_pg_partitions_ahead(&k->partitions, &k->schema, k->cfg.record_types,
                            md_clock_real_ns(k->env.clock), k->cfg.partition_days);
     md_pg_send_start(&k->send, &k->batch[k->filling]);
+    k->send_mono_ns = mono_ns(k);
     k->filling ^= 1;
     k->is_closed = false;
   }
@@ -367,6 +370,7 @@ work(md_pg_sink_t *k) {
   int rc = md_pg_link_step(&k->link, &k->schema, &k->progress, mono_ns(k), &msg);
   if (rc < 0) go_down(k, msg.text);
   if (rc == 1) come_up(k);
+  md_gauge(k->env.metrics, MD_COUNTER_SINK_UP, k->link.phase == MD_PG_LINK_UP);
   if (k->link.phase != MD_PG_LINK_UP) return let_rings_go(k) + (rc != 0);
   uint32_t cnt = intake(k);
   return k->link.phase == MD_PG_LINK_UP ? cnt + transact(k) : cnt;
