@@ -224,13 +224,18 @@ verify(db_t *d, int *status, md_msg_t *msg) {
   err = md_pg_verify_run(&v, &d->call, &d->schema, msg);
   if (d->o->json)
     (void)printf("],\"records\":%" PRIu64 ",\"rows\":%" PRIu64 ",\"groups\":%" PRIu64
-                 ",\"values\":%" PRIu64 ",\"differences\":%" PRIu64 ",\"complete\":%s}\n",
-                 v.record_cnt, v.row_cnt, v.group_cnt, v.value_cnt, v.difference_cnt,
+                 ",\"values\":%" PRIu64 ",\"streams_begin_later\":%" PRIu32
+                 ",\"differences\":%" PRIu64 ",\"complete\":%s}\n",
+                 v.record_cnt, v.row_cnt, v.group_cnt, v.value_cnt, v.gone_cnt, v.difference_cnt,
                  err == MD_OK ? "true" : "false");
   else if (err == MD_OK)
     (void)printf("%" PRIu64 " records of the journal, %" PRIu64 " rows in %" PRIu64
                  " groups, %" PRIu64 " values compared: %" PRIu64 " differ\n",
                  v.record_cnt, v.row_cnt, v.group_cnt, v.value_cnt, v.difference_cnt);
+  if (err == MD_OK && v.gone_cnt > 0 && !d->o->json)
+    (void)printf("not compared: the beginning of %" PRIu32
+                 " streams, which the journal's retention took\n",
+                 v.gone_cnt);
   *status = v.difference_cnt > 0 ? MD_EXIT_FAILED : MD_EXIT_OK;
   return err;
 }

@@ -1,3 +1,5 @@
+#include "writers/journal_file.h"
+#include "writers/journal_write.h"
 #include "writers/pg_verify_parts.h"
 
 #include <inttypes.h>
@@ -33,6 +35,7 @@ typedef struct work {
   reject_t             *reject;
   uint32_t              reject_cnt;
   int64_t               before_ns[MD_PG_TABLE_MAX]; /* retention: rows before it are gone */
+  md_journal_marks_t    gone; /* up to where retention took each stream from the journal */
 } work_t;
 
 static void
@@ -57,6 +60,48 @@ is_compared(const work_t *w, uint32_t table) {
   uint32_t type = w->schema->table[table].record;
   if (type == 0) return false;
   return type == MD_RECORD_DEFINITION || (w->v->record_types >> type & 1);
+}
+
+/* ---- what retention took from the journal ---- */
+
+/* The header of the first segment that is left says how far its predecessors went. */
+static md_err_t
+learn_gone(work_t *w, const uint8_t *uuid, md_msg_t *msg) {
+  uint64_t          first = 0;
+  md_journal_head_t head;
+  md_err_t          err = md_journal_next_id(NULL, w->v->journal_dir, 0, &first);
+  if (!err && first) err = md_journal_head_read(NULL, w->v->journal_dir, first, uuid, &head);
+  if (err == MD_ERR_CORRUPT) return MD_OK; /* nobody knows: what is missing will differ */
+  if (err) return md_fail(msg, err, "cannot read the first segment of %s", w->v->journal_dir);
+  if (first) md_journal_marks_from_head(&w->gone, &head);
+  w->v->gone_cnt = w->gone.cnt;
+  return MD_OK;
+}
+
+static const md_journal_mark_t *
+gone_of(const work_t *w, uint16_t stream) {
+  for (uint32_t i = 0; i < w->gone.cnt; i++)
+    if (w->gone.row[i].stream == stream) return &w->gone.row[i];
+  return NULL;
+}
+
+static bool
+is_gone(const work_t *w, const md_record_t *rec) {
+  const md_journal_mark_t *m = gone_of(w, rec->stream);
+  return m && (rec->epoch < m->epoch || (rec->epoch == m->epoch && rec->seq <= m->seq));
+}
+
+/* Appends the condition under which a row or a loss of the database is still in the journal. */
+static void
+add_not_gone(const work_t *w, const char *table, const char *seq, md_sql_t *sql) {
+  if (w->gone.cnt == 0) return;
+  md_sql_add(sql, " AND NOT EXISTS (SELECT FROM (VALUES ");
+  for (uint32_t i = 0; i < w->gone.cnt; i++)
+    md_sql_add(sql, "%s(%u, %u::bigint, %" PRIu64 "::bigint)", i ? ", " : "", w->gone.row[i].stream,
+               w->gone.row[i].epoch, w->gone.row[i].seq);
+  md_sql_add(sql,
+             ") gone(s, e, q) WHERE s = %sstream AND (%sepoch::bigint, %s%s::bigint) <= (e, q))",
+             table, table, table, seq);
 }
 
 /* ---- what the database says of itself, in one snapshot ---- */
@@ -86,8 +131,9 @@ ask_progress(work_t *w, md_msg_t *msg) {
   md_sql_add(sql, "SELECT p.stream, p.epoch, p.next, (SELECT coalesce(sum(l.seq_last - l.seq_first "
                   "+ 1), 0) FROM ");
   md_pg_schema_table(w->schema, "losses", sql);
-  md_sql_add(sql,
-             " l WHERE (l.journal, l.stream, l.epoch) = (p.journal, p.stream, p.epoch)) FROM ");
+  md_sql_add(sql, " l WHERE (l.journal, l.stream, l.epoch) = (p.journal, p.stream, p.epoch)");
+  add_not_gone(w, "l.", "seq_last", sql);
+  md_sql_add(sql, ") FROM ");
   md_pg_schema_table(w->schema, "progress", sql);
   md_sql_add(sql, " p WHERE p.journal = %d ORDER BY p.stream, p.epoch", w->journal);
   md_err_t err    = md_pg_call(w->call, msg);
@@ -165,7 +211,7 @@ take(work_t *w, const md_record_t *rec, md_msg_t *msg) {
   if (rec->type == MD_RECORD_RAW || rec->type == MD_RECORD_CHECKPOINT ||
       rec->type == MD_RECORD_LOSS)
     return MD_OK;
-  progress_t *p = progress_of(w, rec);
+  progress_t *p = is_gone(w, rec) ? NULL : progress_of(w, rec);
   if (!p || rec->seq >= p->next || rec->seq <= p->last) return MD_OK;
   p->last = rec->seq;
   p->seen++;
@@ -189,12 +235,15 @@ read_journal(work_t *w, md_journal_reader_t *reader, md_msg_t *msg) {
     err = take(w, rec, msg);
   if (err != MD_ERR_END) return err;
   for (uint32_t i = 0; i < w->progress_cnt; i++) {
-    const progress_t *p = &w->progress[i];
-    if (p->seen + p->lost + 1 == p->next) continue;
+    const progress_t        *p    = &w->progress[i];
+    const md_journal_mark_t *m    = gone_of(w, p->stream);
+    uint64_t                 gone = m && p->epoch == m->epoch ? m->seq : 0;
+    if (m && (p->epoch < m->epoch || (p->epoch == m->epoch && p->next <= m->seq + 1))) continue;
+    if (gone + p->seen + p->lost + 1 == p->next) continue;
     differ(w,
            "stream %u epoch %u: progress says %" PRIu64 " seqs, the journal holds %" PRIu64
            " of them, %" PRIu64 " are declared lost",
-           p->stream, p->epoch, p->next - 1, p->seen, p->lost);
+           p->stream, p->epoch, p->next - 1 - gone, p->seen, p->lost);
   }
   return MD_OK;
 }
@@ -254,6 +303,7 @@ add_question(work_t *w, uint32_t table, md_sql_t *sql) {
   md_sql_add(sql, " WHERE journal = %d", w->journal);
   if (w->before_ns[table] != INT64_MIN)
     md_sql_add(sql, " AND ts_recv_ns >= %" PRId64, w->before_ns[table]);
+  add_not_gone(w, "", "seq", sql);
   md_sql_add(sql, " GROUP BY 1, 2, 3 ORDER BY 1, 2, 3");
 }
 
@@ -295,7 +345,9 @@ md_pg_verify_run(md_pg_verify_t *v, md_pg_call_t *c, const md_pg_schema_t *s, md
   md_journal_reader_t *reader = NULL;
   md_err_t             err    = md_journal_reader_open(v->journal_dir, &reader, msg);
   if (err != MD_OK) return err;
-  err = ask_journal(&w, md_manifest_uuid(md_journal_reader_manifest(reader)), msg);
+  const uint8_t *uuid = md_manifest_uuid(md_journal_reader_manifest(reader));
+  err                 = learn_gone(&w, uuid, msg);
+  if (err == MD_OK) err = ask_journal(&w, uuid, msg);
   if (err == MD_OK) err = ask_progress(&w, msg);
   if (err == MD_OK) err = ask_rejects(&w, msg);
   if (err == MD_OK) err = ask_dropped(&w, msg);

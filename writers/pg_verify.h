@@ -3,8 +3,9 @@
  * journal's records field by field, the tables by SQL in one snapshot.
  *
  * Compared is what the database says that it has: seqs below `next` of table progress, less the
- * records in rejects and the days that retention took. Types that are not stored are left out. Used
- * by the command db; reads only. */
+ * records in rejects and the days that retention took, and less what retention took of the journal,
+ * as the header of its first segment says. Types that are not stored are left out. Used by the
+ * command db; reads only. */
 #ifndef WRITERS_PG_VERIFY_H
 #define WRITERS_PG_VERIFY_H
 
@@ -22,6 +23,7 @@ typedef struct md_pg_verify {
   uint64_t row_cnt;   /* of the database */
   uint64_t value_cnt; /* numbers compared */
   uint64_t record_cnt, difference_cnt;
+  uint32_t gone_cnt; /* streams whose beginning retention took from the journal: not compared */
 } md_pg_verify_t;
 
 /* md_pg_verify_run compares the journal with schema s, which was checked. MD_OK whatever it found;
