@@ -74,9 +74,11 @@ json_sink(md_text_t *t, const md_status_sink_t *s) {
               "{\"thread\":\"%s\",\"heartbeat_age_ns\":%" PRId64 ",\"records\":%" PRIu64
               ",\"bytes\":%" PRIu64 ",\"rows\":%" PRIu64 ",\"batches\":%" PRIu64
               ",\"errors\":%" PRIu64 ",\"catchup\":%s,\"lag_records\":%" PRIu64
-              ",\"lag_s\":%" PRIu64 ",\"catchup_eta_s\":%" PRIu64,
+              ",\"lag_s\":%" PRIu64 ",\"catchup_eta_s\":%" PRIu64
+              ",\"records_per_s\":%.1f,\"rows_per_s\":%.1f,\"bytes_per_s\":%.1f",
               s->thread.name, s->thread.heartbeat_age_ns, s->records, s->bytes, s->rows, s->batches,
-              s->errors, s->catchup ? "true" : "false", s->lag, s->lag_s, s->eta_s);
+              s->errors, s->catchup ? "true" : "false", s->lag, s->lag_s, s->eta_s,
+              s->records_per_s, s->rows_per_s, s->bytes_per_s);
   if (md_status_is_journal(s))
     md_text_add(t,
                 ",\"state\":\"%s\",\"degraded\":%s,\"segments\":%" PRIu64
