@@ -165,9 +165,14 @@ timeout 100 "$MDENGINE" run -c "$WORK/other.yaml" 2>"$WORK/other.log" || status=
 # --- Prometheus ---
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 PORT=$(free_port)
-sed "s/15s/1s/; s/127\.0\.0\.1:9092/127.0.0.1:${METRICS##*:}/" "$MONITORING_DIR/prometheus/prometheus.yml" >"$WORK/prometheus.yml"
+# The shipped configuration without the parts that do not run here.
+sed "s/15s/1s/; s/127\.0\.0\.1:9092/127.0.0.1:${METRICS##*:}/; s/127\.0\.0\.1:9090/127.0.0.1:$PORT/
+  /^alerting:/,/targets/d; /job_name: alertmanager/,\$d" "$MONITORING_DIR/prometheus/prometheus.yml" >"$WORK/prometheus.yml"
 # The shipped rules in shorter windows.
-sed "s/interval: 15s/interval: 1s/; s/for: 30s/for: 2s/" "$MONITORING_DIR/prometheus/rules.yml" >"$WORK/rules.yml"
+mkdir "$WORK/rules"
+for file in "$MONITORING_DIR"/prometheus/rules/*.yml; do
+  sed "s/interval: 15s/interval: 1s/; s/for: 30s/for: 2s/" "$file" >"$WORK/rules/${file##*/}"
+done
 prometheus --config.file="$WORK/prometheus.yml" --storage.tsdb.path="$WORK/tsdb" \
   --web.listen-address="127.0.0.1:$PORT" --log.level=error >"$WORK/prometheus.log" 2>&1 &
 PROMETHEUS=$!
@@ -179,11 +184,15 @@ wait_for "Prometheus to scrape the engine" query 'up{job="mdengine"} == 1'
 wait_for "a second row in PostgreSQL" query 'mdengine_sink_rows_total{sink="postgres"} > 1'
 wait_for "eight scrapes" query 'count_over_time(mdengine_epoch[1m]) > 8'
 python3 - "$MONITORING_DIR" "$PORT" <<'END' || fail "queries without data"
-import json, re, sys, time, urllib.parse, urllib.request
+import glob, json, re, sys, time, urllib.parse, urllib.request
 folder, port = sys.argv[1:]
 end = time.monotonic() + 120 # what happens seldom may be in no window yet
-dashboard = json.load(open(folder + "/grafana/dashboards/mdengine.json"))
-bad, cnt, ids = [], 0, set()
+bad, cnt, ids, left_out = [], 0, set(), []
+
+# What this stack lacks: other parts, a venue that is connected to (here a recording is played), a past.
+LACKS = re.compile(r"\b(node_|pg_|redis_|gnatsd_|alertmanager_|ALERTS|mdengine_stage_snapshot_seconds|offset \w+"
+                   r"|rest_(errors|requests)_total|snapshot_(errors|requests)_total|streams_live"
+                   r"|mdengine_feed_certificate_expiry_timestamp_seconds > 0|job!=|job=\"nats\")")
 
 def ask(expr):
     data = urllib.parse.urlencode({"query": expr}).encode()
@@ -196,30 +205,37 @@ def ask(expr):
             return found
         time.sleep(0.5)
 
-for panel in dashboard["panels"]:
-    assert panel["id"] not in ids, "panel id %d stands twice" % panel["id"]
-    ids.add(panel["id"])
+panels = [(f, p) for f in glob.glob(folder + "/grafana/dashboards/*.json") for p in json.load(open(f))["panels"]]
+for board, panel in panels:
+    assert (board, panel["id"]) not in ids, "panel id %d stands twice" % panel["id"]
+    ids.add((board, panel["id"]))
     if panel["type"] == "row":
         continue
     if not panel["description"] or not panel["fieldConfig"]["defaults"]["unit"]:
         bad.append((panel["title"], "no description or unit"))
     for target in panel["targets"]:
         cnt += 1
+        if LACKS.search(target["expr"]):
+            left_out.append(target["expr"])
+            continue
         found = ask(target["expr"].replace("$__rate_interval", "10s"))
         if isinstance(found, str) or not found:
             bad.append((panel["title"], target["expr"], found))
 # A rule without its comparison returns data, so a rule that is silent is silent for its threshold only.
-rules = open(folder + "/prometheus/rules.yml").read()
-for name, expr in re.findall(r"- alert: (\w+)\n +expr: >-\n((?: {10}\S.*\n)+)", rules):
-    for part in re.split(r" (?:and|or) ", " ".join(expr.split())):
+rules = "".join(open(f).read() for f in glob.glob(folder + "/prometheus/rules/*.yml"))
+for name, expr in re.findall(r"- (?:alert|record): (\S+)\n +expr: >-\n((?: {10}\S.*\n)+)", rules):
+    for part in re.split(r" (?:and(?: on \([^)]*\))?|or) ", " ".join(expr.split())):
         cnt += 1
-        found = ask(re.sub(r" (?:>|==|!=) [0-9.]+$", "", part))
+        if LACKS.search(part):
+            left_out.append(part)
+            continue
+        found = ask(re.sub(r" (?:>|<|==|!=) [0-9.e]+(?: \* (?:86400|\w+))?$", "", part))
         if isinstance(found, str) or not found:
             bad.append((name, part, found))
-print(cnt, "queries")
+print(cnt, "queries,", len(left_out), "of them of parts that are not here")
 for b in bad:
     print(*b, sep="\n    ")
-sys.exit(bool(bad) or cnt < 60)
+sys.exit(bool(bad) or cnt - len(left_out) < 150)
 END
 alert() {
   curl -s -m 10 "http://127.0.0.1:$PORT/api/v1/alerts" | python3 -c '
