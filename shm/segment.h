@@ -210,11 +210,23 @@ md_tape_t *md_segment_tape(const md_segment_t *s, uint32_t i);
 
 /* ---- reader ---- */
 
+/* How long a join waits for the engine of a sealed segment, whose main thread looks now and then.
+ */
+#ifndef MD_SEGMENT_ANSWER_MS
+#define MD_SEGMENT_ANSWER_MS 500
+#endif
+
 /* md_segment_join maps the main file PROT_READ and checks every offset and count against the size.
  * MD_ERR_ABSENT: no such engine, or stopped; MD_ERR_EMPTY: not ready yet, try again;
  * MD_ERR_VERSION, MD_ERR_CORRUPT, MD_ERR_DENIED. */
 MD_MUST_USE md_err_t md_segment_join(const char *dir, const char *name, md_segment_t *out,
                                      md_msg_t *msg);
+
+/* md_segment_join_within is md_segment_join that waits for the answer of a sealed segment's engine
+ * at most wait_ms, 0: not at all. *ask_fd, -1 at first, keeps the question: MD_ERR_EMPTY with
+ * *ask_fd >= 0 means that the next call with it may find the answer. Who gives up closes it. */
+MD_MUST_USE md_err_t md_segment_join_within(const char *dir, const char *name, int *ask_fd,
+                                            int wait_ms, md_segment_t *out, md_msg_t *msg);
 void                 md_segment_leave(md_segment_t *s);
 
 /* md_segment_join_rings maps the rings file of a running engine for the command slots, as its own

@@ -184,24 +184,34 @@ map_file(int fd, md_segment_t *s, md_msg_t *msg) {
   return MD_OK;
 }
 
-md_err_t
-md_segment_join(const char *dir, const char *name, md_segment_t *out, md_msg_t *msg) {
-  memset(out, 0, sizeof *out);
-  out->rings_fd = out->listen_fd = out->hand_fd = -1;
-  md_err_t err                                  = md_segment_paths(out, dir, name, msg);
-  if (err) return err;
-  int fd = open(out->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-  if (fd < 0 && errno == ENOENT)
+/* What stands at the path, opened; of a sealed segment what its engine hands out, which wait_ms is
+ * for. */
+static md_err_t
+open_main(const md_segment_t *s, const char *name, int *ask_fd, int wait_ms, int *fd,
+          md_msg_t *msg) {
+  md_err_t err;
+  if (*ask_fd >= 0) return md_sealed_answer(s->path, ask_fd, wait_ms, fd, msg);
+  *fd = open(s->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (*fd >= 0) return MD_OK;
+  if (errno == ENOENT)
     return md_fail(msg, MD_ERR_ABSENT,
                    "no engine \"%s\" runs here (%s is not there): start it, or "
                    "give another name",
-                   name, out->path);
-  if (fd < 0 && errno == ENXIO) { /* a socket */
-    err = md_sealed_receive(out->path, &fd, msg);
-    if (err) return err;
-  }
-  if (fd < 0) return md_fail_errno(msg, errno, "cannot open %s", out->path);
-  err = map_file(fd, out, msg);
+                   name, s->path);
+  if (errno != ENXIO) return md_fail_errno(msg, errno, "cannot open %s", s->path);
+  err = md_sealed_ask(s->path, ask_fd, msg); /* a socket */
+  return err ? err : md_sealed_answer(s->path, ask_fd, wait_ms, fd, msg);
+}
+
+md_err_t
+md_segment_join_within(const char *dir, const char *name, int *ask_fd, int wait_ms,
+                       md_segment_t *out, md_msg_t *msg) {
+  int fd = -1;
+  memset(out, 0, sizeof *out);
+  out->rings_fd = out->listen_fd = out->hand_fd = -1;
+  md_err_t err                                  = md_segment_paths(out, dir, name, msg);
+  if (!err) err = open_main(out, name, ask_fd, wait_ms, &fd, msg);
+  if (!err) err = map_file(fd, out, msg);
   if (err) return err;
   err = check_header(out, msg);
   if (err) {
@@ -210,6 +220,14 @@ md_segment_join(const char *dir, const char *name, md_segment_t *out, md_msg_t *
   }
   md_segment_views(out);
   return MD_OK;
+}
+
+md_err_t
+md_segment_join(const char *dir, const char *name, md_segment_t *out, md_msg_t *msg) {
+  int      ask_fd = -1;
+  md_err_t err    = md_segment_join_within(dir, name, &ask_fd, MD_SEGMENT_ANSWER_MS, out, msg);
+  if (ask_fd >= 0) (void)close(ask_fd);
+  return err;
 }
 
 void

@@ -22,13 +22,20 @@ typedef struct md_access {
   uint32_t gid; /* UINT32_MAX: as it comes */
 } md_access_t;
 
-/* segment_seal.c: the memory of a sealed segment, the socket that hands it out, and what a reader
- * gets from there, checked to be sealed (waits half a second for the engine's answer). */
+/* segment_seal.c: the memory of a sealed segment, and the socket that hands it out. */
 MD_MUST_USE md_err_t md_sealed_make(const md_access_t *access, uint64_t bytes, uint8_t **base,
                                     int *hand_fd, md_msg_t *msg);
 MD_MUST_USE md_err_t md_sealed_listen(const md_access_t *access, const char *path, int *listen_fd,
                                       md_msg_t *msg);
-MD_MUST_USE md_err_t md_sealed_receive(const char *path, int *fd, md_msg_t *msg);
+
+/* md_sealed_ask connects to that socket and does not wait: *ask_fd is then for md_sealed_answer.
+ * MD_ERR_ABSENT: nobody listens there; MD_ERR_EMPTY: try again. */
+MD_MUST_USE md_err_t md_sealed_ask(const char *path, int *ask_fd, md_msg_t *msg);
+
+/* md_sealed_answer waits at most wait_ms for the answer and checks that it is sealed memory; closes
+ * *ask_fd and makes it -1, but for MD_ERR_EMPTY when there is no answer yet. */
+MD_MUST_USE md_err_t md_sealed_answer(const char *path, int *ask_fd, int wait_ms, int *fd,
+                                      md_msg_t *msg);
 
 /* md_process_start reads the start time of pid in clock ticks after boot: false when the process is
  * gone, a zombie, or not visible. */

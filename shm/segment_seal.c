@@ -17,7 +17,6 @@
 #define SEALS         (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL)
 #define BACKLOG       64
 #define SERVE_MAX     16u
-#define ANSWER_MS     500
 #define PROC_FD_BYTES 64
 
 /* Room for one descriptor beside a message. */
@@ -107,44 +106,63 @@ md_segment_serve(const md_segment_t *s) {
   }
 }
 
-/* The descriptor out of an answer, -1 when there is none. */
+/* The descriptor out of an answer, -1 when it has none or several: all that came are ours to close.
+ * Room for one has, by its alignment, room for two. */
 static int
-take_descriptor(int socket_fd) {
-  char          byte;
+take_descriptor(struct msghdr *message) {
+  int      fd  = -1;
+  unsigned cnt = 0;
+  for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+    if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
+    for (size_t at = CMSG_LEN(0); at + sizeof fd <= c->cmsg_len; at += sizeof fd) {
+      if (fd >= 0) (void)close(fd);
+      memcpy(&fd, (const uint8_t *)c + at, sizeof fd);
+      cnt++;
+    }
+  }
+  if (cnt < 2 && !(message->msg_flags & MSG_CTRUNC)) return fd;
+  if (fd >= 0) (void)close(fd);
+  return -1;
+}
+
+md_err_t
+md_sealed_ask(const char *path, int *ask_fd, md_msg_t *msg) {
+  struct sockaddr_un address;
+  if (!address_of(&address, path)) return md_fail(msg, MD_ERR_CONFIG, "%s is too long", path);
+  int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return md_fail_errno(msg, errno, "cannot make a socket");
+  int rc     = connect(fd, (const struct sockaddr *)&address, sizeof address);
+  int reason = errno;
+  if (rc == 0) {
+    *ask_fd = fd;
+    return MD_OK;
+  }
+  (void)close(fd);
+  if (reason == ECONNREFUSED || reason == ENOENT)
+    return md_fail(msg, MD_ERR_ABSENT, "the engine of %s does not run: start it", path);
+  if (reason == EAGAIN)
+    return md_fail(msg, MD_ERR_EMPTY, "the engine of %s is asked by too many: try again", path);
+  return md_fail_errno(msg, reason, "cannot connect to %s", path);
+}
+
+md_err_t
+md_sealed_answer(const char *path, int *ask_fd, int wait_ms, int *fd, md_msg_t *msg) {
+  struct pollfd answer  = {.fd = *ask_fd, .events = POLLIN};
+  char          byte    = 0;
   struct iovec  data    = {&byte, 1};
   control_t     control = {.bytes = {0}};
   struct msghdr message = {
       .msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
-  int fd = -1;
-  if (recvmsg(socket_fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) != 1) return -1;
-  const struct cmsghdr *c = CMSG_FIRSTHDR(&message);
-  if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
-      c->cmsg_len == CMSG_LEN(sizeof(int)))
-    memcpy(&fd, CMSG_DATA(c), sizeof fd);
-  return fd;
-}
-
-md_err_t
-md_sealed_receive(const char *path, int *fd, md_msg_t *msg) {
-  struct sockaddr_un address;
-  if (!address_of(&address, path)) return md_fail(msg, MD_ERR_CONFIG, "%s is too long", path);
-  int socket_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (socket_fd < 0) return md_fail_errno(msg, errno, "cannot make a socket");
-  int rc     = connect(socket_fd, (const struct sockaddr *)&address, sizeof address);
-  int reason = errno;
-  *fd        = -1;
-  if (rc == 0) {
-    struct pollfd answer = {.fd = socket_fd, .events = POLLIN};
-    if (poll(&answer, 1, ANSWER_MS) == 1) *fd = take_descriptor(socket_fd);
-  }
-  (void)close(socket_fd);
-  if (rc && reason == ECONNREFUSED)
-    return md_fail(msg, MD_ERR_ABSENT, "the engine of %s does not run: start it", path);
-  if (rc && reason != EAGAIN) return md_fail_errno(msg, reason, "cannot connect to %s", path);
-  if (*fd < 0)
+  if (poll(&answer, 1, wait_ms) != 1)
     return md_fail(msg, MD_ERR_EMPTY, "the engine of %s did not answer: try again", path);
-  int seals = fcntl(*fd, F_GET_SEALS);
+  ssize_t n = recvmsg(*ask_fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+  *fd       = n >= 0 ? take_descriptor(&message) : -1;
+  (void)close(*ask_fd);
+  *ask_fd = -1;
+  if (n < 0 || (n == 0 && *fd < 0))
+    return md_fail(msg, MD_ERR_EMPTY, "the engine of %s ended: try again", path);
+  int seals = *fd >= 0 ? fcntl(*fd, F_GET_SEALS) : -1;
   if (seals >= 0 && (seals & SEALS) == SEALS) return MD_OK;
-  (void)close(*fd);
-  return md_fail(msg, MD_ERR_CORRUPT, "what %s hands out is not sealed", path);
+  if (*fd >= 0) (void)close(*fd);
+  return md_fail(msg, MD_ERR_CORRUPT, "what %s hands out is not sealed memory", path);
 }

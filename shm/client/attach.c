@@ -3,16 +3,20 @@
 
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-#define FOLLOW_EVERY_NS 1000000
+#ifndef MD_FOLLOW_EVERY_NS
+#define MD_FOLLOW_EVERY_NS 1000000
+#endif
 
 mdshm_result_t
-mdshm_map_open(const char *dir, const char *name, mdshm_map_t **out, md_msg_t *msg) {
+mdshm_map_open(const char *dir, const char *name, int *ask_fd, int wait_ms, mdshm_map_t **out,
+               md_msg_t *msg) {
   *out             = NULL;
   mdshm_map_t *map = calloc(1, sizeof *map);
   if (!map) return mdshm_result_of(md_fail(msg, MD_ERR_NOMEM, "out of memory for a handle"));
   mdshm_guard_auto();
-  md_err_t err = md_segment_join(dir, name, &map->segment, msg);
+  md_err_t err = md_segment_join_within(dir, name, ask_fd, wait_ms, &map->segment, msg);
   if (!err && !mdshm_guard_add(map->segment.base, map->segment.bytes)) {
     md_segment_leave(&map->segment);
     err = md_fail(msg, MD_ERR_FULL, "this process has too many segments open: close some");
@@ -75,15 +79,27 @@ mdshm_attach(mdshm_t *shm, mdshm_map_t *map) {
   return MDSHM_OK;
 }
 
-/* What stands at the path now: EMPTY when it is nothing new, or not ready. Who owned the segment
- * before must own the next: anybody may put a file where an engine has stopped. */
+void
+mdshm_ask_no_more(mdshm_t *shm) {
+  if (shm->ask_fd >= 0) (void)close(shm->ask_fd);
+  shm->ask_fd = -1;
+}
+
+/* What stands at the path now: EMPTY when it is nothing new, or not ready, or was asked for and has
+ * not come. Who owned the segment before must own the next: anybody may put a file where an engine
+ * has stopped. */
 static mdshm_result_t
-look_for_next(mdshm_t *shm) {
+look_for_next(mdshm_t *shm, int64_t now_ns) {
   const md_segment_t *s = &shm->map->segment;
   struct stat         st;
   mdshm_map_t        *map;
-  if (stat(s->path, &st) || (st.st_ino == s->inode && st.st_dev == s->device)) return MDSHM_EMPTY;
-  mdshm_result_t result = mdshm_map_open(shm->dir, shm->name, &map, NULL);
+  /* Who was asked may be of a segment that is replaced by now. */
+  if (now_ns - shm->asked_ns > MD_SEGMENT_ANSWER_MS * 1000000ll) mdshm_ask_no_more(shm);
+  if (shm->ask_fd < 0) {
+    shm->asked_ns = now_ns;
+    if (stat(s->path, &st) || (st.st_ino == s->inode && st.st_dev == s->device)) return MDSHM_EMPTY;
+  }
+  mdshm_result_t result = mdshm_map_open(shm->dir, shm->name, &shm->ask_fd, 0, &map, NULL);
   if (result != MDSHM_OK) return result == MDSHM_ABSENT ? MDSHM_EMPTY : result;
   result = MDSHM_EMPTY; /* a socket has an inode of its own: is this the segment that we have? */
   if (map->segment.inode != s->inode || map->segment.device != s->device)
@@ -95,9 +111,9 @@ look_for_next(mdshm_t *shm) {
 mdshm_result_t
 mdshm_follow(mdshm_t *shm, mdshm_result_t why) {
   int64_t now_ns = md_clock_mono_ns(md_clock_system());
-  if (shm->tried_ns == 0 || now_ns - shm->tried_ns >= FOLLOW_EVERY_NS) {
+  if (shm->tried_ns == 0 || now_ns - shm->tried_ns >= MD_FOLLOW_EVERY_NS) {
     shm->tried_ns = now_ns;
-    shm->tried    = look_for_next(shm);
+    shm->tried    = look_for_next(shm, now_ns);
   }
   if (shm->tried == MDSHM_EMPTY) return why;
   if (shm->tried == MDSHM_OK) shm->tried_ns = 0;

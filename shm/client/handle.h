@@ -44,6 +44,8 @@ struct mdshm {
   uint32_t       told;       /* the generation that the caller knows of */
   int64_t        tried_ns;   /* when a newer segment was last looked for, 0: not yet */
   mdshm_result_t tried;      /* what came of it */
+  int            ask_fd;     /* a sealed one was asked for and has not come yet; -1: none was */
+  int64_t        asked_ns;   /* when that was */
 
   instrument_ref_t *refs;
   uint32_t          ref_cnt, ref_cap;
@@ -68,10 +70,14 @@ struct mdshm {
 
 /* ---- attach.c ---- */
 
-/* mdshm_map_open maps and checks the segment at dir and name; refs is 1. */
-MD_MUST_USE mdshm_result_t mdshm_map_open(const char *dir, const char *name, mdshm_map_t **out,
-                                          md_msg_t *msg);
+/* mdshm_map_open maps and checks the segment at dir and name; refs is 1. ask_fd and wait_ms as for
+ * md_segment_join_within. */
+MD_MUST_USE mdshm_result_t mdshm_map_open(const char *dir, const char *name, int *ask_fd,
+                                          int wait_ms, mdshm_map_t **out, md_msg_t *msg);
 void                       mdshm_map_release(mdshm_map_t *map);
+
+/* mdshm_ask_no_more gives up a question that was not answered. */
+void mdshm_ask_no_more(mdshm_t *shm);
 
 /* mdshm_attach makes map, whose reference it takes, the handle's segment; FAILED leaves all as it
  * was. */
@@ -80,8 +86,9 @@ MD_MUST_USE mdshm_result_t mdshm_attach(mdshm_t *shm, mdshm_map_t *map);
 /* mdshm_map_state says what the segment's state word says: OK while it is READY. */
 mdshm_result_t mdshm_map_state(const mdshm_map_t *map);
 
-/* mdshm_follow looks for a newer segment, at most once a millisecond: OK when the handle is now
- * attached to it, why when there is none yet, else why there is no attaching to it. */
+/* mdshm_follow looks for a newer segment, at most once a millisecond, and never waits: OK when the
+ * handle is now attached to it, why when there is none yet, else why there is no attaching to it.
+ */
 mdshm_result_t mdshm_follow(mdshm_t *shm, mdshm_result_t why);
 
 /* mdshm_liveness looks at the segment's state and the heartbeat of a local feed's thread, and

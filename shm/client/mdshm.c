@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define OPEN_POLL_NS 1000000
 
@@ -89,6 +90,7 @@ new_handle(const char *dir, const char *name) {
   (void)snprintf(shm->dir, sizeof shm->dir, "%s", dir);
   (void)snprintf(shm->name, sizeof shm->name, "%s", name);
   shm->registry_fd = -1;
+  shm->ask_fd      = -1;
   return shm;
 }
 
@@ -98,7 +100,9 @@ wait_for_map(const char *dir, const char *name, int timeout_ms, mdshm_map_t **ma
   const md_clock_t *clock    = md_clock_system();
   int64_t           deadline = md_clock_mono_ns(clock) + (int64_t)timeout_ms * 1000000;
   for (;;) {
-    mdshm_result_t result = mdshm_map_open(dir, name, map, msg);
+    int            ask_fd = -1;
+    mdshm_result_t result = mdshm_map_open(dir, name, &ask_fd, MD_SEGMENT_ANSWER_MS, map, msg);
+    if (ask_fd >= 0) (void)close(ask_fd); /* nobody answered: the next look asks once more */
     if (result != MDSHM_ABSENT && result != MDSHM_EMPTY) return result;
     if (md_clock_mono_ns(clock) >= deadline) return result;
     struct timespec pause = {0, OPEN_POLL_NS};
@@ -136,6 +140,7 @@ void
 mdshm_close(mdshm_t *shm) {
   if (!shm) return;
   mdshm_registry_leave(shm);
+  mdshm_ask_no_more(shm);
   mdshm_map_release(shm->map);
   free(shm->refs);
   free(shm->index);

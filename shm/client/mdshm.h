@@ -8,9 +8,12 @@
  * Thread rule, everywhere: an mdshm_t and the tapes opened on it belong to one thread at a time;
  * different mdshm_t are independent. Ownership: handles are made by an open function and freed by
  * the close function of the same name; everything else is the caller's memory. None blocks but
- * mdshm_open with a timeout. No system call is made by the reads (mdshm_read_*, mdshm_tape_next)
+ * mdshm_open (its timeout, and half a second for the answer of a sealed segment's engine). No
+ * system call is made by the reads (mdshm_read_*, mdshm_tape_next)
  * while the engine lives; the open functions, mdshm_check, mdshm_register, mdshm_beat and
  * mdshm_reader make some, and so does whatever finds an old heartbeat or a segment that ended.
+ * Such a call looks for the next engine at most once a millisecond and waits for nothing: a sealed
+ * segment is asked for by one call and attached to by a later one, when its engine has answered.
  *
  * Engine restarts: the engine makes a new segment. The first call that notices attaches to it and
  * returns MDSHM_RESTARTED, once for the mdshm_t and once for each tape; the next call is answered
@@ -84,10 +87,11 @@ const char *mdshm_result_name(mdshm_result_t result);
 /* ---- open, check, close ---- */
 
 /* mdshm_open maps the segment of engine `name` in dir (NULL: /dev/shm) and waits at most timeout_ms
- * (0: one look) until it is ready. message (may be NULL) of message_bytes gets one line that says
- * what is wrong. Cost: a few system calls; about 160 bytes of memory an instrument in use. OK;
- * ABSENT, EMPTY after the timeout; VERSION, CORRUPT, DENIED (no permission, or a file that others
- * than its owner may write), USAGE, FAILED at once. */
+ * (0: one look) until it is ready. A sealed segment's engine has half a second to answer a look.
+ * message (may be NULL) of message_bytes gets one line that says what is wrong. Cost: a few system
+ * calls; about 160 bytes of memory an instrument in use. OK; ABSENT, EMPTY after the timeout;
+ * VERSION, CORRUPT, DENIED (no permission, or a file that others than its owner may write), USAGE,
+ * FAILED at once. */
 MDSHM_MUST_USE mdshm_result_t mdshm_open(const char *dir, const char *name, int timeout_ms,
                                          mdshm_t **out, char *message, size_t message_bytes);
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "tests/unit/mdshm_fixture.h"
@@ -95,6 +96,112 @@ Test(segment_sealed, an_engine_that_is_gone_is_absent_and_unsealed_memory_is_ref
   cr_assert_eq(mdshm_open(test_dir, "unit", 0, &shm, message, sizeof message), MDSHM_ABSENT);
 }
 
+/* The next engine of the name, sealed, ready, and looking at its socket only when a test says. */
+static void
+next_sealed(void) {
+  md_segment_config_t cfg = fixture_config(2);
+  cfg.sealed              = true;
+  start_engine(&cfg, &engine);
+  md_tape_writer_init(&writer, md_segment_tape(&engine, 0));
+  (void)add_instrument(&engine, 0, "BTCUSDT", true, &book);
+  beat();
+  write_book(2000, 3);
+  md_segment_ready(&engine);
+}
+
+/* As a killed engine leaves it: an old heartbeat, no process of that start. */
+static void
+die(void) {
+  engine.header->pid_start++;
+  for (uint32_t i = 0; i < engine.thread_cnt; i++)
+    md_store_relaxed(&engine.threads[i].heartbeat_mono_ns, 1u);
+  md_segment_leave(&engine);
+}
+
+static void
+remove_all(void) {
+  if (engine.base) md_segment_delete(&engine);
+  remove_dir();
+}
+
+/* Engine and reader are one thread: a read that waited for the engine would wait in vain. */
+Test(segment_sealed, a_read_that_finds_the_next_engine_waits_for_nothing, .init = begin,
+     .fini = remove_all) {
+  mdshm_top_t    top = {.struct_size = sizeof top};
+  mdshm_t       *shm = open_unit();
+  mdshm_result_t result;
+  cr_assert_eq(mdshm_read_top(shm, 1, AGE_NS, &top), MDSHM_OK);
+  die();
+  cr_assert_eq(mdshm_read_top(shm, 1, AGE_NS, &top), MDSHM_DEAD);
+  next_sealed();
+  do {
+    result = mdshm_read_top(shm, 1, AGE_NS, &top);
+    md_segment_serve(&engine);
+  } while (result == MDSHM_DEAD || result == MDSHM_SUPERSEDED);
+  cr_assert_eq(result, MDSHM_RESTARTED);
+  cr_assert_eq(mdshm_read_top(shm, 1, AGE_NS, &top), MDSHM_OK);
+  cr_assert_eq(top.bid_px, 2000);
+  mdshm_close(shm);
+}
+
+Test(segment_sealed, a_question_that_nobody_answers_is_given_up_with_the_handle, .init = begin,
+     .fini = remove_all) {
+  mdshm_top_t top = {.struct_size = sizeof top};
+  mdshm_t    *shm = open_unit();
+  die();
+  next_sealed();
+  int lowest = dup(0);
+  (void)close(lowest);
+  while (dup(0) == lowest) { /* asked: the connection stands open */
+    (void)close(lowest);
+    mdshm_result_t result = mdshm_read_top(shm, 1, AGE_NS, &top);
+    cr_assert(result == MDSHM_DEAD || result == MDSHM_SUPERSEDED, "%d", (int)result);
+  }
+  mdshm_close(shm);
+  int opened = dup(0);
+  cr_assert_eq(opened, lowest, "the connection is closed");
+}
+
+/* What a hostile server may hand out, all at once. */
+static void
+hand_out(int listen_fd, int fd, unsigned cnt) {
+  _Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(int) * 4)] = {0};
+  char                             byte                                 = 1;
+  struct iovec                     data                                 = {&byte, 1};
+  struct msghdr                    message                              = {.msg_iov        = &data,
+                                                                           .msg_iovlen     = 1,
+                                                                           .msg_control    = control,
+                                                                           .msg_controllen = CMSG_SPACE(sizeof(int) * cnt)};
+  struct cmsghdr                  *c                                    = CMSG_FIRSTHDR(&message);
+  int                              to = accept(listen_fd, NULL, NULL);
+  c->cmsg_level                       = SOL_SOCKET;
+  c->cmsg_type                        = SCM_RIGHTS;
+  c->cmsg_len                         = CMSG_LEN(sizeof(int) * cnt);
+  for (unsigned i = 0; i < cnt; i++)
+    memcpy(CMSG_DATA(c) + i * sizeof(int), &fd, sizeof fd);
+  cr_assert_eq(sendmsg(to, &message, MSG_NOSIGNAL), 1);
+  (void)close(to);
+}
+
+Test(segment_sealed, several_descriptors_are_refused_and_none_is_kept) {
+  for (unsigned cnt = 2; cnt <= 4; cnt++) {
+    mdshm_t *shm;
+    pid_t    pid = fork();
+    if (pid == 0) {
+      int lowest = dup(0);
+      (void)close(lowest);
+      if (mdshm_open(test_dir, "unit", 0, &shm, NULL, 0) != MDSHM_CORRUPT) _exit(1);
+      _exit(dup(0) == lowest ? 0 : 2);
+    }
+    struct pollfd asked = {.fd = engine.listen_fd, .events = POLLIN};
+    int           status;
+    cr_assert_eq(poll(&asked, 1, -1), 1);
+    hand_out(engine.listen_fd, engine.hand_fd, cnt);
+    cr_assert_eq(waitpid(pid, &status, 0), pid);
+    cr_assert_eq(status, 0, "%u descriptors: %x", cnt, (unsigned)status);
+  }
+}
+
 Test(segment_sealed, a_reader_follows_to_the_next_engine) {
   int  begun[2];
   char byte;
@@ -117,18 +224,7 @@ Test(segment_sealed, a_reader_follows_to_the_next_engine) {
   while (poll(&answer, 1, 1) == 0)
     md_segment_serve(&engine);
   cr_assert_eq(read(begun[0], &byte, 1), 1);
-  /* As a killed engine leaves it: an old heartbeat, no process of that start. */
-  engine.header->pid_start++;
-  for (uint32_t i = 0; i < engine.thread_cnt; i++)
-    md_store_relaxed(&engine.threads[i].heartbeat_mono_ns, 1u);
-  md_segment_leave(&engine);
-  md_segment_config_t cfg = fixture_config(2);
-  cfg.sealed              = true;
-  start_engine(&cfg, &engine);
-  md_tape_writer_init(&writer, md_segment_tape(&engine, 0));
-  (void)add_instrument(&engine, 0, "BTCUSDT", true, &book);
-  beat();
-  write_book(2000, 3);
-  md_segment_ready(&engine);
+  die();
+  next_sealed();
   serve_until_exit(pid);
 }
