@@ -13,6 +13,16 @@ ladder_fill(const md_book_message_t *m, md_side_t side, md_level_t *levels) {
   return cnt;
 }
 
+/* The odd mark says more here than in the other tiers: who sees that a slot is rewritten also sees
+ * that newest went on meanwhile, and finds another slot at the next try. */
+static uint64_t
+ladder_open(md_atomic_u64 *version) {
+  const uint64_t odd = md_load_relaxed(version) | 1; /* only the writer stores it */
+
+  md_store_release(version, odd); /* R4: newest so far; pairs with A4 */
+  return odd;
+}
+
 /* ladder_store writes the slot behind the newest one and then makes it the newest. */
 static void
 ladder_store(md_book_t *b, const md_book_ladder_t *ladder) {
@@ -22,7 +32,7 @@ ladder_store(md_book_t *b, const md_book_ladder_t *ladder) {
 #else
   md_book_slot_t *slot = &b->ladder[(newest + 1) % MD_LADDER_SLOTS];
 #endif
-  const uint64_t odd = md_book_open(&slot->version);
+  const uint64_t odd = ladder_open(&slot->version);
 
   md_book_words_store(slot->words, ladder, MD_BOOK_LADDER_WORDS);
   md_book_close(&slot->version, odd);
@@ -102,7 +112,7 @@ md_book_read_ladder(const md_book_t *b, md_book_ladder_t *out) {
   for (unsigned turn = 0; turn < MD_READ_RETRY_MAX; turn++) {
     const uint64_t newest = md_load_acquire(&b->ladder_newest); /* A3: whole slot; pairs with R3 */
     const md_book_slot_t *slot    = &b->ladder[newest % MD_LADDER_SLOTS];
-    const uint64_t        version = md_load_relaxed(&slot->version); /* whole with newest, by A3 */
+    const uint64_t        version = md_load_acquire(&slot->version); /* A4: newest; pairs with R4 */
     if (version % 2 != 0) continue;
     md_book_words_load(slot->words, out, MD_BOOK_LADDER_WORDS);
 #if MD_MUTANT != 24

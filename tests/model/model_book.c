@@ -225,6 +225,41 @@ const model_t model_ladder = {.name = "ladder",
                               .setup      = ladder_setup,
                               .thread     = {write_five, ladder_read}};
 
+/* Only what says where to read is watched: many more ways for the writer to come round than with
+ * every word. A reader that is shown old values for as long as the memory model allows must still
+ * get on. */
+static void
+progress_setup(void) {
+  model_mark_atomic(&book->ladder_newest, 8);
+  for (unsigned i = 0; i < MD_LADDER_SLOTS; i++)
+    model_mark_atomic(&book->ladder[i].version, 8);
+  setup_book();
+}
+
+static void
+progress_read(void) {
+  static md_book_ladder_t ladder;
+
+  for (unsigned i = 0; i < 2; i++) {
+    const md_err_t err = md_book_read_ladder(book, &ladder);
+    model_check(err == MD_OK);
+  }
+}
+
+static void
+write_nine(void) {
+  for (unsigned i = 0; i < 9; i++)
+    write_next();
+}
+
+const model_t model_progress = {.name       = "progress",
+                                .what       = "a reader of the ladder gets on, whatever it sees",
+                                .files      = " shm/book_layout.h shm/book_ladder.c ",
+                                .thread_cnt = 2,
+                                .bound      = 2,
+                                .setup      = progress_setup,
+                                .thread     = {write_nine, progress_read}};
+
 /* ---- depth ---- */
 
 static void
