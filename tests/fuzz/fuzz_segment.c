@@ -4,7 +4,9 @@
  * width and value, applied to a fresh copy before it is opened, and more of them between the reads,
  * as a hostile owner would. Then everything is read: no answer may be a crash, a read outside of
  * the mapping or a loop without end. The copy is mapped to its last byte, so that one beyond it is
- * a fault. A patch chooses its place among the words that mean something, or anywhere. */
+ * a fault. A patch chooses its place among the words that mean something, or anywhere.
+ *
+ * With MD_FUZZ_SEALED an input is what a hostile server answers to a reader: fuzz_sealed.h. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +16,7 @@
 #include "shm/book_layout.h"
 #include "shm/client/mdshm.h"
 #include "shm/segment.h"
+#include "tests/fuzz/fuzz_sealed.h"
 #include "tests/stress/book_model.h"
 
 #define PATCH_BYTES 12u
@@ -35,6 +38,8 @@ remove_files(void) {
 
   (void)unlink(path);
   (void)snprintf(name, sizeof name, "%s.rings", path);
+  (void)unlink(name);
+  (void)snprintf(name, sizeof name, "%s.stored", path);
   (void)unlink(name);
   (void)rmdir(dir);
 }
@@ -211,6 +216,33 @@ believe(const uint8_t *base) {
   md_assert(memchr(base + book_off, 'M', 1) != base);
 }
 
+/* ---- a hostile server ---- */
+
+static void
+damage(uint8_t *base, const uint8_t *data, size_t size) {
+  for (size_t i = 0; i + PATCH_BYTES <= size && i < PATCH_BYTES * PATCH_MAX; i += PATCH_BYTES)
+    patch(base, data + i);
+}
+
+static void
+read_all(mdshm_t *shm) {
+  read_books(shm, 0);
+  read_tape(shm, MDSHM_FROM_OLDEST, NULL, NULL, 0);
+  read_rest(shm);
+}
+
+static void
+run_sealed(const uint8_t *data, size_t size) {
+  const fuzz_world_t world = {.dir        = dir,
+                              .path       = path,
+                              .good       = good,
+                              .good_bytes = good_bytes,
+                              .state_off  = offsetof(md_segment_header_t, state),
+                              .damage     = damage,
+                              .read       = read_all};
+  fuzz_sealed(&world, data, size, getenv("MD_FUZZ_CONTROL") != NULL);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   const size_t cnt   = size / PATCH_BYTES < PATCH_MAX ? size / PATCH_BYTES : PATCH_MAX;
@@ -218,6 +250,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   mdshm_t     *shm   = NULL;
 
   if (good == NULL) make_good();
+  if (getenv("MD_FUZZ_SEALED") != NULL) {
+    run_sealed(data, size);
+    return 0;
+  }
   const int fd = open(path, O_RDWR | O_CLOEXEC);
   md_assert(fd >= 0);
   uint8_t *base = mmap(NULL, good_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
