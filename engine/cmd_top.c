@@ -3,16 +3,19 @@
 #include "engine/screen.h"
 #include "engine/status_print.h"
 #include "engine/top.h"
+#include "monitoring/status_window.h"
 
 #include <stdlib.h>
 #include <time.h>
 
-#define ONCE_COLS      80u
-#define ONCE_WINDOW_NS 200000000
+#define ONCE_COLS     80u
+#define ONCE_WINDOW_S 0.2
+#define WINDOW_S      10.0
 
 typedef struct options {
   md_live_t live;
   double    every_s;
+  double    window_s; /* 0: not said */
   bool      once, json;
 } options_t;
 
@@ -20,6 +23,10 @@ static const struct argp_option option_rows[] = {
     {"once", '1', NULL, 0, "print one picture as plain text and end", 0},
     {"json", 'j', NULL, 0, "with --once: as one JSON object", 0},
     {"delay", 'd', "SECONDS", 0, "time between two pictures (default 1)", 0},
+    {"window", 'w', "SECONDS", 0,
+     "latencies of so many last seconds (default 10); with --once it waits so long, and without it "
+     "they are since the engine's start",
+     0},
     MD_LIVE_OPTIONS,
     {0}};
 
@@ -39,6 +46,11 @@ parse_option(int key, char *arg, struct argp_state *state) {
     if (*end || o->every_s < 0.1 || o->every_s > 60.0)
       argp_error(state, "--delay wants 0.1 to 60 seconds, not '%s'", arg);
     return 0;
+  case 'w':
+    o->window_s = strtod(arg, &end);
+    if (*end || o->window_s < 0.1 || o->window_s > 600.0)
+      argp_error(state, "--window wants 0.1 to 600 seconds, not '%s'", arg);
+    return 0;
   case ARGP_KEY_ARG:
     argp_error(state, "unexpected argument '%s'", arg);
     return ARGP_ERR_UNKNOWN;
@@ -56,17 +68,18 @@ static const struct argp argp = {
     "",
     "Watch a running engine: feeds, rates, gaps, rings, sinks, latencies, positions. Reads shared "
     "memory only; ? shows the keys."
-    "\vExamples:\n  mdengine top\n  mdengine top --once --json\n",
+    "\vExamples:\n  mdengine top\n  mdengine top --once --json --window 5\n",
     NULL,
     NULL,
     NULL};
 
 typedef struct work {
-  md_status_source_t source;
-  md_status_view_t   view, before;
-  md_top_t           top;
-  md_page_t          page;
-  bool               wants_books; /* of every feed: JSON */
+  md_status_source_t  source;
+  md_status_view_t    view, before;
+  md_status_window_t *window; /* NULL: latencies since the start */
+  md_top_t            top;
+  md_page_t           page;
+  bool                wants_books; /* of every feed: JSON */
 } work_t;
 
 static void
@@ -79,12 +92,14 @@ take(work_t *w) {
   }
   w->before = w->view;
   md_status_take(&w->source, &w->before, &w->view);
+  if (w->window) md_status_window_take(w->window, &w->source, &w->view);
 }
 
 static int
 print_once(const options_t *o, work_t *w) {
-  struct timespec window = {0, ONCE_WINDOW_NS};
-  (void)nanosleep(&window, NULL); /* a rate needs two pictures */
+  const double    wait_s = o->window_s > 0.0 ? o->window_s : ONCE_WINDOW_S;
+  struct timespec pause  = {(time_t)wait_s, (long)((wait_s - (double)(time_t)wait_s) * 1e9)};
+  (void)nanosleep(&pause, NULL); /* a rate needs two pictures */
   take(w);
   if (o->json) {
     md_status_print_json(&w->view);
@@ -133,17 +148,25 @@ md_cmd_top(int argc, char **argv) {
   int status = md_live_open(&o.live);
   if (status) return status;
   work_t *w = calloc(1, sizeof *w);
+  if (w && (!o.once || o.window_s > 0.0)) {
+    w->window = md_status_window_new((int64_t)((o.window_s > 0.0 ? o.window_s : WINDOW_S) * 1e9));
+    if (!w->window) {
+      free(w);
+      w = NULL;
+    }
+  }
   if (w) {
     w->source =
         (md_status_source_t){o.live.shm,        o.live.dir,     o.live.name,
                              md_clock_system(), MDSHM_ANY_FEED, o.json ? MD_STATUS_BOOKS_MAX : 0};
     w->wants_books = o.json;
     md_top_init(&w->top);
-    md_status_take(&w->source, NULL, &w->view);
+    take(w);
     status = o.once ? print_once(&o, w) : show(&o, w);
   } else {
     status = md_cli_error(MD_ERR_NOMEM, "no memory for the picture");
   }
+  if (w) md_status_window_free(w->window);
   free(w);
   mdshm_close(o.live.shm);
   return status;

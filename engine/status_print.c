@@ -61,14 +61,16 @@ static void
 print_stages(const md_status_view_t *v) {
   (void)printf("%-36s %9s %9s %9s %12s\n", "stage", "P50", "P99", "P99.9", "measured");
   for (uint32_t i = 0; i < v->feed_cnt; i++) {
-    print_latency("exchange's time to receive", &v->feed[i].exchange);
-    print_latency("receive to decoded", &v->feed[i].decode);
-    print_latency("decoded to visible", &v->feed[i].visible);
+    print_latency("exchange's time to receive", &v->feed[i].start.exchange);
+    print_latency("receive to decoded", &v->feed[i].start.decode);
+    print_latency("decoded to visible", &v->feed[i].start.visible);
   }
   for (uint32_t i = 0; i < v->sink_cnt; i++) {
     bool journal = md_status_is_journal(&v->sink[i]);
-    print_latency(journal ? "ring wait, journal" : "ring wait, PostgreSQL", &v->sink[i].ring_wait);
-    print_latency(journal ? "published to durable" : "published to committed", &v->sink[i].done);
+    print_latency(journal ? "ring wait, journal" : "ring wait, PostgreSQL",
+                  &v->sink[i].start.ring_wait);
+    print_latency(journal ? "published to durable" : "published to committed",
+                  &v->sink[i].start.done);
   }
 }
 

@@ -19,7 +19,7 @@ comes_before(const md_top_t *top, const md_status_view_t *view, uint32_t a, uint
   else if (top->sort == MD_TOP_STATE)
     difference = strcmp(md_status_health(x), md_status_health(y));
   else
-    difference = md_top_value(view, x, top->sort) - md_top_value(view, y, top->sort);
+    difference = md_top_value(top, view, x, top->sort) - md_top_value(top, view, y, top->sort);
   if (difference < 0 || difference > 0) return top->is_descending ? difference > 0 : difference < 0;
   return strcmp(x->feed.name, y->feed.name) < 0;
 }
@@ -131,6 +131,9 @@ md_top_key(md_top_t *top, const md_status_view_t *view, int key) {
   case MD_KEY_LEFT:
     top->sort          = (top->sort + MD_TOP_COLUMN_CNT - 1) % MD_TOP_COLUMN_CNT;
     top->is_descending = top->sort > MD_TOP_STATE;
+    return true;
+  case 'w':
+    top->is_since_start = !top->is_since_start;
     return true;
   case 'r':
     top->is_descending = !top->is_descending;

@@ -17,6 +17,7 @@ typedef struct md_top {
   md_top_screen_t screen;
   uint32_t        sort; /* column */
   bool            is_descending, is_paused, is_typing;
+  bool            is_since_start;              /* latencies: not of the last seconds */
   char            filter[MD_TOP_FILTER_BYTES]; /* part of a feed's name or state */
   char            chosen[MDSHM_NAME_BYTES];    /* the feed whose stages and page are shown */
 } md_top_t;
@@ -78,9 +79,14 @@ extern const md_top_column_t md_top_column[MD_TOP_COLUMN_CNT];
 
 /* md_top_value returns what a column sorts by, 0 for names and states, which are sorted as text;
  * md_top_cell writes what stands in it. */
-double md_top_value(const md_status_view_t *view, const md_status_feed_t *feed, uint32_t column);
-void   md_top_cell(const md_status_view_t *view, const md_status_feed_t *feed, uint32_t column,
-                   char out[64]);
+double md_top_value(const md_top_t *top, const md_status_view_t *view, const md_status_feed_t *feed,
+                    uint32_t column);
+void   md_top_cell(const md_top_t *top, const md_status_view_t *view, const md_status_feed_t *feed,
+                   uint32_t column, char out[64]);
+
+/* md_top_is_recent says whether latencies are shown of the last seconds: not when the engine's
+ * whole run is wanted, nor in the first picture, which has no other. */
+bool md_top_is_recent(const md_top_t *top, const md_status_view_t *view);
 
 /* md_top_place returns the place in order of the feed that is chosen. */
 uint32_t md_top_place(const md_top_t *top, const md_status_view_t *view, const uint32_t *order,
@@ -91,10 +97,11 @@ const md_status_ring_t *md_top_ring(const md_status_view_t *view, const char *fe
                                     const char *sink);
 
 /* md_top_stages draws the three stages of a feed below row, and returns the next row. */
-uint32_t md_top_stages(const md_status_feed_t *feed, uint32_t row, md_page_t *page);
+uint32_t md_top_stages(const md_top_t *top, const md_status_view_t *view,
+                       const md_status_feed_t *feed, uint32_t row, md_page_t *page);
 
 /* md_top_draw_feed draws the page of a feed, from row on. */
-void md_top_draw_feed(const md_status_feed_t *feed, const md_status_view_t *view, uint32_t row,
-                      md_page_t *page);
+void md_top_draw_feed(const md_top_t *top, const md_status_feed_t *feed,
+                      const md_status_view_t *view, uint32_t row, md_page_t *page);
 
 #endif

@@ -28,18 +28,18 @@ draw_title(const md_top_t *top, const md_status_view_t *view, uint32_t shown, md
 }
 
 static void
-draw_row(const md_status_view_t *view, const md_status_feed_t *f, uint32_t row, bool is_chosen,
-         md_page_t *page) {
+draw_row(const md_top_t *top, const md_status_view_t *view, const md_status_feed_t *f, uint32_t row,
+         bool is_chosen, md_page_t *page) {
   char     cell[64];
   uint32_t col = 1;
   md_page_put(page, row, 0, MD_STYLE_MARK, "%s", is_chosen ? ">" : " ");
   for (uint32_t i = 0; i < MD_TOP_COLUMN_CNT && col + md_top_column[i].width <= page->cols; i++) {
     md_style_t style = is_chosen ? MD_STYLE_MARK : MD_STYLE_PLAIN;
     if (i == MD_TOP_STATE) style = f->health == MDSHM_OK ? MD_STYLE_GOOD : MD_STYLE_BAD;
-    if ((i == MD_TOP_GAPS || i == MD_TOP_LOST) && md_top_value(view, f, i) > 0)
+    if ((i == MD_TOP_GAPS || i == MD_TOP_LOST) && md_top_value(top, view, f, i) > 0)
       style = MD_STYLE_BAD;
     int width = (int)md_top_column[i].width;
-    md_top_cell(view, f, i, cell);
+    md_top_cell(top, view, f, i, cell);
     md_page_put(page, row, col, style, md_top_column[i].is_left ? "%-*.*s" : "%*.*s", width, width,
                 cell);
     col += md_top_column[i].width + 1;
@@ -61,7 +61,7 @@ draw_feeds(const md_top_t *top, const md_status_view_t *view, uint32_t row, uint
   }
   row++;
   for (uint32_t i = from; i < cnt && i < from + room; i++)
-    draw_row(view, &view->feed[order[i]], row++, i == at, page);
+    draw_row(top, view, &view->feed[order[i]], row++, i == at, page);
   if (cnt == 0) md_page_put(page, row++, 1, MD_STYLE_PLAIN, "no feed matches; Esc shows all");
   return row;
 }
@@ -94,24 +94,34 @@ draw_latency(const char *name, const md_latency_t *l, uint32_t row, md_page_t *p
 }
 
 uint32_t
-md_top_stages(const md_status_feed_t *feed, uint32_t row, md_page_t *page) {
+md_top_stages(const md_top_t *top, const md_status_view_t *view, const md_status_feed_t *feed,
+              uint32_t row, md_page_t *page) {
+  const bool               recent = md_top_is_recent(top, view);
+  const md_feed_latency_t *l      = recent ? &feed->recent : &feed->start;
+  char                     title[64];
+  (void)snprintf(title, sizeof title, "%.19s, since start", feed->feed.name);
+  if (recent)
+    (void)snprintf(title, sizeof title, "%.19s, last %.*f s", feed->feed.name,
+                   view->recent_s < 2.0 ? 1 : 0, view->recent_s);
   md_page_mark(page, row, MD_STYLE_HEAD);
-  md_page_put(page, row++, 1, MD_STYLE_HEAD, "%-34.34s %9s %9s %9s %12s", feed->feed.name, "P50",
-              "P99", "P99.9", "measured");
-  draw_latency("exchange's time to receive", &feed->exchange, row++, page);
-  draw_latency("receive to decoded", &feed->decode, row++, page);
-  draw_latency("decoded to visible", &feed->visible, row++, page);
+  md_page_put(page, row++, 1, MD_STYLE_HEAD, "%-34.34s %9s %9s %9s %12s", title, "P50", "P99",
+              "P99.9", "measured");
+  draw_latency("exchange's time to receive", &l->exchange, row++, page);
+  draw_latency("receive to decoded", &l->decode, row++, page);
+  draw_latency("decoded to visible", &l->visible, row++, page);
   return row;
 }
 
 static uint32_t
-draw_sink_stages(const md_status_view_t *view, uint32_t row, md_page_t *page) {
+draw_sink_stages(const md_top_t *top, const md_status_view_t *view, uint32_t row, md_page_t *page) {
   for (uint32_t i = 0; i < view->sink_cnt; i++) {
-    bool journal = md_status_is_journal(&view->sink[i]);
-    draw_latency(journal ? "ring wait, journal" : "ring wait, PostgreSQL", &view->sink[i].ring_wait,
-                 row++, page);
-    draw_latency(journal ? "published to durable" : "published to committed", &view->sink[i].done,
-                 row++, page);
+    const md_status_sink_t  *s       = &view->sink[i];
+    const md_sink_latency_t *l       = md_top_is_recent(top, view) ? &s->recent : &s->start;
+    bool                     journal = md_status_is_journal(s);
+    draw_latency(journal ? "ring wait, journal" : "ring wait, PostgreSQL", &l->ring_wait, row++,
+                 page);
+    draw_latency(journal ? "published to durable" : "published to committed", &l->done, row++,
+                 page);
   }
   return row;
 }
@@ -132,6 +142,7 @@ draw_help(md_page_t *page) {
       "Esc              back; on the first page: forget the filter",
       "s, >, <          sort by the next or previous column; r: the other way round",
       "/                filter: part of a name or state; Enter keeps it, Esc drops it",
+      "w                latencies since the start; once more: of the last seconds",
       "p, space         stand still; once more: go on",
       "?                this page",
       "q, Ctrl-C        quit",
@@ -140,7 +151,7 @@ draw_help(md_page_t *page) {
       "msg, rec   messages and records a second since the picture before",
       "gaps, lost holes of the exchange; records that a ring had no room for",
       "ring       how full the fuller ring is; -: only the engine's own user may know",
-      "P50 ...    since the engine's start; in a wide table: decoded to visible",
+      "P50 ...    of the last seconds; in a wide table: decoded to visible",
       "lag        published records that the sink has not finished, and their age"};
   md_page_put(page, 0, 0, MD_STYLE_BOLD, "mdengine top: keys and columns");
   for (uint32_t i = 0; i < MD_CNT(lines); i++)
@@ -162,7 +173,7 @@ md_top_draw(const md_top_t *top, const md_status_view_t *view, bool is_whole, md
   }
   draw_title(top, view, cnt, page);
   if (top->screen == MD_TOP_FEED && chosen) {
-    md_top_draw_feed(chosen, view, row, page);
+    md_top_draw_feed(top, chosen, view, row, page);
     return;
   }
   /* What stands below the feeds: heading and rows of sinks, stages and positions. */
@@ -174,8 +185,8 @@ md_top_draw(const md_top_t *top, const md_status_view_t *view, bool is_whole, md
   row            = draw_sinks(view, row + (spare > 0), page) + (spare > 1);
   for (uint32_t i = 0; i < cnt; i++)
     if (is_whole || &view->feed[order[i]] == chosen)
-      row = md_top_stages(&view->feed[order[i]], row, page);
-  row = draw_sink_stages(view, row, page);
+      row = md_top_stages(top, view, &view->feed[order[i]], row, page);
+  row = draw_sink_stages(top, view, row, page);
   for (uint32_t i = 0; i < cnt; i++)
     if (is_whole || &view->feed[order[i]] == chosen || row < page->rows - 1)
       row = draw_positions(&view->feed[order[i]], row, page);

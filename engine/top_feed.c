@@ -77,15 +77,15 @@ draw_book(const md_status_book_t *b, uint32_t row, md_page_t *page) {
 }
 
 void
-md_top_draw_feed(const md_status_feed_t *f, const md_status_view_t *view, uint32_t row,
-                 md_page_t *page) {
+md_top_draw_feed(const md_top_t *top, const md_status_feed_t *f, const md_status_view_t *view,
+                 uint32_t row, md_page_t *page) {
   md_page_mark(page, row, MD_STYLE_HEAD);
   md_page_put(page, row, 1, MD_STYLE_HEAD, "%s  %s  venue %s  connections %" PRIu64, f->feed.name,
               md_status_health(f), f->feed.venue, f->feed.connect_cnt);
   md_page_right(page, row++, MD_STYLE_HEAD, "Esc back ");
   draw_positions(f, view, row, page);
   row = draw_counts(f, row, page);
-  row = md_top_stages(f, row, page);
+  row = md_top_stages(top, view, f, row, page);
   md_page_mark(page, row, MD_STYLE_HEAD);
   md_page_put(page, row++, 1, MD_STYLE_HEAD, "%-18s %-8s%12s %12s %12s %12s", "book", "state",
               "bid qty", "bid", "ask", "ask qty");

@@ -41,9 +41,20 @@ ring_percent(const md_status_view_t *view, const char *feed) {
   return most;
 }
 
+bool
+md_top_is_recent(const md_top_t *top, const md_status_view_t *view) {
+  return !top->is_since_start && view->recent_s > 0.0;
+}
+
+static const md_latency_t *
+visible(const md_top_t *top, const md_status_view_t *view, const md_status_feed_t *f) {
+  return md_top_is_recent(top, view) ? &f->recent.visible : &f->start.visible;
+}
+
 /* What a column sorts by. */
 double
-md_top_value(const md_status_view_t *view, const md_status_feed_t *f, uint32_t column) {
+md_top_value(const md_top_t *top, const md_status_view_t *view, const md_status_feed_t *f,
+             uint32_t column) {
   switch (column) {
   case MD_TOP_MESSAGES:
     return f->frames_per_s;
@@ -60,11 +71,11 @@ md_top_value(const md_status_view_t *view, const md_status_feed_t *f, uint32_t c
   case MD_TOP_RING:
     return ring_percent(view, f->feed.name);
   case MD_TOP_P50:
-    return (double)f->visible.p50_ns;
+    return (double)visible(top, view, f)->p50_ns;
   case MD_TOP_P99:
-    return (double)f->visible.p99_ns;
+    return (double)visible(top, view, f)->p99_ns;
   case MD_TOP_P999:
-    return (double)f->visible.p999_ns;
+    return (double)visible(top, view, f)->p999_ns;
   case MD_TOP_PARSE:
     return (double)f->parse_errors;
   case MD_TOP_CPU:
@@ -96,10 +107,10 @@ count_text(double value, uint32_t width, char out[32]) {
 }
 
 void
-md_top_cell(const md_status_view_t *view, const md_status_feed_t *f, uint32_t column,
-            char out[64]) {
+md_top_cell(const md_top_t *top, const md_status_view_t *view, const md_status_feed_t *f,
+            uint32_t column, char out[64]) {
   char   number[32];
-  double value = md_top_value(view, f, column);
+  double value = md_top_value(top, view, f, column);
   switch (column) {
   case MD_TOP_NAME:
     (void)snprintf(out, 64, "%s", f->feed.name);
@@ -120,7 +131,7 @@ md_top_cell(const md_status_view_t *view, const md_status_feed_t *f, uint32_t co
   case MD_TOP_P99:
   case MD_TOP_P999:
     (void)md_cli_time((uint64_t)value, number);
-    (void)snprintf(out, 64, "%s", f->visible.cnt ? number : "-");
+    (void)snprintf(out, 64, "%s", visible(top, view, f)->cnt ? number : "-");
     return;
   case MD_TOP_CPU:
     (void)snprintf(out, 64, "%.0f%%", value * 100.0);

@@ -36,7 +36,7 @@ json_latency(md_text_t *t, const char *name, const md_latency_t *l) {
 }
 
 static void
-json_feed(md_text_t *t, const md_status_feed_t *f) {
+json_feed(md_text_t *t, const md_status_feed_t *f, bool is_recent) {
   md_text_add(t,
               "{\"feed\":\"%s\",\"health\":\"%s\",\"input\":\"%s\",\"frames\":%" PRIu64
               ",\"records\":%" PRIu64
@@ -54,9 +54,14 @@ json_feed(md_text_t *t, const md_status_feed_t *f) {
   if (f->has_raw)
     md_text_add(t, ",\"raw_published_seq\":%" PRIu64 ",\"raw_durable_seq\":%" PRIu64,
                 f->raw.published_seq, f->raw.durable_seq);
-  json_latency(t, "exchange_to_receive", &f->exchange);
-  json_latency(t, "receive_to_decoded", &f->decode);
-  json_latency(t, "decoded_to_visible", &f->visible);
+  json_latency(t, "exchange_to_receive", &f->start.exchange);
+  json_latency(t, "receive_to_decoded", &f->start.decode);
+  json_latency(t, "decoded_to_visible", &f->start.visible);
+  if (is_recent) {
+    json_latency(t, "recent_exchange_to_receive", &f->recent.exchange);
+    json_latency(t, "recent_receive_to_decoded", &f->recent.decode);
+    json_latency(t, "recent_decoded_to_visible", &f->recent.visible);
+  }
   md_text_add(t, "}");
 }
 
@@ -69,7 +74,7 @@ json_ring(md_text_t *t, const md_status_ring_t *r, bool first) {
 }
 
 static void
-json_sink(md_text_t *t, const md_status_sink_t *s) {
+json_sink(md_text_t *t, const md_status_sink_t *s, bool is_recent) {
   md_text_add(t,
               "{\"thread\":\"%s\",\"heartbeat_age_ns\":%" PRId64 ",\"records\":%" PRIu64
               ",\"bytes\":%" PRIu64 ",\"rows\":%" PRIu64 ",\"batches\":%" PRIu64
@@ -85,8 +90,12 @@ json_sink(md_text_t *t, const md_status_sink_t *s) {
                 ",\"segment_bytes\":%" PRIu64 ",\"held_segments\":%" PRIu64,
                 md_status_journal_state(s), s->state ? "true" : "false", s->segments, s->kept_bytes,
                 s->held);
-  json_latency(t, "ring_wait", &s->ring_wait);
-  json_latency(t, md_status_is_journal(s) ? "durable" : "stored", &s->done);
+  json_latency(t, "ring_wait", &s->start.ring_wait);
+  json_latency(t, md_status_is_journal(s) ? "durable" : "stored", &s->start.done);
+  if (is_recent) {
+    json_latency(t, "recent_ring_wait", &s->recent.ring_wait);
+    json_latency(t, md_status_is_journal(s) ? "recent_durable" : "recent_stored", &s->recent.done);
+  }
   md_text_add(t, "}");
 }
 
@@ -149,17 +158,19 @@ md_status_json(const md_status_view_t *v, md_text_t *t) {
               v->info.pid, v->info.created_ns, v->info.health_port, v->info.metrics_port);
   for (uint32_t i = 0; i < v->feed_cnt; i++) {
     md_text_add(t, "%s", i ? "," : "");
-    json_feed(t, &v->feed[i]);
+    json_feed(t, &v->feed[i], v->recent_s > 0.0);
   }
   md_text_add(t, "],\"sinks\":[");
   for (uint32_t i = 0; i < v->sink_cnt; i++) {
     md_text_add(t, "%s", i ? "," : "");
-    json_sink(t, &v->sink[i]);
+    json_sink(t, &v->sink[i], v->recent_s > 0.0);
   }
   md_text_add(t, "],\"rings\":[");
   for (uint32_t i = 0; i < v->ring_cnt; i++)
     json_ring(t, &v->ring[i], i == 0);
-  md_text_add(t, "],\"readers\":[");
+  md_text_add(t, "]");
+  if (v->recent_s > 0.0) md_text_add(t, ",\"recent_s\":%.3f", v->recent_s);
+  md_text_add(t, ",\"readers\":[");
   for (uint32_t i = 0; i < v->reader_cnt; i++)
     json_reader(t, v, i);
   md_text_add(t, "],\"books\":[");

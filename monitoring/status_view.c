@@ -49,32 +49,33 @@ take_feed(mdshm_t *shm, uint32_t row, md_status_feed_t *f) {
   f->memory             = counter(shm, thread, "mdengine_feed_memory_bytes");
   mdshm_thread_t row_of = {.struct_size = sizeof row_of};
   if (mdshm_thread(shm, thread, &row_of) == MDSHM_OK) f->cpu_ns = row_of.cpu_ns;
-  f->exchange = latency(shm, thread, "mdengine_stage_exchange_to_receive_seconds");
-  f->decode   = latency(shm, thread, "mdengine_stage_receive_to_decoded_seconds");
-  f->visible  = latency(shm, thread, "mdengine_stage_decoded_to_visible_seconds");
+  f->start.exchange = latency(shm, thread, "mdengine_stage_exchange_to_receive_seconds");
+  f->start.decode   = latency(shm, thread, "mdengine_stage_receive_to_decoded_seconds");
+  f->start.visible  = latency(shm, thread, "mdengine_stage_decoded_to_visible_seconds");
 }
 
 static void
 take_sink(mdshm_t *shm, uint32_t thread, const mdshm_thread_t *row, md_status_sink_t *s) {
   bool journal = strcmp(row->name, "writer:journal") == 0;
   memset(s, 0, sizeof *s);
-  s->thread     = *row;
-  s->records    = counter(shm, thread, "mdengine_sink_records_total");
-  s->bytes      = counter(shm, thread, "mdengine_sink_bytes_total");
-  s->rows       = counter(shm, thread, "mdengine_sink_rows_total");
-  s->batches    = counter(shm, thread, "mdengine_sink_batches_total");
-  s->errors     = counter(shm, thread, "mdengine_sink_errors_total");
-  s->catchup    = counter(shm, thread, "mdengine_sink_catchup");
-  s->lag        = counter(shm, thread, "mdengine_sink_lag_records");
-  s->lag_s      = counter(shm, thread, "mdengine_sink_lag_seconds");
-  s->eta_s      = counter(shm, thread, "mdengine_sink_catchup_eta_seconds");
-  s->state      = counter(shm, thread, "mdengine_journal_state");
-  s->segments   = counter(shm, thread, "mdengine_journal_kept_segments");
-  s->kept_bytes = counter(shm, thread, "mdengine_journal_kept_bytes");
-  s->held       = counter(shm, thread, "mdengine_journal_held_segments");
-  s->ring_wait  = latency(shm, thread, "mdengine_stage_ring_wait_seconds");
-  s->done       = latency(shm, thread,
-                    journal ? "mdengine_stage_durable_seconds" : "mdengine_stage_stored_seconds");
+  s->thread          = *row;
+  s->row             = thread;
+  s->records         = counter(shm, thread, "mdengine_sink_records_total");
+  s->bytes           = counter(shm, thread, "mdengine_sink_bytes_total");
+  s->rows            = counter(shm, thread, "mdengine_sink_rows_total");
+  s->batches         = counter(shm, thread, "mdengine_sink_batches_total");
+  s->errors          = counter(shm, thread, "mdengine_sink_errors_total");
+  s->catchup         = counter(shm, thread, "mdengine_sink_catchup");
+  s->lag             = counter(shm, thread, "mdengine_sink_lag_records");
+  s->lag_s           = counter(shm, thread, "mdengine_sink_lag_seconds");
+  s->eta_s           = counter(shm, thread, "mdengine_sink_catchup_eta_seconds");
+  s->state           = counter(shm, thread, "mdengine_journal_state");
+  s->segments        = counter(shm, thread, "mdengine_journal_kept_segments");
+  s->kept_bytes      = counter(shm, thread, "mdengine_journal_kept_bytes");
+  s->held            = counter(shm, thread, "mdengine_journal_held_segments");
+  s->start.ring_wait = latency(shm, thread, "mdengine_stage_ring_wait_seconds");
+  s->start.done      = latency(
+           shm, thread, journal ? "mdengine_stage_durable_seconds" : "mdengine_stage_stored_seconds");
 }
 
 static void

@@ -21,27 +21,37 @@ typedef struct md_latency {
   uint64_t cnt, p50_ns, p99_ns, p999_ns;
 } md_latency_t;
 
+/* Since the engine's start, or of the last seconds only (status_window.h). */
+typedef struct md_feed_latency {
+  md_latency_t exchange, decode, visible;
+} md_feed_latency_t;
+
+typedef struct md_sink_latency {
+  md_latency_t ring_wait, done; /* done: durable or stored */
+} md_sink_latency_t;
+
 typedef struct md_status_feed {
-  mdshm_feed_t   feed;
-  mdshm_stream_t stream, raw;
-  bool           has_raw;
-  mdshm_result_t health;
-  uint64_t       frames, records, gaps, reconnects, lost, parse_errors, books_valid, books;
-  uint64_t       memory, cpu_ns; /* of its own; of its thread */
-  double         cpu;            /* of one core, over the window */
-  uint64_t       all_valid_s;    /* from the start until every wanted book was VALID; 0: not yet */
-  double         frames_per_s, records_per_s; /* over the window; 0 without one */
-  md_latency_t   exchange, decode, visible;
+  mdshm_feed_t      feed;
+  mdshm_stream_t    stream, raw;
+  bool              has_raw;
+  mdshm_result_t    health;
+  uint64_t          frames, records, gaps, reconnects, lost, parse_errors, books_valid, books;
+  uint64_t          memory, cpu_ns; /* of its own; of its thread */
+  double            cpu;            /* of one core, over the window */
+  uint64_t          all_valid_s; /* from the start until every wanted book was VALID; 0: not yet */
+  double            frames_per_s, records_per_s; /* over the window; 0 without one */
+  md_feed_latency_t start, recent;               /* since the engine's start; of the last seconds */
 } md_status_feed_t;
 
 typedef struct md_status_sink {
   mdshm_thread_t thread;
+  uint32_t       row; /* of the thread */
   uint64_t       records, bytes, rows, batches, errors, catchup, lag, lag_s, eta_s;
   /* Of the journal: 0 writing, 1 low, 2 waiting; its segments, their bytes, those that PostgreSQL
    * still needs. */
-  uint64_t     state, segments, kept_bytes, held;
-  double       bytes_per_s, rows_per_s, records_per_s;
-  md_latency_t ring_wait, done; /* done: durable or stored */
+  uint64_t          state, segments, kept_bytes, held;
+  double            bytes_per_s, rows_per_s, records_per_s;
+  md_sink_latency_t start, recent;
 } md_status_sink_t;
 
 typedef struct md_status_book {
@@ -60,6 +70,7 @@ typedef struct md_status_view {
   mdshm_info_t     info;
   mdshm_result_t   check; /* of the engine: OK, DEAD, STOPPED ... */
   int64_t          taken_mono_ns, taken_real_ns;
+  double           recent_s; /* what `recent` is over; 0: there is none */
   uint32_t         feed_cnt, sink_cnt, book_cnt, reader_cnt, ring_cnt;
   md_status_feed_t feed[MD_FEED_CNT_MAX];
   md_status_sink_t sink[MD_SINK_CNT_MAX];

@@ -276,20 +276,58 @@ mdshm_counter(const mdshm_t *shm, uint32_t thread, const char *name, uint64_t *v
   return MDSHM_ABSENT;
 }
 
+/* The histogram of a stage by name; NULL and why. */
+static const md_hist_t *
+stage_of(const mdshm_t *shm, uint32_t thread, const char *name, mdshm_result_t *why) {
+  const md_metrics_t *metrics;
+  *why = metrics_of(shm, thread, &metrics);
+  if (*why != MDSHM_OK) return NULL;
+  for (unsigned i = 0; i < MD_STAGE_CNT; i++)
+    if (strcmp(md_stage_name[i], name) == 0) return &metrics->stage[i];
+  *why = MDSHM_ABSENT;
+  return NULL;
+}
+
 mdshm_result_t
 mdshm_stage_quantile(const mdshm_t *shm, uint32_t thread, const char *name, uint32_t q_ppm,
                      uint64_t *ns, uint64_t *cnt) {
-  const md_metrics_t *metrics;
+  md_hist_copy_t copy;
+  mdshm_result_t why;
   if (!name || !ns || !cnt || q_ppm > 1000000) return MDSHM_USAGE;
-  mdshm_result_t result = metrics_of(shm, thread, &metrics);
-  if (result != MDSHM_OK) return result;
-  for (unsigned i = 0; i < MD_STAGE_CNT; i++) {
-    if (strcmp(md_stage_name[i], name) != 0) continue;
-    md_hist_copy_t copy;
-    md_hist_read(&metrics->stage[i], &copy);
-    *ns  = md_hist_quantile(&copy, q_ppm);
-    *cnt = copy.cnt;
-    return settled(shm);
+  const md_hist_t *stage = stage_of(shm, thread, name, &why);
+  if (!stage) return why;
+  md_hist_read(stage, &copy);
+  *ns  = md_hist_quantile(&copy, q_ppm);
+  *cnt = copy.cnt;
+  return settled(shm);
+}
+
+_Static_assert(MDSHM_STAGE_BUCKETS == MD_HIST_BUCKET_CNT, "the public header has the buckets");
+_Static_assert(sizeof(mdshm_stage_t) == 8 + sizeof(md_hist_copy_t) &&
+                   offsetof(mdshm_stage_t, cnt) == 8,
+               "a public copy is one of ours behind its size");
+
+mdshm_result_t
+mdshm_stage(const mdshm_t *shm, uint32_t thread, const char *name, mdshm_stage_t *out) {
+  md_hist_copy_t copy;
+  mdshm_result_t why;
+  if (!name || !mdshm_sized(out, sizeof *out)) return MDSHM_USAGE;
+  const md_hist_t *stage = stage_of(shm, thread, name, &why);
+  if (!stage) return why;
+  md_hist_read(stage, &copy);
+  memcpy(&out->cnt, &copy, sizeof copy);
+  return settled(shm);
+}
+
+uint64_t
+mdshm_stage_between(const mdshm_stage_t *now, const mdshm_stage_t *before, uint32_t q_ppm,
+                    uint64_t *cnt) {
+  md_hist_copy_t copy, older;
+  memcpy(&copy, &now->cnt, sizeof copy);
+  if (before) {
+    memcpy(&older, &before->cnt, sizeof older);
+    md_hist_subtract(&copy, &older);
   }
-  return MDSHM_ABSENT;
+  *cnt = copy.cnt;
+  return md_hist_quantile(&copy, q_ppm > 1000000 ? 1000000 : q_ppm);
 }

@@ -49,6 +49,7 @@ extern "C" {
 #define MDSHM_SYMBOL_BYTES  48
 #define MDSHM_ASSET_BYTES   16
 #define MDSHM_LADDER_LEVELS 20
+#define MDSHM_STAGE_BUCKETS 497
 #define MDSHM_RECORD_BYTES  32768
 #define MDSHM_NONE          UINT32_MAX /* no such row */
 #define MDSHM_ABSENT_I64    INT64_MIN  /* a price or time that is not there */
@@ -382,6 +383,26 @@ MDSHM_MUST_USE mdshm_result_t mdshm_counter(const mdshm_t *shm, uint32_t thread,
 MDSHM_MUST_USE mdshm_result_t mdshm_stage_quantile(const mdshm_t *shm, uint32_t thread,
                                                    const char *name, uint32_t q_ppm, uint64_t *ns,
                                                    uint64_t *cnt);
+
+/* A copy of a latency's histogram, since the engine's start; its buckets are in shm/README.md. */
+typedef struct mdshm_stage {
+  uint32_t struct_size;
+  uint32_t pad0;
+  uint64_t cnt, negative_cnt, sum_ns, max_ns;
+  uint64_t bucket[MDSHM_STAGE_BUCKETS];
+} mdshm_stage_t;
+
+/* mdshm_stage copies one, 4 KiB, for mdshm_stage_between; since 1.1. As mdshm_counter. */
+MDSHM_MUST_USE mdshm_result_t mdshm_stage(const mdshm_t *shm, uint32_t thread, const char *name,
+                                          mdshm_stage_t *out);
+
+/* mdshm_stage_between returns the quantile of what was measured between two copies of one stage
+ * (before NULL: since the start), and in *cnt how many that were; 0 and 0 when there was nothing,
+ * or before is of another engine and has more. Cost: a pass over the buckets. Any thread.
+ * Since 1.1.
+ */
+uint64_t mdshm_stage_between(const mdshm_stage_t *now, const mdshm_stage_t *before, uint32_t q_ppm,
+                             uint64_t *cnt);
 
 #if defined(__GNUC__)
 #pragma GCC visibility pop

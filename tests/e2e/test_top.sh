@@ -14,6 +14,7 @@ wait_for "the recordings to end" ended
 
 "$MDENGINE" top -n "$NAME" -S "$SHM" --once >"$WORK/once.txt" || fail "top --once"
 "$MDENGINE" top -n "$NAME" -S "$SHM" --once --json >"$WORK/once.json" || fail "top --once --json"
+"$MDENGINE" top -n "$NAME" -S "$SHM" --once --json --window 0.5 >"$WORK/window.json" || fail "top --once --window"
 status_json >"$WORK/status.json" || true
 [ "$(wc -L <"$WORK/once.txt")" -le 80 ] || fail "top --once has a line of more than 80 columns"
 if "$MDENGINE" top -n "$NAME" -S "$SHM" </dev/null >/dev/null 2>&1; then fail "top without a terminal"; fi
@@ -31,6 +32,10 @@ same = ("frames", "records", "gaps", "reconnects", "lost", "books", "books_valid
 for f in once["feeds"]:
     for key in same:
         assert f[key] == feeds[f["feed"]][key], (f["feed"], key, f[key])
+last = json.load(open(work + "/window.json"))
+assert last["recent_s"] >= 0.5 and "recent_s" not in once, last
+for f in last["feeds"]: # the recordings are over
+    assert f["recent_receive_to_decoded"]["count"] == 0 and f["receive_to_decoded"]["count"] > 0, f
 assert len(once["feeds"]) == 2 and len(once["rings"]) == 2, once["rings"]
 assert feeds["okx_spot"]["gaps"] > 0, "a recording with a gap"
 assert all(r["used_bytes"] < r["capacity_bytes"] for r in once["rings"])
@@ -55,6 +60,9 @@ def is_right(text, feed, chosen):
         return False
     if cells[7] != "0%" or not chosen:
         return cells[7] == "0%"
+    # What is over is not of the last seconds; since the start it is as in status.
+    if "since start" not in text:
+        return re.search(rf"^ {feed}, last [\d.]+ s ", text, re.M) is not None
     stages = all(re.search(rf"^ {label} +{re.escape(time_text(f[key]['p50_ns']))} +{re.escape(time_text(f[key]['p99_ns']))}"
                            rf" +{re.escape(time_text(f[key]['p999_ns']))} +{f[key]['count']}$", text, re.M)
                  for label, key in (("receive to decoded", "receive_to_decoded"), ("decoded to visible", "decoded_to_visible")))
@@ -63,8 +71,12 @@ def is_right(text, feed, chosen):
 def order(text):
     return re.findall(r"^[> ](binance_spot|okx_spot) +ended", text, re.M)
 
-top = Terminal([program, "top", "-n", name, "-S", shm, "-d", "0.2"])
+top = Terminal([program, "top", "-n", name, "-S", shm, "-d", "0.2", "-w", "1"])
 top.wait("the first page with the numbers of status", lambda t: is_right(t, "binance_spot", True) and is_right(t, "okx_spot", False))
+top.wait("nothing in the last seconds", lambda t: re.search(r"^ binance_spot, last [\d.]+ s ", t, re.M) and
+         re.search(r"^ receive to decoded +- +- +- +0$", t, re.M))
+top.type("w")
+top.wait("latencies since the start", lambda t: "binance_spot, since start" in t and is_right(t, "binance_spot", True))
 first = top.text()
 top.type("j")
 top.wait("the stages of the next feed", lambda t: is_right(t, "okx_spot", True))

@@ -3,6 +3,7 @@
 #include "engine/live.h"
 #include "engine/screen.h"
 #include "engine/top.h"
+#include "monitoring/status_window.h"
 #include "tests/unit/mdshm_fixture.h"
 
 static md_status_view_t   view, before;
@@ -100,6 +101,67 @@ Test(top, restart_gives_no_rate_and_is_told) {
   draw(24, 80);
   cr_expect(strstr(page.text[0], "epoch 2"));
   cr_expect(strstr(page.text[0], "live, restarted 1 x"), "%s", page.text[0]);
+}
+
+static const md_latency_t *
+decode_of_first(void) {
+  return &view.feed[0].recent.decode;
+}
+
+/* One picture a second, each with so many measurements before it. */
+static void
+pass_seconds(md_status_window_t *window, unsigned seconds, uint64_t ns, unsigned cnt) {
+  for (unsigned i = 0; i < seconds; i++) {
+    for (unsigned n = 0; n < cnt; n++)
+      md_hist_add(&engine.metrics[0].stage[MD_STAGE_DECODE], (int64_t)ns);
+    now.mono_ns += 1000000000;
+    md_status_take(&source, NULL, &view);
+    md_status_window_take(window, &source, &view);
+  }
+}
+
+Test(top, latencies_are_of_the_last_seconds_and_an_old_outlier_leaves_them) {
+  md_status_window_t *window = md_status_window_new(10000000000);
+  cr_assert(window);
+  pass_seconds(window, 1, 5000000, 100);
+  cr_expect_eq(view.recent_s, 0.0, "the first picture has no earlier one");
+  cr_expect(!md_top_is_recent(&top, &view));
+  pass_seconds(window, 1, 5000000, 100); /* slow ones, in the second second */
+  cr_expect_float_eq(view.recent_s, 1.0, 1e-9);
+  cr_expect_eq(decode_of_first()->cnt, 100);
+  pass_seconds(window, 9, 200, 10);
+  cr_expect_float_eq(view.recent_s, 10.0, 1e-9);
+  cr_expect_eq(decode_of_first()->cnt, 190, "the slow ones are still within");
+  cr_expect_geq(decode_of_first()->p99_ns, 5000000);
+  pass_seconds(window, 1, 200, 10);
+  cr_expect_float_eq(view.recent_s, 10.0, 1e-9);
+  cr_expect_eq(decode_of_first()->cnt, 100);
+  cr_expect_leq(decode_of_first()->p999_ns, 208);
+  cr_expect_geq(view.feed[0].start.decode.p99_ns, 5000000, "since the start they stay");
+  draw(24, 80);
+  cr_expect_gt(row_of("binance_spot, last 10 s"), 0);
+  keys("w");
+  draw(24, 80);
+  cr_expect_gt(row_of("binance_spot, since start"), 0);
+  cr_expect(strstr(page.text[row_of("receive to decoded")], "300"));
+  pass_seconds(window, 100, 200, 0);
+  cr_expect_eq(decode_of_first()->cnt, 0, "nothing was measured of late");
+  md_status_window_free(window);
+}
+
+Test(top, latencies_of_the_engine_before_are_not_in_the_window) {
+  md_status_window_t *window = md_status_window_new(10000000000);
+  cr_assert(window);
+  pass_seconds(window, 3, 5000000, 100);
+  restart();
+  do
+    pass_seconds(window, 1, 200, 1);
+  while (view.check != MDSHM_OK || view.info.generation == 1);
+  cr_expect_eq(view.recent_s, 0.0, "begun anew");
+  pass_seconds(window, 1, 200, 1);
+  cr_expect_eq(decode_of_first()->cnt, 1);
+  cr_expect_leq(decode_of_first()->p999_ns, 208);
+  md_status_window_free(window);
 }
 
 Test(top, rings_are_seen_by_their_owner_with_their_fill) {
