@@ -182,6 +182,7 @@ make_feed(md_engine_t *e, uint32_t feed, md_msg_t *msg) {
     err                 = md_network_open(e, feed, msg);
     fc.request_snapshot = md_feed_live_request_snapshot;
     fc.tell_depth       = md_feed_live_tell_depth;
+    fc.tell_low         = md_feed_live_tell_low;
     fc.request_ctx      = e->feed[feed].live;
     if (!err)
       err = md_resume_tell(e->cfg->journal.dir, e->manifest, cfg->name, fc.stream,

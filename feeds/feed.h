@@ -47,10 +47,13 @@ typedef struct md_feed_config {
   /* Called when a book needs a snapshot: the REST thread later; NULL for recordings. */
   void (*request_snapshot)(void *ctx, uint32_t instrument_id, const char *symbol);
   /* Called when a book became VALID, and when a wait for a deeper snapshot is over, whatever came
-   * of it: a snapshot of limit levels a side is all that is known of the book; 0: nothing is
-   * unknown. NULL for recordings. */
-  void (*tell_depth)(void *ctx, const char *symbol, uint32_t limit);
-  void *request_ctx; /* of both */
+   * of it: a snapshot of limit levels a side is all that is known of the book, and of these so
+   * many are left at most; 0: nothing is unknown. NULL for recordings. */
+  void (*tell_depth)(void *ctx, const char *symbol, uint32_t limit, uint32_t left);
+  /* Called when the market left so much of what is known of a VALID book behind that only so many
+   * levels of a side are left at most: at half of them, and again at each half of that. */
+  void (*tell_low)(void *ctx, const char *symbol, uint32_t left);
+  void *request_ctx; /* of all three */
 } md_feed_config_t;
 
 /* Totals of one instrument's trades, exact. Prints that are not of the market (their origin) stand
@@ -109,10 +112,11 @@ typedef struct md_feed_instrument {
   int64_t           ts_exch_ns, ts_recv_ns;
   int64_t           trusted_bid, trusted_ask;
   uint32_t          snapshot_limit;
-  uint64_t          ladder_seq;      /* last_seq when its last LADDER was made */
-  uint32_t          canary_miss_cnt; /* in a row */
-  uint32_t          crossed_cnt;     /* resyncs because of it since it last was not crossed */
-  int64_t           crossed_ns;      /* receive time of the update that crossed it, 0: it is not */
+  uint32_t          known_first, known_min; /* the first warning and the next one (feed_known.c) */
+  uint64_t          ladder_seq;             /* last_seq when its last LADDER was made */
+  uint32_t          canary_miss_cnt;        /* in a row */
+  uint32_t          crossed_cnt; /* resyncs because of it since it last was not crossed */
+  int64_t           crossed_ns;  /* receive time of the update that crossed it, 0: it is not */
   md_definition_t   definition;
   md_feed_resume_t  before; /* what earlier epochs have, absent: nothing, or declared already */
   md_orderbook_t    book;

@@ -332,6 +332,7 @@ update_valid(md_feed_t *f, md_feed_instrument_t *i, md_feed_delta_t *delta,
       break;
     }
     md_feed_shm_changes(f, i);
+    md_feed_known_check(f, i);
     md_feed_canary_check(f, i);
     if (MD_UNLIKELY((i->book_flags | i->crossed_cnt) != 0 || i->crossed_ns != 0))
       md_feed_crossed_check(f, i);

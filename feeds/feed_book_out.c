@@ -93,6 +93,7 @@ md_feed_out_snapshot(md_feed_t *f, md_feed_instrument_t *i) {
   i->ts_recv_ns  = i->snapshot_recv_ns;
   i->trusted_bid = md_feed_edge(&i->book, MD_SIDE_BUY, i->snapshot_limit);
   i->trusted_ask = md_feed_edge(&i->book, MD_SIDE_SELL, i->snapshot_limit);
+  md_feed_known_begin(f, i);
 }
 
 void

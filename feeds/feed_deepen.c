@@ -12,8 +12,9 @@
 void
 md_feed_tell_depth(md_feed_t *f, const md_feed_instrument_t *i) {
   bool is_cut = i->trusted_bid != MD_NULL_I64 || i->trusted_ask != MD_NULL_I64;
-  if (f->cfg.tell_depth)
-    f->cfg.tell_depth(f->cfg.request_ctx, i->symbol, is_cut ? i->snapshot_limit : 0);
+  if (!f->cfg.tell_depth) return;
+  const uint32_t limit = is_cut ? i->snapshot_limit : 0;
+  f->cfg.tell_depth(f->cfg.request_ctx, i->symbol, limit, md_feed_known_left(i, limit));
 }
 
 void
@@ -164,6 +165,7 @@ conclude(md_feed_t *f, md_feed_instrument_t *i) {
   }
   i->snapshot_limit = i->deepen.limit;
   if (bids.edge != i->trusted_bid || asks.edge != i->trusted_ask) publish(f, i, &bids, &asks);
+  md_feed_known_begin(f, i);
   md_feed_deepen_stop(i);
   md_feed_tell_depth(f, i);
 }
@@ -257,8 +259,10 @@ md_feed_deepen_update(md_feed_t *f, md_feed_instrument_t *i, const md_feed_delta
 void
 md_feed_deepen_snapshot(md_feed_t *f, md_feed_instrument_t *i, const md_feed_event_t *event,
                         uint32_t limit, const md_feed_levels_t *levels) {
-  md_feed_deepen_t *d = &i->deepen;
-  if (limit != 0 && limit <= i->snapshot_limit) return; /* asked for before: nothing new */
+  md_feed_deepen_t *d     = &i->deepen;
+  const uint32_t    known = i->snapshot_limit;
+  if (limit != 0 && limit <= known && md_feed_known_left(i, known) == known)
+    return; /* asked for before: nothing new */
   md_err_t err = md_orderbook_load(&d->book, MD_SIDE_BUY, levels->bids, levels->bid_cnt);
   if (!err) err = md_orderbook_load(&d->book, MD_SIDE_SELL, levels->asks, levels->ask_cnt);
   if (err) {

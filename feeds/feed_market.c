@@ -108,12 +108,20 @@ side_matches(const md_feed_instrument_t *i, md_side_t side, int64_t px, int64_t 
   return best.px == px && best.qty == qty;
 }
 
+/* A level that was never shown to us is missing, which contradicts nothing that we were told: but
+ * the best price is wrong from here on. */
 static void
 compare(md_feed_t *f, md_feed_instrument_t *i, md_level_t bid, md_level_t ask) {
-  if (side_matches(i, MD_SIDE_BUY, bid.px, bid.qty) &&
-      side_matches(i, MD_SIDE_SELL, ask.px, ask.qty)) {
+  const bool has_bid = side_matches(i, MD_SIDE_BUY, bid.px, bid.qty);
+  const bool has_ask = side_matches(i, MD_SIDE_SELL, ask.px, ask.qty);
+  if (MD_LIKELY(has_bid && has_ask)) {
     md_count(f->metrics, MD_COUNTER_CANARY_MATCHES, 1);
     i->canary_miss_cnt = 0;
+    return;
+  }
+  if ((has_bid || md_feed_known_lacks(i, MD_SIDE_BUY, bid.px)) &&
+      (has_ask || md_feed_known_lacks(i, MD_SIDE_SELL, ask.px))) {
+    md_feed_book_break(f, i, MD_REASON_DEPTH, i->exch_seq);
     return;
   }
   md_count(f->metrics, MD_COUNTER_CANARY_MISMATCHES, 1);

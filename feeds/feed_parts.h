@@ -224,6 +224,21 @@ void md_feed_deepen_stop(md_feed_instrument_t *i);
 /* md_feed_tell_depth says how much of a VALID book is known to who can ask for more. */
 void md_feed_tell_depth(md_feed_t *f, const md_feed_instrument_t *i);
 
+/* ---- feed_known.c ---- */
+
+/* md_feed_known_begin: the edges of what is known were set anew. */
+void md_feed_known_begin(md_feed_t *f, md_feed_instrument_t *i);
+
+/* md_feed_known_left gives how many of limit levels are left at most, as far as it was told. */
+uint32_t md_feed_known_left(const md_feed_instrument_t *i, uint32_t limit);
+
+/* md_feed_known_check: an update was applied. Warns when little is left of what is known. */
+void md_feed_known_check(md_feed_t *f, md_feed_instrument_t *i);
+
+/* md_feed_known_lacks says whether a best price of the venue is a level that was never shown to us:
+ * the book has none as good, and it lies beyond what the snapshot held. */
+bool md_feed_known_lacks(const md_feed_instrument_t *i, md_side_t side, int64_t px);
+
 /* ---- feed_book.c ---- */
 
 /* md_feed_book_break: a VALID book cannot be used any more: GAP, STALE with the reason, a new

@@ -76,7 +76,10 @@ MD_MUST_USE md_err_t md_feed_live_command(md_feed_live_t *l, const char *text, u
 void md_feed_live_request_snapshot(void *ctx, uint32_t instrument_id, const char *symbol);
 
 /* md_feed_live_tell_depth is md_feed_config_t.tell_depth: what may be asked for more, later. */
-void md_feed_live_tell_depth(void *ctx, const char *symbol, uint32_t limit);
+void md_feed_live_tell_depth(void *ctx, const char *symbol, uint32_t limit, uint32_t left);
+
+/* md_feed_live_tell_low is md_feed_config_t.tell_low: what must be asked for before it runs out. */
+void md_feed_live_tell_low(void *ctx, const char *symbol, uint32_t left);
 
 /* md_feed_live_check_names says what is wrong with channels and symbols as they stand in a
  * configuration. */

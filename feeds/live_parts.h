@@ -55,6 +55,7 @@ typedef struct md_feed_live_symbol {
   bool     is_missed;  /* logged: it stood in no list */
   uint32_t list_cnt;   /* of the last list that had it as trading */
   uint32_t depth;      /* its VALID book is known by a snapshot of so many levels; 0: no wish */
+  uint32_t left;       /* of these, at most; less than depth: the market leaves them behind */
   uint32_t deeper_cnt; /* asked for more in vain so often, one after the other */
   int64_t  deeper_ns;  /* not before this time */
 } md_feed_live_symbol_t;
@@ -163,6 +164,7 @@ struct md_feed_live {
   /* Deeper snapshots: the symbol that waits for one (MD_LIVE_NONE), of how many levels it had,
    * until when, and when the next may be asked for. */
   uint32_t deeper_symbol, deeper_from;
+  bool     deeper_is_low; /* asked for because little was left */
   int64_t  deeper_end_ns, deeper_next_ns, snapshot_ns;
   bool     has_seen_snapshot, has_no_stream_snapshots; /* of streams */
   bool     wants_list, has_news; /* a stream fell silent; the feed must be told of a symbol */

@@ -37,6 +37,7 @@
   X(MISSED,           "books",   "updates that found no room are not told") \
   X(CROSSED,          "books",   "a book may be crossed for ever") \
   X(CANARY,           "books",   "best prices of the venue contradict in vain") \
+  X(DEPTH,            "books",   "levels that a cut snapshot did not show may be missing at the top") \
   X(TRADE_REPEAT,     "trades",  "a trade that was sent again is kept") \
   X(OFF_BOOK,         "trades",  "prints off the book count as trades") \
   X(BAR_REPEAT,       "trades",  "a final bar may come twice") \

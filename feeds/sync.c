@@ -243,4 +243,5 @@ const md_sync_rule_t md_sync_okx = {
     .first           = okx_first,
     .next            = okx_next,
     .follows_one_leg = true,
+    .keeps_window    = true,
 };

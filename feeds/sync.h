@@ -36,6 +36,9 @@ typedef struct md_sync_rule {
   /* The stream itself begins with a snapshot, and how its updates are cut is the connection's own
    * affair: a book follows one connection, another one takes over where `first` lets it. */
   bool follows_one_leg;
+  /* Books have a limited depth at the venue already, and updates tell of the levels that enter and
+   * leave it: what lies beyond the snapshot's last level comes by the stream. */
+  bool keeps_window;
 } md_sync_rule_t;
 
 /* Binance spot (protocols: drop u <= L, first U <= L+1 <= u, then U == id+1; U <= id < u overlaps).

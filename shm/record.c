@@ -238,6 +238,7 @@ md_reason_name(unsigned reason) {
       [MD_REASON_OPERATOR]    = "OPERATOR",
       [MD_REASON_RESTART]     = "RESTART",
       [MD_REASON_DELISTED]    = "DELISTED",
+      [MD_REASON_DEPTH]       = "DEPTH",
   };
   _Static_assert(MD_CNT(names) == MD_REASON_CNT, "a name for each reason");
   return reason < MD_CNT(names) ? names[reason] : "?";

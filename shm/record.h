@@ -68,7 +68,8 @@ typedef enum md_reason {
   MD_REASON_OPERATOR       = 13, /* asked for */
   MD_REASON_RESTART        = 14, /* the engine was not there */
   MD_REASON_DELISTED       = 15, /* the venue does not list the symbol any more */
-  MD_REASON_CNT            = 16
+  MD_REASON_DEPTH          = 16, /* a best price that lies beyond the levels of the snapshot */
+  MD_REASON_CNT            = 17
 } md_reason_t;
 
 typedef enum md_instrument_kind {

@@ -11,6 +11,8 @@
 #define SECOND_NS     1000000000
 #define LEVELS_START  400u
 #define LEVELS_MIN    200u
+#define NEW_TICKS     1200u /* from the best level: where new ones come */
+#define NEAR_PART     16u
 #define LEVELS_MAX    1500u
 #define FLAT_RATE     250u /* messages a second and symbol by which a flat-out market's time goes */
 #define FIRST_ID      1000000u
@@ -82,7 +84,14 @@ best_of(const md_sim_listing_t *l, md_side_t side, md_level_t *out) {
   return md_orderbook_at(&l->symbol->book.book, side, 0, out);
 }
 
-/* Something behind the best level: a new one, another quantity, or none any more. */
+/* Three of four changes are near the best level, of cnt levels or ticks in the nearest part. */
+static uint64_t
+near_the_best(md_sim_t *sim, uint64_t cnt) {
+  return md_sim_random(sim, md_sim_random(sim, 4) == 0 ? cnt : cnt / NEAR_PART + 1);
+}
+
+/* Something behind the best level: a new one, another quantity, or none any more. New ones come
+ * where others go: a book that only became thinner where it is traded would be no market. */
 static void
 change_deep(md_sim_t *sim, md_sim_listing_t *l, md_side_t side) {
   uint32_t   cnt = level_cnt(l, side);
@@ -90,14 +99,12 @@ change_deep(md_sim_t *sim, md_sim_listing_t *l, md_side_t side) {
   if (cnt < 2 || !best_of(l, side, &best)) return;
   uint64_t what = md_sim_random(sim, 10);
   if (cnt < l->levels_min || (what < 3 && cnt < l->levels_max)) {
-    int64_t px = best.px + away(l, side) * (int64_t)(1 + md_sim_random(sim, 3 * LEVELS_START));
+    int64_t px = best.px + away(l, side) * (int64_t)(1 + near_the_best(sim, NEW_TICKS));
     if (px >= l->tick) change(sim, l, side, px, random_qty(sim, l));
     return;
   }
-  uint32_t range = md_sim_random(sim, 4) == 0 ? cnt - 1 : cnt / 16 + 1;
-  if (!md_orderbook_at(&l->symbol->book.book, side, 1 + (uint32_t)md_sim_random(sim, range),
-                       &level))
-    return;
+  uint32_t at = 1 + (uint32_t)near_the_best(sim, cnt - 1);
+  if (!md_orderbook_at(&l->symbol->book.book, side, at, &level)) return;
   change(sim, l, side, level.px, what < 7 ? random_qty(sim, l) : 0);
 }
 

@@ -19,6 +19,80 @@ fini(void) {
 
 TestSuite(cases, .init = init, .fini = fini);
 
+/* ---- 61: a snapshot that was cut, and a market that leaves its levels ---- */
+
+/* Bids 10 and 9, asks 11 and 12 are known; beyond stands, among others, an ask at 13. */
+static void
+begin_cut(void) {
+  fixture_fini(&x);
+  futures_init(&x, "binance_derivatives");
+  http(&x, "https://fapi.binance.com/fapi/v1/depth?symbol=" S "&limit=2",
+       "{\"lastUpdateId\":104,\"E\":1700000000003,\"T\":1700000000002,"
+       "\"bids\":[[\"10\",\"1\"],[\"9\",\"1\"]],\"asks\":[[\"11\",\"1\"],[\"12\",\"1\"]]}");
+  chained(&x, S, 105, 105, 104, "", "");
+  cr_assert_eq(book_of(&x, S)->state, MD_BOOK_VALID);
+}
+
+/* The market goes up: the asks at 11 and 12 are taken, and one at 14 comes, which is all that the
+ * updates ever say of what lies beyond. */
+static void
+leave_the_edge(void) {
+  begin_cut();
+  chained(&x, S, 106, 106, 105, "", "[\"14\",\"5\"]");
+  chained(&x, S, 107, 107, 106, "", "[\"11\",\"0\"]");
+  chained(&x, S, 109, 109, 107, "", "[\"12\",\"0\"]");
+}
+
+static void
+best_prices(const char *bid, const char *ask, const char *ask_qty) {
+  textf(&x,
+        "{\"e\":\"bookTicker\",\"u\":109,\"s\":\"%s\",\"b\":\"%s\",\"B\":\"1\",\"a\":\"%s\","
+        "\"A\":\"%s\",\"T\":1700000000001,\"E\":1700000000002}",
+        S, bid, ask, ask_qty);
+}
+
+/* It was taken for a contradiction, and the book for right until there were three of them. */
+Test(cases, case_61_a_level_that_a_cut_snapshot_did_not_show_is_missing_and_no_contradiction) {
+  leave_the_edge();
+  unsigned requests = x.request_cnt;
+  best_prices("10", "13", "2");
+  cr_assert_eq(counter(&x, MD_COUNTER_CANARY_MISMATCHES), 0);
+  cr_assert_eq(book_of(&x, S)->state, MD_BOOK_STALE, "at once: its best price is wrong");
+  cr_assert_eq(book_of(&x, S)->reason, MD_REASON_DEPTH);
+  assert_gap(last_of(&x, MD_RECORD_GAP), 109, 109, MD_REASON_DEPTH);
+  cr_assert_eq(x.request_cnt, requests + 1);
+}
+
+Test(cases, case_61_a_side_that_has_no_level_left_lacks_those_behind) {
+  begin_cut();
+  chained(&x, S, 109, 109, 105, "[\"10\",\"0\"],[\"9\",\"0\"]", "");
+  best_prices("8", "11", "1");
+  cr_assert_eq(book_of(&x, S)->reason, MD_REASON_DEPTH);
+}
+
+Test(cases, case_61_a_best_price_that_the_venue_confirms_is_right_wherever_it_lies) {
+  leave_the_edge();
+  best_prices("10", "14", "5");
+  cr_assert_eq(counter(&x, MD_COUNTER_CANARY_MATCHES), 1);
+  cr_assert_eq(book_of(&x, S)->state, MD_BOOK_VALID);
+}
+
+/* Among what is known nothing may be missing, and beyond it nothing may be too much or differ. */
+Test(cases, case_61_other_contradictions_are_what_they_were) {
+  static const struct {
+    const char *bid, *ask, *ask_qty;
+  } wrong[] = {{"10", "11.5", "1"}, {"10", "14", "6"}, {"10", "15", "1"}, {"9", "13", "2"}};
+  for (size_t n = 0; n < MD_CNT(wrong); n++) {
+    leave_the_edge();
+    for (unsigned turn = 0; turn < 3; turn++) {
+      cr_assert_eq(book_of(&x, S)->state, MD_BOOK_VALID, "%zu", n);
+      best_prices(wrong[n].bid, wrong[n].ask, wrong[n].ask_qty);
+    }
+    cr_assert_eq(book_of(&x, S)->reason, MD_REASON_CANARY, "%zu", n);
+    cr_assert_eq(counter(&x, MD_COUNTER_CANARY_MISMATCHES), 3, "%zu", n);
+  }
+}
+
 /* ---- 49: crossed ---- */
 
 /* Updates of a crossed book, a second apart; the seconds until it is STALE, 0 when it never is. */

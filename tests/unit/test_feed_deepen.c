@@ -8,20 +8,30 @@
 #define L(px, qty) "[\"" px "\",\"" qty "\"]"
 
 static fixture_t x;
-static uint32_t  told_cnt, told;
+static uint32_t  told_cnt, told, told_left, low_cnt, low;
 
 static void
-on_depth(void *ctx, const char *symbol, uint32_t limit) {
+on_depth(void *ctx, const char *symbol, uint32_t limit, uint32_t left) {
   (void)ctx;
   cr_assert(symbol[0] != 0);
-  told = limit;
+  told      = limit;
+  told_left = left;
   told_cnt++;
+}
+
+static void
+on_low(void *ctx, const char *symbol, uint32_t left) {
+  (void)ctx;
+  cr_assert_str_eq(symbol, A);
+  low = left;
+  low_cnt++;
 }
 
 static void
 open_with(uint64_t queue_bytes) {
   md_feed_config_t cfg = fixture_feed_config(&x);
   cfg.tell_depth       = on_depth;
+  cfg.tell_low         = on_low;
   cfg.sync_queue_bytes = queue_bytes;
   fixture_open(&x, &cfg);
 }
@@ -331,6 +341,75 @@ Test(feed_deepen_queue, a_full_queue_is_given_up, .fini = fini) {
   cr_assert_lt(id, 200);
   (void)types(&x);
   expect_given_up(before);
+}
+
+/* ---- the market leaves what is known ---- */
+
+/* Eight levels a side are known, 10 to 3 and 11 to 18, and a tenth is the exponent. */
+static void
+begin_with_eight(void) {
+  trade(&x, A, 1, "0.1", "1");
+  snapshot(&x, A, 8, 100, BIDS "," L("5", "1") "," L("4", "1") "," L("3", "1"),
+           ASKS "," L("16", "1") "," L("17", "1") "," L("18", "1"));
+  depth(&x, A, 101, 101, "", "");
+  (void)types(&x);
+}
+
+/* The best cnt asks are taken, one update each. */
+static unsigned
+take_asks(unsigned id, unsigned first, unsigned cnt) {
+  char text[32];
+  for (unsigned n = 0; n < cnt; n++, id++) {
+    (void)snprintf(text, sizeof text, "[\"%u\",\"0\"]", first + n);
+    depth(&x, A, id, id, "", text);
+  }
+  return id;
+}
+
+Test(feed_deepen, half_of_what_is_known_is_told_and_each_half_of_that) {
+  begin_with_eight();
+  unsigned id = take_asks(102, 11, 4);
+  cr_assert_eq(low_cnt, 0, "four of eight are left");
+  id = take_asks(id, 15, 1);
+  cr_assert_eq(low_cnt, 1);
+  cr_assert_eq(low, 3);
+  depth(&x, A, id, id, "", L("19", "1") "," L("20", "1") "," L("21", "1")); /* beyond the edge */
+  cr_assert_eq(low_cnt, 1, "once");
+  id = take_asks(id + 1, 16, 1);
+  cr_assert_eq(low_cnt, 1);
+  (void)take_asks(id, 17, 1);
+  cr_assert_eq(low_cnt, 2);
+  cr_assert_eq(low, 1);
+  cr_assert_eq(book_of(&x, A)->state, MD_BOOK_VALID, "the best price is known still");
+  cr_assert_eq(x.request_cnt, 0);
+}
+
+Test(feed_deepen, as_many_levels_again_where_the_market_is_now_make_it_known) {
+  begin_with_eight();
+  unsigned id = take_asks(102, 11, 6);
+  cr_assert_eq(low, 3);
+  deepen(A);
+  (void)types(&x);
+  snapshot(&x, A, 8, id - 1, BIDS "," L("5", "1") "," L("4", "1") "," L("3", "1"),
+           L("17", "1") "," L("18", "1") "," L("19", "2") "," L("20", "1") "," L("21", "1") "," L(
+               "22", "1") "," L("23", "1") "," L("24", "1"));
+  cr_assert_str_eq(types(&x), "book_snapshot ");
+  expect_trust(3, 24);
+  cr_assert_eq(told, 8);
+  cr_assert_eq(told_left, 8, "nothing of it is behind");
+  (void)take_asks(id, 17, 3);
+  cr_assert_eq(book_of(&x, A)->state, MD_BOOK_VALID);
+  cr_assert_str_eq(level(MD_SIDE_SELL, 0), "20x1");
+}
+
+Test(feed_deepen, an_answer_that_is_of_no_use_leaves_it_low) {
+  begin_with_eight();
+  (void)take_asks(102, 11, 6);
+  deepen(A);
+  snapshot(&x, A, 8, 101, BIDS, ASKS);
+  cr_assert_eq(counter(&x, MD_COUNTER_DEEPEN_RETRIES), 1);
+  cr_assert_eq(told, 8);
+  cr_assert_eq(told_left, 3);
 }
 
 /* ---- any order ---- */

@@ -196,7 +196,7 @@ asked(const char *symbol, uint32_t limit) {
 }
 
 Test(live_deepen, the_feed_is_told_and_the_next_number_of_levels_asked_for) {
-  md_feed_live_tell_depth(live, "ETHUSDT", 100);
+  md_feed_live_tell_depth(live, "ETHUSDT", 100, 100);
   step(3 * S);
   cr_assert_str_eq(told, "deepen ETHUSDT.");
   cr_assert(asked("ETHUSDT", 500), "%s", once_url);
@@ -207,7 +207,7 @@ Test(live_deepen, the_feed_is_told_and_the_next_number_of_levels_asked_for) {
 }
 
 Test(live_deepen, nothing_is_asked_for_without_weight_for_every_book_beside_it) {
-  md_feed_live_tell_depth(live, "ETHUSDT", 100);
+  md_feed_live_tell_depth(live, "ETHUSDT", 100, 100);
   spare = 39;
   step(3 * S);
   cr_assert_eq(once_cnt, 0);
@@ -218,7 +218,7 @@ Test(live_deepen, nothing_is_asked_for_without_weight_for_every_book_beside_it) 
 }
 
 Test(live_deepen, a_book_that_needs_a_snapshot_at_once_goes_first) {
-  md_feed_live_tell_depth(live, "ETHUSDT", 100);
+  md_feed_live_tell_depth(live, "ETHUSDT", 100, 100);
   md_feed_live_request_snapshot(live, 1, "BTCUSDT");
   step(S);
   cr_assert(strstr(snapshot_url, "symbol=BTCUSDT&limit=100"), "%s", snapshot_url);
@@ -229,46 +229,46 @@ Test(live_deepen, a_book_that_needs_a_snapshot_at_once_goes_first) {
 }
 
 Test(live_deepen, those_that_know_least_come_first) {
-  md_feed_live_tell_depth(live, "BTCUSDT", 500);
-  md_feed_live_tell_depth(live, "ETHUSDT", 0);
-  md_feed_live_tell_depth(live, "BNBUSDT", 100);
+  md_feed_live_tell_depth(live, "BTCUSDT", 500, 500);
+  md_feed_live_tell_depth(live, "ETHUSDT", 0, 0);
+  md_feed_live_tell_depth(live, "BNBUSDT", 100, 100);
   step(3 * S);
   cr_assert(asked("BNBUSDT", 500));
-  md_feed_live_tell_depth(live, "BNBUSDT", 0);
+  md_feed_live_tell_depth(live, "BNBUSDT", 0, 0);
   step(3 * S);
   cr_assert(asked("BTCUSDT", 1000));
   spare = 1000;
-  md_feed_live_tell_depth(live, "BTCUSDT", 1000);
+  md_feed_live_tell_depth(live, "BTCUSDT", 1000, 1000);
   step(3 * S);
   cr_assert(asked("BTCUSDT", 5000));
   cr_assert_eq(once_weight, 250);
-  md_feed_live_tell_depth(live, "BTCUSDT", 5000);
+  md_feed_live_tell_depth(live, "BTCUSDT", 5000, 5000);
   step(100 * S);
   cr_assert_eq(once_cnt, 3, "there is nothing deeper");
 }
 
 Test(live_deepen, what_was_in_vain_is_tried_later_each_time) {
-  md_feed_live_tell_depth(live, "ETHUSDT", 100);
+  md_feed_live_tell_depth(live, "ETHUSDT", 100, 100);
   step(3 * S);
   cr_assert_eq(once_cnt, 1);
   for (uint32_t n = 0; n < 4; n++) {
     int64_t pause = 5 * S << n;
-    md_feed_live_tell_depth(live, "ETHUSDT", 100); /* no more than before */
+    md_feed_live_tell_depth(live, "ETHUSDT", 100, 100); /* no more than before */
     step(pause - S);
     cr_assert_eq(once_cnt, n + 1);
     step(2 * S);
     cr_assert_eq(once_cnt, n + 2);
   }
-  md_feed_live_tell_depth(live, "ETHUSDT", 500);
+  md_feed_live_tell_depth(live, "ETHUSDT", 500, 500);
   step(S);
   cr_assert_eq(once_cnt, 6, "it went on: no pause");
 }
 
 Test(live_deepen, an_answer_that_never_comes_makes_room_for_another_book) {
-  md_feed_live_tell_depth(live, "ETHUSDT", 100);
+  md_feed_live_tell_depth(live, "ETHUSDT", 100, 100);
   step(3 * S);
   cr_assert(asked("ETHUSDT", 500));
-  md_feed_live_tell_depth(live, "BTCUSDT", 100);
+  md_feed_live_tell_depth(live, "BTCUSDT", 100, 100);
   step(39 * S);
   cr_assert_eq(once_cnt, 1);
   step(2 * S);
@@ -276,7 +276,7 @@ Test(live_deepen, an_answer_that_never_comes_makes_room_for_another_book) {
 }
 
 Test(live_deepen, nothing_is_asked_for_while_a_connection_is_away) {
-  md_feed_live_tell_depth(live, "ETHUSDT", 100);
+  md_feed_live_tell_depth(live, "ETHUSDT", 100, 100);
   happen(MD_TRANSPORT_CLOSE);
   step(S / 5);
   for (int n = 0; n < 10; n++)
@@ -288,13 +288,68 @@ Test(live_deepen, nothing_is_asked_for_while_a_connection_is_away) {
   cr_assert_eq(once_cnt, 1);
 }
 
+Test(live_deepen, a_book_of_which_little_is_left_goes_first_and_takes_the_weight_of_others) {
+  md_feed_live_tell_depth(live, "BTCUSDT", 100, 100);
+  md_feed_live_tell_depth(live, "ETHUSDT", 500, 500);
+  md_feed_live_tell_low(live, "ETHUSDT", 49);
+  md_feed_live_tell_low(live, "ETHUSDT", 60); /* what was told before */
+  spare = 50;
+  step(3 * S);
+  cr_assert(asked("ETHUSDT", 1000), "%s", once_url);
+  md_feed_live_tell_depth(live, "ETHUSDT", 1000, 1000);
+  step(S);
+  cr_assert(asked("BTCUSDT", 500));
+}
+
+Test(live_deepen, without_weight_or_deeper_levels_as_many_as_there_were_are_asked_for) {
+  md_feed_live_tell_depth(live, "ETHUSDT", 100, 100);
+  md_feed_live_tell_low(live, "ETHUSDT", 49);
+  spare = 4;
+  step(3 * S);
+  cr_assert_eq(once_cnt, 0, "there is none at all");
+  spare = 24;
+  step(S);
+  cr_assert(asked("ETHUSDT", 100), "%s", once_url);
+  cr_assert_eq(once_weight, 5);
+  md_feed_live_tell_depth(live, "ETHUSDT", 5000, 5000);
+  md_feed_live_tell_low(live, "ETHUSDT", 2499);
+  spare = 6000;
+  step(S);
+  cr_assert(asked("ETHUSDT", 5000));
+}
+
+Test(live_deepen, the_same_levels_again_are_no_failure_while_little_was_left) {
+  spare = 24;
+  for (uint32_t n = 1; n < 5; n++) {
+    md_feed_live_tell_depth(live, "ETHUSDT", 100, 100);
+    md_feed_live_tell_low(live, "ETHUSDT", 49);
+    step(3 * S);
+    cr_assert_eq(once_cnt, n, "no pause");
+  }
+  md_feed_live_tell_depth(live, "ETHUSDT", 100, 49); /* of no use */
+  step(3 * S);
+  cr_assert_eq(once_cnt, 4);
+  step(3 * S);
+  cr_assert_eq(once_cnt, 5);
+}
+
+Test(live_deepen, a_book_of_which_little_is_left_does_not_wait_for_others_that_begin) {
+  md_feed_live_tell_depth(live, "ETHUSDT", 100, 100);
+  md_feed_live_tell_low(live, "ETHUSDT", 12);
+  md_feed_live_request_snapshot(live, 1, "BTCUSDT");
+  step(S);
+  cr_assert(strstr(snapshot_url, "symbol=BTCUSDT&limit=100"), "%s", snapshot_url);
+  step(S);
+  cr_assert(asked("ETHUSDT", 500));
+}
+
 Test(live_deepen, a_book_that_broke_is_not_asked_for) {
-  md_feed_live_tell_depth(live, "ETHUSDT", 100);
+  md_feed_live_tell_depth(live, "ETHUSDT", 100, 100);
   md_feed_live_request_snapshot(live, 1, "ETHUSDT");
   step(S);
   step(10 * S);
   cr_assert_eq(once_cnt, 0);
-  md_feed_live_tell_depth(live, "ETHUSDT", 100);
+  md_feed_live_tell_depth(live, "ETHUSDT", 100, 100);
   step(S);
   cr_assert_eq(once_cnt, 1);
 }
