@@ -127,6 +127,8 @@ class Run:
                 return False
             if b["state"] != "VALID" and not FAULTS[self.fault][2]:
                 return False
+        # Where the machine was too busy to look while it ran, readers saw this.
+        self.samples += [(end["symbol"], end["id"], end["digest"]) for end in self.truth() if end["at"] == "end"]
         return True
 
     def end(self):
