@@ -95,7 +95,9 @@ for kind, other in (("never", "vector(1) > 2"), ("always", "vector(1)")):
     for f, text in rules.items():
         text = re.sub(r"(- alert: \w+\n +expr: >-\n)(?: {10}\S.*\n)+(?: +for: \w+\n)?", r"\1          %s\n" % other, text)
         open("%s/%s/rules/%s" % (work, kind, os.path.basename(f)), "w").write(text)
-    subprocess.run("cp %s/prometheus/tests/*.yml %s/%s/tests/" % (folder, work, kind), shell=True, check=True)
+    for f in glob.glob(folder + "/prometheus/tests/*.yml"): # looked at seldom: what is wrong is wrong all the time
+        text = re.sub(r"evaluation_interval: 15s", "evaluation_interval: 1m", open(f).read())
+        open("%s/%s/tests/%s" % (work, kind, os.path.basename(f)), "w").write(text)
     tests = sorted(glob.glob("%s/%s/tests/*.yml" % (work, kind)))
     run = subprocess.run(["promtool", "test", "rules"] + tests, capture_output=True, text=True)
     failed = set(re.findall(r'alertname=\\"(\w+)\\"', run.stdout + run.stderr))
