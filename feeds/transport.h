@@ -3,7 +3,7 @@
  * A transport belongs to one feed thread; every call comes from there. It keeps sockets, TLS,
  * framing, reassembly, answers to pings and its own pings to itself and hands over whole messages,
  * many at a time. It never reconnects and never decides that a connection is silent: live.h does.
- * libwebsockets (transport_lws.c) stands behind it now, another backend can later.
+ * Two stand behind it: libwebsockets (transport_lws.c), and our own (transport_native.c).
  *
  * A connection is a small number, valid from md_transport_connect to its CLOSE event, which comes
  * exactly once for each connect that succeeded; afterwards the number is given again. */
@@ -28,6 +28,7 @@ typedef struct md_transport_config {
   uint32_t connection_cnt_max;
   int64_t  connect_timeout_ns; /* until OPEN, for each address of the name */
   int64_t  ping_ns, pong_ns;   /* ping when nothing was answered for so long; lost after */
+  bool     offers_deflate;     /* permessage-deflate; native only */
   const md_clock_t *clock;
   uint64_t          seed;   /* of the masking and the jitter where a backend has a choice */
   md_lookup_t       lookup; /* of host names; NULL: the system's */
@@ -38,11 +39,11 @@ typedef enum md_transport_kind {
   MD_TRANSPORT_OPEN,   /* the handshake is done */
   MD_TRANSPORT_TEXT,   /* a whole message */
   MD_TRANSPORT_BINARY, /* the same */
-  MD_TRANSPORT_PONG,   /* answer to a ping of ours */
+  MD_TRANSPORT_PONG,   /* answer to a ping of ours; what payload it has is the backend's matter */
   MD_TRANSPORT_CLOSE   /* gone; payload: reason for people */
 } md_transport_kind_t;
 
-/* payload has MD_FRAME_PAD_BYTES readable bytes behind it. */
+/* payload has MD_FRAME_PAD_BYTES readable bytes behind it; what stands there means nothing. */
 typedef struct md_transport_event {
   md_transport_kind_t kind;
   uint32_t            connection;
@@ -80,5 +81,6 @@ typedef struct md_transport_ops {
 } md_transport_ops_t;
 
 extern const md_transport_ops_t md_transport_lws;
+extern const md_transport_ops_t md_transport_native;
 
 #endif

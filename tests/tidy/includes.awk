@@ -28,6 +28,9 @@ BEGIN {
   where["ck"] = "^feeds/"
   where["openssl"] = "^(feeds|writers|engine)/"
   where["openssl_x509"] = "^feeds/sim/"
+  where["openssl_tls"] = "^feeds/tls_client\\.c$"
+  where["openssl_sha"] = "^feeds/ws_handshake\\.c$"
+  where["zlib"] = "^feeds/ws_deflate\\.c$"
   where["isal"] = "^writers/"
   where["ncurses"] = "^engine/screen\\.c$"
   where["relacy"] = "^tests/"
@@ -44,6 +47,10 @@ function library(header) {
   # Recordings are read in one file, packed segments in another.
   if (header ~ /^(zstd|zdict)/) return FILENAME ~ /^writers\// ? "zstd_journal" : "zstd"
   if (header ~ /^ck_/) return "ck"
+  # TLS of the native transport, and the digest of its handshake, are one file each.
+  if (header ~ /^openssl\// && FILENAME ~ /^feeds\/tls_client/) return "openssl_tls"
+  if (header ~ /^openssl\/sha\.h/ && FILENAME ~ /^feeds\/ws_handshake/) return "openssl_sha"
+  if (header ~ /^zlib\.h/) return "zlib"
   # Certificates are made in one file, digests in another.
   if (header ~ /^openssl\/(pem|rand|x509v3)\.h/) return "openssl_x509"
   if (header ~ /^openssl\//) return "openssl"

@@ -1,5 +1,5 @@
 /* test_transport - WebSocket connections against a server of our own: fragments, limits, close
- * codes, certificates, and nothing left behind. */
+ * codes, certificates, and nothing left behind. Each test runs once over each backend. */
 #include "feeds/transport.h"
 #include "feeds/url.h"
 #include "tests/unit/raw_server.h"
@@ -11,7 +11,21 @@
 
 #define NS_PER_MS 1000000
 
-static sem_t never;
+static sem_t                     never;
+static const md_transport_ops_t *ops;
+
+/* One test of each backend. */
+#define BOTH(name)                                                                                 \
+  static void name(void);                                                                          \
+  Test(transport_lws, name) {                                                                      \
+    ops = &md_transport_lws;                                                                       \
+    name();                                                                                        \
+  }                                                                                                \
+  Test(transport_native, name) {                                                                   \
+    ops = &md_transport_native;                                                                    \
+    name();                                                                                        \
+  }                                                                                                \
+  static void name(void)
 
 /* A name server: "stuck.test" is never answered, "three.test" has two addresses where nobody
  * listens before the right one, "none.test" does not exist, all else is this machine. */
@@ -44,7 +58,7 @@ open_transport(const char *ca_file, uint32_t message_bytes_max) {
   md_transport_t       *t;
   md_msg_t              msg = {0};
   (void)sem_init(&never, 0, 0);
-  cr_assert_eq(md_transport_lws.open(&cfg, &t, &msg), MD_OK, "%s", msg.text);
+  cr_assert_eq(ops->open(&cfg, &t, &msg), MD_OK, "%s", msg.text);
   return t;
 }
 
@@ -55,7 +69,7 @@ wait_for(md_transport_t *t, md_transport_kind_t kind) {
   int64_t end = md_clock_mono_ns(md_clock_system()) + 60000000000;
   while (md_clock_mono_ns(md_clock_system()) < end) {
     const md_transport_event_t *event;
-    uint32_t                    cnt = md_transport_lws.poll(t, 50 * NS_PER_MS, &event);
+    uint32_t                    cnt = ops->poll(t, 50 * NS_PER_MS, &event);
     for (uint32_t n = 0; n < cnt; n++) {
       if (event[n].kind == kind) return event[n];
       cr_assert_neq(event[n].kind, MD_TRANSPORT_CLOSE, "closed (%u): %.*s", event[n].code,
@@ -72,7 +86,7 @@ connect_to(md_transport_t *t, const char *host, int port, const char *path) {
   uint32_t c;
   md_msg_t msg = {0};
   (void)snprintf(url, sizeof url, "%s:%d%s", host, port, path);
-  cr_assert_eq(md_transport_lws.connect(t, url, &c, &msg), MD_OK, "%s", msg.text);
+  cr_assert_eq(ops->connect(t, url, &c, &msg), MD_OK, "%s", msg.text);
   return c;
 }
 
@@ -103,38 +117,38 @@ Test(transport, url_parts_are_found_and_nonsense_is_refused) {
     cr_assert_eq(md_url_parse(bad[n], &u, NULL), MD_ERR_SYNTAX, "%s", bad[n]);
 }
 
-Test(transport, text_is_echoed_with_a_readable_pad_behind_it) {
+BOTH(text_is_echoed_with_a_readable_pad_behind_it) {
   ws_server_t     s = ws_server_start(NULL, NULL);
   md_transport_t *t = open_transport(NULL, MD_FRAME_BYTES_MAX);
   uint32_t        c = connect_to(t, "ws://127.0.0.1", s.port, "/echo");
-  cr_assert_eq(md_transport_lws.send(t, c, "x", 1), MD_ERR_ABSENT, "not open yet");
+  cr_assert_eq(ops->send(t, c, "x", 1), MD_ERR_ABSENT, "not open yet");
   (void)wait_for(t, MD_TRANSPORT_OPEN);
-  cr_assert_eq(md_transport_lws.send(t, c, "hello", 5), MD_OK);
+  cr_assert_eq(ops->send(t, c, "hello", 5), MD_OK);
   md_transport_event_t e = wait_for(t, MD_TRANSPORT_TEXT);
   cr_assert_eq(e.len, 5);
   cr_assert_eq(memcmp(e.payload, "hello", 5), 0);
   for (unsigned n = 0; n < MD_FRAME_PAD_BYTES; n++)
     cr_assert_eq(e.payload[5 + n], 0);
-  md_transport_lws.disconnect(t, c, MD_CLOSE_NORMAL);
+  ops->disconnect(t, c, MD_CLOSE_NORMAL);
   e = wait_for(t, MD_TRANSPORT_CLOSE);
   cr_assert_eq(e.connection, c);
   cr_assert_eq(e.code, MD_CLOSE_NORMAL);
-  md_transport_lws.close(t);
+  ops->close(t);
   ws_server_stop(&s);
 }
 
-Test(transport, case_46_fragments_of_one_byte_with_pings_between_become_one_message) {
+BOTH(case_46_fragments_of_one_byte_with_pings_between_become_one_message) {
   ws_server_t     s = ws_server_start(NULL, NULL);
   md_transport_t *t = open_transport(NULL, MD_FRAME_BYTES_MAX);
   (void)connect_to(t, "ws://127.0.0.1", s.port, "/bytes");
   md_transport_event_t e = wait_for(t, MD_TRANSPORT_TEXT);
   cr_assert_eq(e.len, strlen(WS_SERVER_TEXT));
   cr_assert_eq(memcmp(e.payload, WS_SERVER_TEXT, e.len), 0);
-  md_transport_lws.close(t);
+  ops->close(t);
   ws_server_stop(&s);
 }
 
-Test(transport, case_46_a_message_of_5_MB_comes_whole) {
+BOTH(case_46_a_message_of_5_MB_comes_whole) {
   ws_server_t     s = ws_server_start(NULL, NULL);
   md_transport_t *t = open_transport(NULL, MD_FRAME_BYTES_MAX);
   (void)connect_to(t, "ws://127.0.0.1", s.port, "/big/5080000");
@@ -142,89 +156,89 @@ Test(transport, case_46_a_message_of_5_MB_comes_whole) {
   cr_assert_eq(e.len, 5080000);
   for (uint32_t n = 0; n < e.len; n++)
     cr_assert_eq(e.payload[n], 'a' + n % 26);
-  md_transport_lws.close(t);
+  ops->close(t);
   ws_server_stop(&s);
 }
 
-Test(transport, case_46_a_message_above_the_limit_is_closed_with_1009_and_counted) {
+BOTH(case_46_a_message_above_the_limit_is_closed_with_1009_and_counted) {
   ws_server_t           s = ws_server_start(NULL, NULL);
   md_transport_t       *t = open_transport(NULL, 100000);
   md_transport_counts_t counts;
   (void)connect_to(t, "ws://127.0.0.1", s.port, "/big/100001");
   md_transport_event_t e = wait_for(t, MD_TRANSPORT_CLOSE);
   cr_assert_eq(e.code, MD_CLOSE_TOO_LARGE);
-  md_transport_lws.counts(t, &counts);
+  ops->counts(t, &counts);
   cr_assert_eq(counts.oversize_cnt, 1);
   (void)connect_to(t, "ws://127.0.0.1", s.port, "/big/100000");
   e = wait_for(t, MD_TRANSPORT_TEXT);
   cr_assert_eq(e.len, 100000);
-  md_transport_lws.close(t);
+  ops->close(t);
   ws_server_stop(&s);
 }
 
-Test(transport, case_46_a_frame_in_packets_of_one_byte_comes_whole) {
+BOTH(case_46_a_frame_in_packets_of_one_byte_comes_whole) {
   ws_server_t     s = raw_server_start();
   md_transport_t *t = open_transport(NULL, MD_FRAME_BYTES_MAX);
   (void)connect_to(t, "ws://127.0.0.1", s.port, "/dribble");
   md_transport_event_t e = wait_for(t, MD_TRANSPORT_TEXT);
   cr_assert_eq(e.len, strlen(WS_SERVER_TEXT));
   cr_assert_eq(memcmp(e.payload, WS_SERVER_TEXT, e.len), 0);
-  md_transport_lws.close(t);
+  ops->close(t);
   ws_server_stop(&s);
 }
 
 /* The server looks that we offer no extension, and accepts one all the same. */
-Test(transport, case_47_an_extension_that_nobody_asked_for_ends_the_handshake) {
+BOTH(case_47_an_extension_that_nobody_asked_for_ends_the_handshake) {
   ws_server_t                 s = raw_server_start();
   md_transport_t             *t = open_transport(NULL, MD_FRAME_BYTES_MAX);
   const md_transport_event_t *event;
   uint32_t                    cnt = 0;
   (void)connect_to(t, "ws://127.0.0.1", s.port, "/deflate");
   for (int tries = 0; tries < 400 && cnt == 0; tries++)
-    cnt = md_transport_lws.poll(t, 50 * NS_PER_MS, &event);
+    cnt = ops->poll(t, 50 * NS_PER_MS, &event);
   cr_assert_eq(cnt, 1);
   cr_assert_eq(event[0].kind, MD_TRANSPORT_CLOSE, "it was opened");
   cr_assert_gt(event[0].len, 0, "a reason for people");
   (void)connect_to(t, "ws://127.0.0.1", s.port, "/ping");
   (void)wait_for(t, MD_TRANSPORT_OPEN);
-  md_transport_lws.close(t);
+  ops->close(t);
   ws_server_stop(&s);
 }
 
-Test(transport, case_55_a_ping_is_answered_with_its_own_bytes) {
+BOTH(case_55_a_ping_is_answered_with_its_own_bytes) {
   ws_server_t     s = raw_server_start();
   md_transport_t *t = open_transport(NULL, MD_FRAME_BYTES_MAX);
   (void)connect_to(t, "ws://127.0.0.1", s.port, "/ping");
   md_transport_event_t e = wait_for(t, MD_TRANSPORT_TEXT);
   cr_assert(e.len == 4 && memcmp(e.payload, "same", 4) == 0, "%.*s", (int)e.len,
             (const char *)e.payload);
-  md_transport_lws.close(t);
+  ops->close(t);
   ws_server_stop(&s);
 }
 
-Test(transport, case_55_pongs_that_cannot_be_sent_hold_up_nothing) {
+BOTH(case_55_pongs_that_cannot_be_sent_hold_up_nothing) {
   ws_server_t          s     = raw_server_start();
   ws_server_t          other = ws_server_start(NULL, NULL);
   md_transport_t      *t     = open_transport(NULL, MD_FRAME_BYTES_MAX);
   uint32_t             c     = connect_to(t, "ws://127.0.0.1", s.port, "/flood");
   md_transport_event_t e     = wait_for(t, MD_TRANSPORT_TEXT);
   cr_assert(e.len == 4 && memcmp(e.payload, "done", 4) == 0);
-  md_transport_lws.disconnect(t, c, MD_CLOSE_NORMAL);
+  ops->disconnect(t, c, MD_CLOSE_NORMAL);
   uint32_t next    = connect_to(t, "ws://127.0.0.1", other.port, "/silent");
   bool     is_open = false;
   for (int tries = 0; tries < 400 && !is_open; tries++) {
     const md_transport_event_t *event;
-    uint32_t                    cnt = md_transport_lws.poll(t, 50 * NS_PER_MS, &event);
+    uint32_t                    cnt = ops->poll(t, 50 * NS_PER_MS, &event);
     for (uint32_t n = 0; n < cnt; n++)
       is_open |= event[n].kind == MD_TRANSPORT_OPEN && event[n].connection == next;
   }
   cr_assert(is_open);
-  md_transport_lws.close(t);
+  ops->close(t);
   ws_server_stop(&other);
   ws_server_stop(&s);
 }
 
-Test(transport, close_codes_of_the_server_are_told) {
+BOTH(close_codes_of_the_server_are_told) {
   static const int codes[] = {1000, 1001, 1008, 4000};
   ws_server_t      s       = ws_server_start(NULL, NULL);
   md_transport_t  *t       = open_transport(NULL, MD_FRAME_BYTES_MAX);
@@ -237,11 +251,11 @@ Test(transport, close_codes_of_the_server_are_told) {
     cr_assert_eq(e.len, 7);
     cr_assert_eq(memcmp(e.payload, "because", 7), 0);
   }
-  md_transport_lws.close(t);
+  ops->close(t);
   ws_server_stop(&s);
 }
 
-Test(transport, a_refused_connection_and_a_killed_server_are_told_as_1006) {
+BOTH(a_refused_connection_and_a_killed_server_are_told_as_1006) {
   ws_server_t     s = ws_server_start(NULL, NULL);
   md_transport_t *t = open_transport(NULL, MD_FRAME_BYTES_MAX);
   (void)connect_to(t, "ws://127.0.0.1", s.port, "/silent");
@@ -252,10 +266,10 @@ Test(transport, a_refused_connection_and_a_killed_server_are_told_as_1006) {
   md_transport_event_t e = wait_for(t, MD_TRANSPORT_CLOSE);
   cr_assert_eq(e.code, MD_CLOSE_LOST);
   cr_assert_gt(e.len, 0, "a reason for people");
-  md_transport_lws.close(t);
+  ops->close(t);
 }
 
-Test(transport, connections_above_the_maximum_are_refused) {
+BOTH(connections_above_the_maximum_are_refused) {
   ws_server_t     s = ws_server_start(NULL, NULL);
   md_transport_t *t = open_transport(NULL, MD_FRAME_BYTES_MAX);
   uint32_t        c;
@@ -263,24 +277,24 @@ Test(transport, connections_above_the_maximum_are_refused) {
   for (unsigned n = 0; n < 8; n++)
     (void)connect_to(t, "ws://127.0.0.1", s.port, "/silent");
   (void)snprintf(url, sizeof url, "ws://127.0.0.1:%d/silent", s.port);
-  cr_assert_eq(md_transport_lws.connect(t, url, &c, NULL), MD_ERR_FULL);
-  md_transport_lws.close(t);
+  cr_assert_eq(ops->connect(t, url, &c, NULL), MD_ERR_FULL);
+  ops->close(t);
   ws_server_stop(&s);
 }
 
-Test(transport, nothing_is_left_after_200_reconnects) {
+BOTH(nothing_is_left_after_200_reconnects) {
   ws_server_t     s      = ws_server_start(NULL, NULL);
   md_transport_t *t      = open_transport(NULL, MD_FRAME_BYTES_MAX);
   unsigned        before = 0;
   for (unsigned n = 0; n < 201; n++) {
     uint32_t c = connect_to(t, "ws://127.0.0.1", s.port, "/echo");
     (void)wait_for(t, MD_TRANSPORT_OPEN);
-    md_transport_lws.disconnect(t, c, MD_CLOSE_NORMAL);
+    ops->disconnect(t, c, MD_CLOSE_NORMAL);
     (void)wait_for(t, MD_TRANSPORT_CLOSE);
     if (n == 0) before = fd_count();
   }
   cr_assert_eq(fd_count(), before, "%u descriptors, %u after the first", fd_count(), before);
-  md_transport_lws.close(t);
+  ops->close(t);
   ws_server_stop(&s);
 }
 
@@ -333,7 +347,7 @@ opens_as(const char *base, const char *name, const char *ca_file, char *reason,
   (void)connect_to(t, base, s.port, "/names");
   for (int tries = 0; tries < 2000 && !done; tries++) {
     const md_transport_event_t *event;
-    uint32_t                    cnt = md_transport_lws.poll(t, 50 * NS_PER_MS, &event);
+    uint32_t                    cnt = ops->poll(t, 50 * NS_PER_MS, &event);
     for (uint32_t n = 0; n < cnt && !done; n++) {
       if (event[n].kind == MD_TRANSPORT_OPEN) is_open = true;
       if (event[n].kind == MD_TRANSPORT_OPEN) continue;
@@ -343,7 +357,7 @@ opens_as(const char *base, const char *name, const char *ca_file, char *reason,
     }
   }
   cr_assert(done, "neither open nor closed");
-  md_transport_lws.close(t);
+  ops->close(t);
   ws_server_stop(&s);
   return is_open;
 }
@@ -354,7 +368,7 @@ opens(const char *name, const char *ca_file, char *reason, size_t reason_bytes) 
 }
 
 /* Connected to is an address, meant is the name. */
-Test(transport, the_name_is_told_and_verified_though_an_address_is_connected_to) {
+BOTH(the_name_is_told_and_verified_though_an_address_is_connected_to) {
   char ca[128], reason[256];
   make_certificates();
   (void)snprintf(ca, sizeof ca, "%s/ca.pem", pki);
@@ -369,7 +383,7 @@ Test(transport, the_name_is_told_and_verified_though_an_address_is_connected_to)
   remove_certificates();
 }
 
-Test(transport, certificates_are_verified) {
+BOTH(certificates_are_verified) {
   char ca[128], reason[256], work[128];
   make_certificates();
   (void)snprintf(ca, sizeof ca, "%s/ca.pem", pki);
@@ -388,66 +402,66 @@ Test(transport, certificates_are_verified) {
   remove_certificates();
 }
 
-Test(transport, an_unreadable_ca_file_is_refused_at_the_start) {
+BOTH(an_unreadable_ca_file_is_refused_at_the_start) {
   md_transport_config_t cfg = {.ca_file            = "/nonexistent/ca.pem",
                                .message_bytes_max  = 1000,
                                .connection_cnt_max = 1,
                                .clock              = md_clock_system()};
   md_transport_t       *t;
   md_msg_t              msg = {0};
-  cr_assert_eq(md_transport_lws.open(&cfg, &t, &msg), MD_ERR_CONFIG);
+  cr_assert_eq(ops->open(&cfg, &t, &msg), MD_ERR_CONFIG);
   cr_assert_neq(strstr(msg.text, "/nonexistent/ca.pem"), NULL);
 }
 
 /* ---- names ---- */
 
-Test(transport, a_name_server_that_never_answers_stalls_no_other_connection) {
+BOTH(a_name_server_that_never_answers_stalls_no_other_connection) {
   ws_server_t     s     = ws_server_start(NULL, NULL);
   md_transport_t *t     = open_transport(NULL, MD_FRAME_BYTES_MAX);
   uint32_t        stuck = connect_to(t, "ws://stuck.test", s.port, "/echo");
   uint32_t        other = connect_to(t, "ws://other.test", s.port, "/echo");
   cr_assert_eq(wait_for(t, MD_TRANSPORT_OPEN).connection, other);
   for (int n = 0; n < 20; n++) {
-    cr_assert_eq(md_transport_lws.send(t, other, "hello", 5), MD_OK);
+    cr_assert_eq(ops->send(t, other, "hello", 5), MD_OK);
     cr_assert_eq(wait_for(t, MD_TRANSPORT_TEXT).connection, other);
   }
   const md_transport_event_t *event;
   uint32_t                    cnt = 0;
   int64_t                     end = md_clock_mono_ns(md_clock_system()) + 30000000000;
   while (cnt == 0 && md_clock_mono_ns(md_clock_system()) < end)
-    cnt = md_transport_lws.poll(t, 50 * NS_PER_MS, &event);
+    cnt = ops->poll(t, 50 * NS_PER_MS, &event);
   cr_assert_eq(cnt, 1);
   cr_expect_eq(event[0].kind, MD_TRANSPORT_CLOSE);
   cr_expect_eq(event[0].connection, stuck);
   cr_expect(strstr((const char *)event[0].payload, "stuck.test cannot be looked up"), "%.*s",
             (int)event[0].len, (const char *)event[0].payload);
-  md_transport_lws.close(t); /* waits for no name server */
+  ops->close(t); /* waits for no name server */
   ws_server_stop(&s);
 }
 
-Test(transport, the_addresses_of_a_name_are_tried_one_after_the_other) {
+BOTH(the_addresses_of_a_name_are_tried_one_after_the_other) {
   ws_server_t     s = ws_server_start(NULL, NULL);
   md_transport_t *t = open_transport(NULL, MD_FRAME_BYTES_MAX);
   uint32_t        c = connect_to(t, "ws://three.test", s.port, "/echo");
   cr_assert_eq(wait_for(t, MD_TRANSPORT_OPEN).connection, c);
-  md_transport_lws.close(t);
+  ops->close(t);
   ws_server_stop(&s);
 }
 
-Test(transport, a_name_that_is_not_known_closes_with_the_reason_and_a_disconnect_at_once) {
+BOTH(a_name_that_is_not_known_closes_with_the_reason_and_a_disconnect_at_once) {
   md_transport_t             *t = open_transport(NULL, MD_FRAME_BYTES_MAX);
   const md_transport_event_t *event;
   uint32_t                    cnt = 0, c = connect_to(t, "ws://none.test", 9, "/echo");
   for (int tries = 0; tries < 2000 && cnt == 0; tries++)
-    cnt = md_transport_lws.poll(t, 50 * NS_PER_MS, &event);
+    cnt = ops->poll(t, 50 * NS_PER_MS, &event);
   cr_assert_eq(cnt, 1);
   cr_expect_eq(event[0].kind, MD_TRANSPORT_CLOSE);
   cr_expect_eq(event[0].connection, c);
   cr_expect(strstr((const char *)event[0].payload, "no such name"));
   c = connect_to(t, "ws://stuck.test", 9, "/echo");
-  md_transport_lws.disconnect(t, c, MD_CLOSE_NORMAL);
-  cr_assert_eq(md_transport_lws.poll(t, 0, &event), 1);
+  ops->disconnect(t, c, MD_CLOSE_NORMAL);
+  cr_assert_eq(ops->poll(t, 0, &event), 1);
   cr_expect_eq(event[0].kind, MD_TRANSPORT_CLOSE);
-  cr_assert_eq(md_transport_lws.poll(t, 0, &event), 0);
-  md_transport_lws.close(t);
+  cr_assert_eq(ops->poll(t, 0, &event), 0);
+  ops->close(t);
 }
