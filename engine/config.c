@@ -358,9 +358,8 @@ check_input(checker_t *c, const md_config_feed_t *f) {
   }
 }
 
-/* How many instruments a list of symbols may choose: a pattern as many as there are rows for. */
-static uint64_t
-symbols_max(const md_config_t *cfg, const char *symbols) {
+uint64_t
+md_config_symbols_max(const md_config_t *cfg, const char *symbols) {
   static const char separators[] = ", \t\n[]";
   uint64_t          cnt          = 0;
   for (const char *p = symbols + strspn(symbols, separators); *p; p += strspn(p, separators)) {
@@ -381,7 +380,7 @@ check_journal_ring(checker_t *c, const md_config_t *cfg, const md_config_feed_t 
   uint64_t levels = f->depth > 1000 ? (uint64_t)f->depth : 1000;
   uint64_t book   = 2 * (sizeof(md_record_t) + sizeof(md_checkpoint_t)) + sizeof(md_definition_t) +
                   2 * levels * sizeof(md_level_t);
-  uint64_t need = symbols_max(cfg, f->symbols) * book + 2ull * MD_RECORD_BYTES_MAX;
+  uint64_t need = md_config_symbols_max(cfg, f->symbols) * book + 2ull * MD_RECORD_BYTES_MAX;
   uint64_t size = MD_RING_BYTES_MIN;
   while (size < need)
     size *= 2;
@@ -391,8 +390,9 @@ check_journal_ring(checker_t *c, const md_config_t *cfg, const md_config_feed_t 
                  "cannot hold one checkpoint of %llu books with %llu levels a side (%.1f MiB): "
                  "write %lluKiB or more, or choose fewer symbols (engine.instruments limits "
                  "patterns)",
-                 (unsigned long long)symbols_max(cfg, f->symbols), (unsigned long long)levels,
-                 (double)need / 1048576.0, (unsigned long long)(size >> 10));
+                 (unsigned long long)md_config_symbols_max(cfg, f->symbols),
+                 (unsigned long long)levels, (double)need / 1048576.0,
+                 (unsigned long long)(size >> 10));
   say(c, key, text);
 }
 

@@ -115,6 +115,10 @@ void md_config_defaults(const md_config_section_t *section, void *out);
  * sinks that contradict each other); line and column 0. Returns the number of problems. */
 uint32_t md_config_check_relations(const md_config_t *cfg, const md_config_report_t *report);
 
+/* md_config_symbols_max returns how many instruments a list of symbols may choose: a pattern as
+ * many as there are rows for. */
+uint64_t md_config_symbols_max(const md_config_t *cfg, const char *symbols);
+
 /* md_config_print_keys writes the reference: as text, or as a Markdown table. */
 void md_config_print_keys(FILE *out, bool markdown);
 

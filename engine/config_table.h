@@ -27,9 +27,9 @@
     "group that may read the segment, of which the engine's user is a member; empty: that user's own") \
   X(shm_mode, CHOICE, "file", 0, 0, "file|sealed",                                                 \
     "sealed: memory that not even this user's other programs can cut or write; readers get it through a socket") \
-  X(instruments, NUMBER, "1000", 1, 100000, "", "rows of the instrument directory, all feeds")     \
-  X(book_space, BYTES, "64MiB", 65536, 68719476736, "",                                            \
-    "shared memory for live books; `mdengine check` says what the depth settings need")            \
+  X(instruments, NUMBER, "1000", 1, 100000, "", "rows of the instrument directory, all feeds: how many symbols a pattern may choose")     \
+  X(book_space, BYTES, "0B", 0, 68719476736, "",                                                   \
+    "shared memory for live books; 0B: as much as depth wants for the instruments that there may be, which `mdengine check` says") \
   X(stop_timeout, DURATION, "30s", 100000000, 3600000000000, "",                                   \
     "how long a stop waits for the sinks to drain; the next start recovers the rest")              \
   X(io, CHOICE, "auto", 0, 0, "auto|io_uring|poll",                                                \

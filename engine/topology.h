@@ -16,7 +16,9 @@ typedef struct md_topology {
   md_segment_config_t     segment;
   const md_config_feed_t *feed_cfg[MD_FEED_CNT_MAX]; /* enabled feeds, in order */
   uint32_t                feed_cnt;
-  uint32_t                sink_cnt; /* 1 or 2 */
+  uint32_t                sink_cnt;                  /* 1 or 2 */
+  uint32_t                book_cnt[MD_FEED_CNT_MAX]; /* that book_space has room for, by feed */
+  bool                    is_book_space_given;       /* all of it for whoever comes first */
   md_segment_feed_t       feeds[MD_FEED_CNT_MAX];
   md_segment_ring_t       rings[MD_RING_CNT_MAX];     /* feed f, sink s: f * sink_cnt + s */
   md_segment_thread_t     threads[MD_THREAD_CNT_MAX]; /* feeds, sinks, monitor */
