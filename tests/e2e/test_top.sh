@@ -143,10 +143,15 @@ def expected(cnt):
     return [(b[1], b[0], a[0], a[1]) for b, a in zip(book["bids"][:cnt], book["asks"][:cnt])]
 
 watch = Terminal([program, "book", "binance_spot", "BTC-USDT", "-n", name, "-S", shm, "-d", "10", "--watch"])
-watch.wait("the ladder of book --json", lambda t: "BTC-USDT  VALID" in t and levels(t) == expected(10))
+def bars_of(text):
+    return [line.split("|")[1].count("#") for line in text.split("\n") if "|" in line and "." in line]
+
+# A picture may still be half drawn: its last bar comes last.
+watch.wait("the ladder of book --json", lambda t: "BTC-USDT  VALID" in t and levels(t) == expected(10) and
+           bars_of(t) == sorted(bars_of(t)) and bars_of(t)[-1] > 0)
 first = watch.text()
 assert f"update {book['exch_seq']}  seq {book['seq']}" in first
-bars = [line.split("|")[1].count("#") for line in first.split("\n") if "|" in line and "." in line]
+bars = bars_of(first)
 assert bars == sorted(bars) and bars[-1] > 0, bars
 watch.type("++")
 watch.wait("two levels more", lambda t: levels(t) == expected(12))
