@@ -95,9 +95,12 @@ md_push_may_open(const md_push_t *s, struct lws *wsi, const char *token) {
 
 /* ---- one browser ---- */
 
+/* Reset, not closed: what it did not take would be kept by the kernel for as long as it likes. */
 static void
 drop(md_push_t *s, session_t *c) {
+  struct linger at_once = {.l_onoff = 1, .l_linger = 0};
   if (c->is_dropped) return;
+  (void)setsockopt(lws_get_socket_fd(c->wsi), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
   c->is_dropped = true;
   s->dropped_cnt++;
   lws_set_timeout(c->wsi, PENDING_TIMEOUT_KILLED_BY_PARENT, LWS_TO_KILL_ASYNC);

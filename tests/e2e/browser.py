@@ -101,7 +101,7 @@ class Browser:
 
     async def wait(self, what, expression, seconds=120):
         end = time.monotonic() + seconds
-        while not await self.run(f"document.body && ({expression})"):
+        while not await self.run(f"!!(document.body && ({expression}))"):
             assert time.monotonic() < end, f"waited in vain for {what}; the page: " + str(await self.run("document.body.innerText"))[:3000]
             await asyncio.sleep(0.05)
 
