@@ -158,6 +158,7 @@ go_on_tls(md_native_connection_t *c, const md_url_t *u) {
   }
   c->is_writing = false;
   if (!err) {
+    c->transport->counts.certificate_end_s = md_tls_certificate_end_s(c->tls);
     ask_for_upgrade(c, u);
     return;
   }

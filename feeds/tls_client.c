@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define CA_FILE          "/etc/ssl/certs/ca-certificates.crt"
@@ -191,6 +192,15 @@ md_tls_handshake(md_tls_session_t *s, bool *wants_write, char why[MD_TLS_WHY_BYT
   say_why(s, why);
   ERR_clear_error();
   return MD_ERR_IO;
+}
+
+uint64_t
+md_tls_certificate_end_s(const md_tls_session_t *s) {
+  const X509 *certificate = SSL_get0_peer_certificate(s->ssl);
+  struct tm   end;
+  if (!certificate || !ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &end)) return 0;
+  time_t seconds = timegm(&end);
+  return seconds > 0 ? (uint64_t)seconds : 0;
 }
 
 void
