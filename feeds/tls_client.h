@@ -35,8 +35,8 @@ void md_tls_end(md_tls_session_t *s);
 MD_MUST_USE md_err_t md_tls_handshake(md_tls_session_t *s, bool *wants_write,
                                       char why[MD_TLS_WHY_BYTES]);
 
-/* md_tls_certificate_end_s returns when the server's certificate ends, in seconds since 1970; 0: not
- * known. After the handshake. */
+/* md_tls_certificate_end_s returns when the server's certificate ends, in seconds since 1970; 0:
+ * not known. After the handshake. */
 uint64_t md_tls_certificate_end_s(const md_tls_session_t *s);
 
 /* md_tls_look allows one look at the socket to the reads that follow. */
