@@ -1,18 +1,15 @@
-/* cmd_book.c - mdengine book: one live book, or its digest taken inside the engine. */
+/* cmd_book.c - mdengine book: one live book, or digests taken inside the engine. */
+#include "engine/book_digest.h"
 #include "engine/ladder.h"
-#include "shm/segment.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
-
-#define COMMAND_TIMEOUT_MS 5000
 
 typedef struct options {
   md_live_t   live;
   const char *feed, *symbol;
   uint32_t    levels;
-  bool        json, digest, watch;
+  bool        json, digest, all, watch;
 } options_t;
 
 static const struct argp_option option_rows[] = {
@@ -23,6 +20,7 @@ static const struct argp_option option_rows[] = {
      "ask the feed thread for the SHA-256 of every level, taken between two messages (same user "
      "only)",
      0},
+    {"all", 'a', NULL, 0, "with --digest: every book of the feed, one line each", 0},
     MD_LIVE_OPTIONS,
     {0}};
 
@@ -44,6 +42,9 @@ parse_option(int key, char *arg, struct argp_state *state) {
   case 'D':
     o->digest = true;
     return 0;
+  case 'a':
+    o->all = true;
+    return 0;
   case 'w':
     o->watch = true;
     return 0;
@@ -52,7 +53,9 @@ parse_option(int key, char *arg, struct argp_state *state) {
     *(state->arg_num == 0 ? &o->feed : &o->symbol) = arg;
     return 0;
   case ARGP_KEY_END:
-    if (!o->symbol) argp_error(state, "name a feed and a symbol");
+    if (o->all && (!o->feed || o->symbol || !o->digest))
+      argp_error(state, "--all wants a feed, no symbol, and --digest");
+    if (!o->symbol && !o->all) argp_error(state, "name a feed and a symbol");
     return 0;
   default:
     return md_live_option(key, arg, &o->live);
@@ -62,11 +65,12 @@ parse_option(int key, char *arg, struct argp_state *state) {
 static const struct argp argp = {
     option_rows,
     parse_option,
-    "FEED SYMBOL",
-    "Print a live order book. Exit status 1 when the book is not VALID."
+    "FEED SYMBOL\nFEED --all --digest",
+    "Print a live order book. Exit status 1 when it, or one of all, is not VALID."
     "\vExamples:\n  mdengine book binance_spot BTC-USDT -d 5\n"
     "  mdengine book binance_spot BTC-USDT --watch\n"
-    "  mdengine book binance_spot BTCUSDT --digest\n",
+    "  mdengine book binance_spot BTCUSDT --digest\n"
+    "  mdengine book binance_spot --all --digest --json\n",
     NULL,
     NULL,
     NULL};
@@ -160,60 +164,24 @@ show(const options_t *o, uint32_t row) {
   return status;
 }
 
-static void
-print_answer(const options_t *o, const md_command_answer_t *a) {
-  if (!o->json) {
-    (void)printf("%s %s  %s  update %" PRIu64 "  seq %" PRIu64 "  %" PRIu64 " bids, %" PRIu64
-                 " asks\n%s\n",
-                 o->feed, o->symbol, md_book_state_name((unsigned)a->state), a->exch_seq,
-                 a->last_seq, a->bid_cnt, a->ask_cnt, a->digest);
-    return;
-  }
-  (void)printf("{\"state\":\"%s\",\"exch_seq\":%" PRIu64 ",\"seq\":%" PRIu64 ",\"bids\":%" PRIu64
-               ",\"asks\":%" PRIu64 ",\"trades\":%" PRIu64
-               ",\"digest\":\"%s\",\"digest_top20\":\"%s\",\"digest_top400\":\"%s\"}\n",
-               md_book_state_name((unsigned)a->state), a->exch_seq, a->last_seq, a->bid_cnt,
-               a->ask_cnt, a->trade_cnt, a->digest, a->digest_top20, a->digest_top400);
-}
-
 static int
-ask_digest(const options_t *o, uint32_t row) {
-  md_segment_t        segment;
-  md_msg_t            msg;
-  mdshm_instrument_t  instrument = {.struct_size = sizeof instrument};
-  md_command_answer_t answer;
-  if (mdshm_instrument_get(o->live.shm, row, &instrument) != MDSHM_OK)
-    return md_cli_error(MD_ERR_ABSENT, "the instrument is gone");
-  md_err_t err = md_segment_join(o->live.dir, o->live.name, &segment, &msg);
-  if (err) return md_cli_error(err, msg.text);
-  err = md_segment_join_rings(&segment, COMMAND_TIMEOUT_MS, &msg);
-  if (!err) {
-    err = md_command_ask(md_segment_command(&segment, instrument.feed), MD_COMMAND_DIGEST,
-                         instrument.id, COMMAND_TIMEOUT_MS, &answer);
-    (void)md_fail(&msg, err, "the feed thread gave no answer: %s", md_err_text(err));
-  }
-  md_segment_leave(&segment);
-  if (err) return md_cli_error(err, msg.text);
-  if (answer.err) return md_cli_error((md_err_t)answer.err, md_err_text((md_err_t)answer.err));
-  answer.digest[64] = answer.digest_top20[64] = answer.digest_top400[64] = 0;
-  print_answer(o, &answer);
-  return answer.state == MD_BOOK_VALID ? MD_EXIT_OK : MD_EXIT_FAILED;
+show_one(const options_t *o) {
+  uint32_t           row;
+  md_ladder_screen_t screen = {.feed = o->feed, .symbol = o->symbol, .levels = o->levels};
+  int                status = md_live_find(&o->live, o->feed, o->symbol, &row);
+  if (status) return status;
+  if (screen.levels > MD_LADDER_WATCH_MAX) screen.levels = MD_LADDER_WATCH_MAX;
+  if (o->watch) return md_ladder_watch(&o->live, row, &screen);
+  return o->digest ? md_book_digest(&o->live, o->feed, row, o->json) : show(o, row);
 }
 
 int
 md_cmd_book(int argc, char **argv) {
   options_t o = {.levels = 10};
-  uint32_t  row;
   md_cli_parse(&argp, argc, argv, &o);
   int status = md_live_open(&o.live);
   if (status) return status;
-  status                    = md_live_find(&o.live, o.feed, o.symbol, &row);
-  md_ladder_screen_t screen = {.feed = o.feed, .symbol = o.symbol, .levels = o.levels};
-  if (screen.levels > MD_LADDER_WATCH_MAX) screen.levels = MD_LADDER_WATCH_MAX;
-  if (!status)
-    status = o.watch    ? md_ladder_watch(&o.live, row, &screen)
-             : o.digest ? ask_digest(&o, row)
-                        : show(&o, row);
+  status = o.all ? md_book_digest_all(&o.live, o.feed, o.json) : show_one(&o);
   mdshm_close(o.live.shm);
   return status;
 }

@@ -26,14 +26,21 @@ md_live_open(md_live_t *live) {
 }
 
 int
+md_live_find_feed(const md_live_t *live, const char *feed, uint32_t *row) {
+  char text[256];
+  *row = mdshm_feed_find(live->shm, feed);
+  if (*row != MDSHM_NONE) return MD_EXIT_OK;
+  (void)snprintf(text, sizeof text, "engine %s runs no feed '%s'; `mdengine status` lists them",
+                 live->name, feed);
+  return md_cli_error(MD_ERR_ABSENT, text);
+}
+
+int
 md_live_find(const md_live_t *live, const char *feed, const char *symbol, uint32_t *row) {
   char     text[256];
-  uint32_t feed_row = mdshm_feed_find(live->shm, feed);
-  if (feed_row == MDSHM_NONE) {
-    (void)snprintf(text, sizeof text, "engine %s runs no feed '%s'; `mdengine status` lists them",
-                   live->name, feed);
-    return md_cli_error(MD_ERR_ABSENT, text);
-  }
+  uint32_t feed_row;
+  int      status = md_live_find_feed(live, feed, &feed_row);
+  if (status) return status;
   if (mdshm_instrument_find(live->shm, feed_row, symbol, row) != MDSHM_OK) {
     (void)snprintf(text, sizeof text, "feed %s has no symbol '%s'; `mdengine symbols` lists them",
                    feed, symbol);

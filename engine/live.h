@@ -24,6 +24,9 @@ error_t md_live_option(int key, char *arg, md_live_t *live);
 /* md_live_open opens the segment: an exit status, 0 when it is open. Closed by mdshm_close. */
 int md_live_open(md_live_t *live);
 
+/* md_live_find_feed resolves FEED; an exit status with an error line when there is none. */
+int md_live_find_feed(const md_live_t *live, const char *feed, uint32_t *row);
+
 /* md_live_find resolves FEED and SYMBOL; an exit status with an error line when there is none. */
 int md_live_find(const md_live_t *live, const char *feed, const char *symbol, uint32_t *row);
 

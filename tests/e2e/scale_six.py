@@ -1,6 +1,8 @@
 """What test_scale_six.sh compares, of an engine with six feeds and their six simulators.
 
-  shares BEFORE AFTER                    processor time and memory of each thread and feed between two /metrics
+  deepened METRICS FEED=BOOKS...         each feed that begins with cut books made so many of them deeper
+  shares BEFORE AFTER LEAST              processor time and memory of each thread and feed between two /metrics, of so many
+                                         messages a second at least
   equal PROGRAM NAME SHM WORK BOOKS FEED...    so many books, and every one has the digest of its exchange's end, everything is durable;
                                          of a book that still becomes deeper at the pace of its exchange's REST, the best 20
   account METRICS WORK FEED...           received = sent for each feed, and nothing is lost
@@ -28,7 +30,7 @@ def series(path):
     return out
 
 
-def shares(before, after):
+def shares(before, after, least):
     a, b = series(before), series(after)
     seconds = b["time", ""] - a["time", ""]
     names = sorted(who for metric, who in b if metric == "thread_cpu_seconds_total")
@@ -44,6 +46,14 @@ def shares(before, after):
     frames = sum(b[k] - a[k] for k in b if k[0] == "feed_frames_total") / seconds
     print(f"  {'in all':22} {100 * total:5.1f} % of a core  {b['process_resident_memory_bytes', ''] / 2**20:6.1f} MiB resident"
           f"  {frames:8.0f} messages a second")
+    return frames >= float(least)
+
+
+def deepened(metrics, *wanted):
+    m = series(metrics)
+    got = {(feed, int(m.get(("feed_deepened_books_total", feed), 0)), int(cnt)) for feed, _, cnt in (w.partition("=") for w in wanted)}
+    print(*(f"{feed} {cnt} of {all_of_them}" for feed, cnt, all_of_them in sorted(got)))
+    return all(cnt >= all_of_them for _, cnt, all_of_them in got)
 
 
 def ends(work, feed):
@@ -61,12 +71,13 @@ def equal(program, name, shm, work, wanted, *feeds):
         return False
     bad, cnt, whole = [], 0, 0
     for feed in feeds:
+        out = subprocess.run([program, "book", feed, "--all", "-n", name, "-S", shm, "--digest", "--json"],
+                             capture_output=True, text=True, check=False).stdout
+        books = {said["symbol"]: said for said in map(json.loads, out.splitlines())}
         for symbol, want in ends(work, feed).items():
-            out = subprocess.run([program, "book", feed, symbol, "-n", name, "-S", shm, "--digest", "--json"],
-                                 capture_output=True, text=True, check=False).stdout
-            if not out:
+            said = books.get(symbol)
+            if not said:
                 continue  # not chosen, or no such book: counted below
-            said = json.loads(out)
             cnt += 1
             is_whole = not feed.startswith("binance_") or (said["bids"] >= want["bids"] and said["asks"] >= want["asks"])
             whole += is_whole
@@ -97,5 +108,5 @@ def account(metrics, work, *feeds):
 
 
 if __name__ == "__main__":
-    done = {"shares": shares, "equal": equal, "account": account}[sys.argv[1]](*sys.argv[2:])
+    done = {"deepened": deepened, "shares": shares, "equal": equal, "account": account}[sys.argv[1]](*sys.argv[2:])
     sys.exit(0 if done in (None, True) else 1)
