@@ -2,6 +2,12 @@
  */
 #include "shm/book_layout.h"
 
+/* From so many changes of a side on, its levels down to the worst change are taken from the
+ * engine's book when they are at most so many for each change: cheaper than a search and a shift
+ * for each. */
+#define RENEW_CHANGES_MIN 4u
+#define RENEW_LEVELS_EACH 8u
+
 /* One side of one copy while the writer works on it. Index 0 is the worst level, cnt - 1 the best.
  */
 typedef struct depth_side {
@@ -163,15 +169,69 @@ depth_rewrite(depth_side_t *s, const md_book_message_t *m) {
   (void)depth_refill(s, m);
 }
 
+/* depth_best_cnt returns how many of the engine's best max levels have a key of at least key. */
+static uint32_t
+depth_best_cnt(const depth_side_t *s, const md_book_message_t *m, uint32_t max, int64_t key) {
+  uint32_t   low = 0, high = max;
+  md_level_t level;
+
+  while (low < high) {
+    const uint32_t mid = low + (high - low) / 2;
+    if (m->at(m->ctx, s->side, mid, &level) && md_book_key(s->side, level.px) >= key) {
+      low = mid + 1;
+    } else {
+      high = mid;
+    }
+  }
+  return low;
+}
+
+/* depth_renew takes every level from key on from the engine's book; worse levels, the first `worse`
+ * ones, stay. At most max can be there now. false: the engine's levels are not sorted. */
+static bool
+depth_renew(depth_side_t *s, const md_book_message_t *m, uint32_t worse, uint32_t max,
+            int64_t key) {
+  const uint32_t best = depth_best_cnt(s, m, max < s->cap ? max : s->cap, key);
+  int64_t        last = INT64_MAX;
+  md_level_t     level;
+
+  s->cnt = worse;
+  while (s->cnt + best > s->cap)
+    depth_drop_worst(s);
+  s->cnt += best;
+  for (uint32_t n = 0; n < best; n++) {
+    if (!m->at(m->ctx, s->side, n, &level)) return false;
+    if (n > 0 && md_book_key(s->side, level.px) >= last) return false;
+    last = md_book_key(s->side, level.px);
+    depth_set(s, s->cnt - 1 - n, level);
+  }
+  return true;
+}
+
 static void
 depth_apply_side(const md_book_t *b, md_book_depth_t *copy, const md_book_message_t *m,
                  md_side_t side) {
-  depth_side_t s = depth_open_side(b, copy, side);
+  depth_side_t s      = depth_open_side(b, copy, side);
+  int64_t      lowest = INT64_MAX;
+  uint32_t     cnt    = 0;
+  bool         sound  = true;
 
   for (uint32_t i = 0; i < m->change_cnt; i++) {
-    if (m->changes[i].side == side) depth_change(&s, &m->changes[i]);
+    const int64_t key = md_book_key(side, m->changes[i].px);
+    if (m->changes[i].side != side || key < s.floor) continue;
+    if (key < lowest) lowest = key;
+    cnt++;
   }
-  if (MD_UNLIKELY(!depth_refill(&s, m))) depth_rewrite(&s, m);
+  const uint32_t worse  = cnt < RENEW_CHANGES_MIN ? 0 : depth_find(&s, lowest);
+  const uint32_t better = s.cnt - worse;
+  if (cnt >= RENEW_CHANGES_MIN && better <= RENEW_LEVELS_EACH * cnt) {
+    sound = depth_renew(&s, m, worse, better + cnt, lowest);
+  } else {
+    for (uint32_t i = 0; i < m->change_cnt; i++) {
+      if (m->changes[i].side == side) depth_change(&s, &m->changes[i]);
+    }
+  }
+  if (MD_UNLIKELY(!sound || !depth_refill(&s, m))) depth_rewrite(&s, m);
   depth_close_side(&s, copy);
 }
 

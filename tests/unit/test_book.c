@@ -172,6 +172,7 @@ random_step(md_book_t *b, model_t *m, uint64_t *state, unsigned step) {
     m->meta.gen++;
   }
   if (r % 1999 == 0 && m->meta.qty_exp > -12) model_rescale(m);
+  if (r % 11 == 0) cnt = 30;
   if (r % 101 == 0) cnt = 200;
   if (r % 67 == 0) {
     m->meta.state  = (uint8_t)((r >> 16) % 4);
