@@ -72,7 +72,7 @@ md_bench_switches(void) {
 }
 
 uint64_t
-md_bench_tick(void) {
+md_bench_cycle(void) {
 #if defined(__x86_64__)
   return __builtin_ia32_rdtsc();
 #else
@@ -81,27 +81,43 @@ md_bench_tick(void) {
 }
 
 double
-md_bench_tick_ns(void) {
+md_bench_cycle_ns(void) {
   static double tick_ns; /* a constant of the machine, measured on first use */
   if (tick_ns > 0) return tick_ns;
   int64_t  start_ns = md_bench_now_ns(), now_ns;
-  uint64_t start    = md_bench_tick();
+  uint64_t start    = md_bench_cycle();
   do {
     now_ns = md_bench_now_ns();
   } while (now_ns - start_ns < 20000000);
-  tick_ns = (double)(now_ns - start_ns) / (double)(md_bench_tick() - start);
+  tick_ns = (double)(now_ns - start_ns) / (double)(md_bench_cycle() - start);
   return tick_ns;
 }
 
-static const char usage[] =
-    "usage: mdengine bench [ring|decode|all] [--json] [--seconds N]\n"
-    "Measures this machine and this build beside baselines in the same run.\n"
-    "  ring       our ring beside ck_ring and a reference ring, two pinned threads\n"
-    "  decode     our JSON decoding beside simdjson, on the same bytes\n"
-    "  all        both (default)\n"
-    "  --json     print JSON instead of a table\n"
-    "  --seconds  time for each, roughly (default 10)\n"
-    "example: mdengine bench decode --seconds 5\n";
+/* What can be measured. The command line names rows. */
+typedef struct measurement {
+  const char *name, *summary;
+  bool (*run)(md_bench_t *b);
+} measurement_t;
+
+static const measurement_t measurements[] = {
+    {"ring", "our ring beside ck_ring and a reference ring, two pinned threads", md_bench_ring},
+    {"decode", "our JSON decoding beside simdjson, on the same bytes", md_bench_decode},
+    {"book", "reading and writing books in shared memory beside plain copies", md_bench_book},
+    {"tape", "the broadcast ring of records beside plain copies", md_bench_tape},
+    {"tick", "from a message to its book in shared memory, readers and symbols", md_bench_tick},
+};
+
+static void
+print_usage(void) {
+  printf("usage: mdengine bench [NAME...] [--json] [--seconds N]\n"
+         "Measures this machine and this build beside baselines in the same run.\n");
+  for (size_t i = 0; i < MD_CNT(measurements); i++)
+    printf("  %-10s %s\n", measurements[i].name, measurements[i].summary);
+  printf("  %-10s %s\n", "all", "all of them (default)");
+  printf("  %-10s %s\n", "--json", "print JSON instead of a table");
+  printf("  %-10s %s\n", "--seconds", "time for each, roughly (default 10)");
+  printf("example: mdengine bench book tick --seconds 5\n");
+}
 
 static int
 usage_error(const char *what, const char *which) {
@@ -118,33 +134,41 @@ read_seconds(const char *text, unsigned *out) {
   return true;
 }
 
+/* Adds the measurement of that name to those that are wanted. */
+static bool
+want(const char *name, bool *wanted) {
+  bool found = false;
+  for (size_t i = 0; i < MD_CNT(measurements); i++) {
+    if (strcmp(name, measurements[i].name) != 0 && strcmp(name, "all") != 0) continue;
+    wanted[i] = true;
+    found     = true;
+  }
+  return found;
+}
+
 int
 md_bench_main(int argc, char **argv) {
   static md_bench_t b; /* too large for a stack; the command runs once */
-  bool              ring = false, decode = false, json = false;
+  bool              wanted[MD_CNT(measurements)] = {false}, json = false, any = false;
   b.seconds = SECONDS_DEFAULT;
   for (int i = 1; i < argc; i++) {
     if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-      fputs(usage, stdout);
+      print_usage();
       return 0;
     } else if (strcmp(argv[i], "--json") == 0) {
       json = true;
     } else if (strcmp(argv[i], "--seconds") == 0) {
       if (++i == argc) return usage_error("a number must follow", "--seconds");
       if (!read_seconds(argv[i], &b.seconds)) return usage_error("not in 1 to 3600:", argv[i]);
-    } else if (strcmp(argv[i], "ring") == 0) {
-      ring = true;
-    } else if (strcmp(argv[i], "decode") == 0) {
-      decode = true;
-    } else if (strcmp(argv[i], "all") == 0) {
-      ring = decode = true;
+    } else if (want(argv[i], wanted)) {
+      any = true;
     } else {
       return usage_error("unknown measurement or option", argv[i]);
     }
   }
-  if (!ring && !decode) ring = decode = true;
-  if (ring && !md_bench_ring(&b)) return 1;
-  if (decode && !md_bench_decode(&b)) return 1;
+  if (!any) (void)want("all", wanted);
+  for (size_t i = 0; i < MD_CNT(measurements); i++)
+    if (wanted[i] && !measurements[i].run(&b)) return 1;
   if (json) {
     md_bench_json_print(&b);
   } else {

@@ -9,7 +9,7 @@
 
 #include "shm/base.h"
 
-#define MD_BENCH_RESULT_MAX 64u
+#define MD_BENCH_RESULT_MAX 128u
 #define MD_BENCH_ROUND_MAX  256u
 #define MD_BENCH_NONE       (-1.0) /* not applicable: null in JSON, "-" in the table */
 
@@ -24,7 +24,8 @@ typedef struct md_bench_result {
   double      baseline_value;
   double ratio; /* how many times better than the baseline; of a cost: how many times its cost */
   double floor, target;
-  bool   is_cost; /* the ratio must stay at or below floor and target */
+  bool   is_cost;  /* the ratio must stay at or below floor and target */
+  bool   is_value; /* floor and target are bounds of the value, not of the ratio */
 } md_bench_result_t;
 
 typedef struct md_bench {
@@ -39,15 +40,18 @@ typedef struct md_bench_series {
   double   v[MD_BENCH_ROUND_MAX];
 } md_bench_series_t;
 
-/* md_bench_main is `mdengine bench [ring|decode|all] [--json] [--seconds N]`: argv[0] is "bench".
- * Returns the exit code: 0, also when something was not measured; 1 when parsers disagree or memory
- * is short; 2 for bad usage. */
+/* md_bench_main is `mdengine bench [NAME...] [--json] [--seconds N]`: argv[0] is "bench". Returns
+ * the exit code: 0, also when something was not measured; 1 when results are wrong (parsers
+ * disagree, a book is not what it must be) or memory is short; 2 for bad usage. */
 int md_bench_main(int argc, char **argv);
 
-/* md_bench_decode and md_bench_ring measure for about b->seconds and add their results. False: the
- * measurement itself is wrong, told on stderr. */
+/* Each of these measures for about b->seconds and adds its results. False: the measurement itself
+ * is wrong, told on stderr. */
 bool md_bench_decode(md_bench_t *b);
 bool md_bench_ring(md_bench_t *b);
+bool md_bench_book(md_bench_t *b);
+bool md_bench_tape(md_bench_t *b);
+bool md_bench_tick(md_bench_t *b);
 
 /* md_bench_add returns a new empty result (everything not applicable), asserted to have room. */
 md_bench_result_t *md_bench_add(md_bench_t *b, const char *name, const char *unit);
@@ -64,10 +68,10 @@ int64_t md_bench_now_ns(void);
 /* md_bench_switches returns how often the calling thread lost its processor against its will. */
 int64_t md_bench_switches(void);
 
-/* md_bench_tick is the cheapest clock there is; md_bench_tick_ns the length of a tick, measured
+/* md_bench_cycle is the cheapest clock there is; md_bench_cycle_ns the length of a step, measured
  * once per process by the first caller (takes 20 ms). */
-uint64_t md_bench_tick(void);
-double   md_bench_tick_ns(void);
+uint64_t md_bench_cycle(void);
+double   md_bench_cycle_ns(void);
 
 /* md_bench_table_print and md_bench_json_print write the report to stdout. */
 void md_bench_table_print(const md_bench_t *b);

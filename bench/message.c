@@ -13,6 +13,7 @@ typedef struct market {
   uint64_t seed, update_id, trade_id, now_ms;
   int64_t  base; /* price of tick 0, in units of 0.01 */
   unsigned best; /* first tick of the asks */
+  bool     is_still;
   uint32_t qty[TICK_CNT];
 } market_t;
 
@@ -44,8 +45,8 @@ put_decimal(char *out, size_t bytes, int64_t mantissa, unsigned digits) {
 static void
 walk(market_t *m) {
   uint64_t r = next_random(m) % 16;
-  if (r == 0 && m->best < TICK_CNT * 3 / 4) m->best++;
-  if (r == 1 && m->best > TICK_CNT / 4) m->best--;
+  if (!m->is_still && r == 0 && m->best < TICK_CNT * 3 / 4) m->best++;
+  if (!m->is_still && r == 1 && m->best > TICK_CNT / 4) m->best--;
   m->now_ms += 1 + next_random(m) % 100;
 }
 
@@ -110,39 +111,82 @@ put_depth(market_t *m, char *out, size_t bytes, unsigned level_cnt) {
   return n;
 }
 
-bool
-md_bench_corpus_new(md_bench_corpus_t *c, md_bench_kind_t kind, uint32_t cnt, uint32_t level_cnt,
-                    uint64_t seed) {
-  static market_t m; /* large; the generator is called by one thread, and starts anew each time */
-  size_t          each = kind == MD_BENCH_AGG_TRADE ? 512 : 512 + (size_t)level_cnt * 2 * 48;
+static void
+market_begin(market_t *m, uint64_t seed) {
+  memset(m, 0, sizeof *m);
+  m->seed      = seed;
+  m->update_id = 50093239212;
+  m->trade_id  = 3735683259;
+  m->now_ms    = 1723161255343;
+  m->base      = 6183763 - TICK_CNT / 2;
+  m->best      = TICK_CNT / 2;
+  for (unsigned i = 0; i < TICK_CNT; i++)
+    m->qty[i] = next_qty(m);
+}
+
+static bool
+generate(md_bench_corpus_t *c, market_t *m, uint32_t level_cnt) {
+  size_t each = c->kind == MD_BENCH_AGG_TRADE ? 512 : 512 + (size_t)level_cnt * 2 * 48;
+  size_t at   = 0;
   if (each > TEXT_MAX) each = TEXT_MAX;
-  *c       = (md_bench_corpus_t){.kind = kind, .cnt = cnt};
-  c->bytes = calloc(cnt, each + PAD_BYTES);
-  c->text  = calloc(cnt, sizeof c->text[0]);
-  c->len   = calloc(cnt, sizeof c->len[0]);
+  c->bytes = calloc(c->cnt, each + PAD_BYTES);
+  c->text  = calloc(c->cnt, sizeof c->text[0]);
+  c->len   = calloc(c->cnt, sizeof c->len[0]);
   if (c->bytes == NULL || c->text == NULL || c->len == NULL) {
     md_bench_corpus_delete(c);
     return false;
   }
-  memset(&m, 0, sizeof m);
-  m.seed      = seed;
-  m.update_id = 50093239212;
-  m.trade_id  = 3735683259;
-  m.now_ms    = 1723161255343;
-  m.base      = 6183763 - TICK_CNT / 2;
-  m.best      = TICK_CNT / 2;
-  for (unsigned i = 0; i < TICK_CNT; i++)
-    m.qty[i] = next_qty(&m);
-  size_t at = 0;
-  for (uint32_t i = 0; i < cnt; i++) {
+  for (uint32_t i = 0; i < c->cnt; i++) {
     char *out  = (char *)c->bytes + at;
     c->text[i] = c->bytes + at;
-    c->len[i]  = kind == MD_BENCH_AGG_TRADE ? put_agg_trade(&m, out, each)
-                                            : put_depth(&m, out, each, level_cnt);
+    c->len[i]  = c->kind == MD_BENCH_AGG_TRADE ? put_agg_trade(m, out, each)
+                                               : put_depth(m, out, each, level_cnt);
     c->text_bytes += c->len[i];
     at += c->len[i] + PAD_BYTES;
     memset(c->bytes + at - PAD_BYTES, 0, PAD_BYTES);
   }
+  return true;
+}
+
+static market_t market; /* large; the generators are called by one thread, and begin anew */
+
+bool
+md_bench_corpus_new(md_bench_corpus_t *c, md_bench_kind_t kind, uint32_t cnt, uint32_t level_cnt,
+                    uint64_t seed) {
+  *c = (md_bench_corpus_t){.kind = kind, .cnt = cnt};
+  market_begin(&market, seed);
+  return generate(c, &market, level_cnt);
+}
+
+bool
+md_bench_corpus_still(md_bench_corpus_t *c, uint32_t cnt, uint32_t level_cnt, uint64_t seed) {
+  *c = (md_bench_corpus_t){.kind = MD_BENCH_DEPTH, .cnt = cnt};
+  market_begin(&market, seed);
+  market.is_still = true;
+  return generate(c, &market, level_cnt);
+}
+
+bool
+md_bench_snapshot_new(uint64_t seed, char **text, uint32_t *len) {
+  size_t bytes = 256 + (size_t)TICK_CNT * 48 + PAD_BYTES, n;
+  market_begin(&market, seed);
+  *text = calloc(1, bytes);
+  if (*text == NULL) return false;
+  n = (size_t)snprintf(*text, bytes, "{\"lastUpdateId\":%llu,\"bids\":[",
+                       (unsigned long long)market.update_id);
+  for (unsigned i = 0; i < TICK_CNT; i++) { /* best first */
+    bool     is_bid = i < market.best;
+    unsigned tick   = is_bid ? market.best - 1 - i : i;
+    if (i == market.best) n += (size_t)snprintf(*text + n, bytes - n, "],\"asks\":[");
+    if (i != 0 && i != market.best) (*text)[n++] = ',';
+    (*text)[n++] = '[';
+    n += put_decimal(*text + n, bytes - n, market.base + (int64_t)tick, MD_BENCH_PX_DIGITS);
+    (*text)[n++] = ',';
+    n += put_decimal(*text + n, bytes - n, market.qty[tick], MD_BENCH_QTY_DIGITS);
+    (*text)[n++] = ']';
+  }
+  n += (size_t)snprintf(*text + n, bytes - n, "]}");
+  *len = (uint32_t)n;
   return true;
 }
 

@@ -44,6 +44,13 @@ typedef struct md_bench_corpus {
   uint8_t        *bytes;
 } md_bench_corpus_t;
 
+/* md_bench_corpus_still does the same for depth updates of a book whose middle stays where it is,
+ * so that they may be applied over and over, in any order, and never cross it.
+ * md_bench_snapshot_new gives the book of about a thousand levels a side that they begin with, as
+ * the exchange's answer to a request for it; free *text. */
+bool md_bench_corpus_still(md_bench_corpus_t *c, uint32_t cnt, uint32_t level_cnt, uint64_t seed);
+bool md_bench_snapshot_new(uint64_t seed, char **text, uint32_t *len);
+
 /* md_bench_corpus_new generates cnt messages, depth updates with about level_cnt levels; false: no
  * memory. md_bench_corpus_delete frees them. */
 bool md_bench_corpus_new(md_bench_corpus_t *c, md_bench_kind_t kind, uint32_t cnt,

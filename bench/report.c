@@ -43,11 +43,12 @@ cell(double v, const char *format) {
   printf(" %9s", text);
 }
 
-/* -1 not known, else whether the ratio keeps the bound. */
+/* -1 not known, else whether the result keeps the bound. */
 static int
 keeps(const md_bench_result_t *r, double bound) {
-  if (r->ratio < 0 || bound < 0) return -1;
-  return r->is_cost ? r->ratio <= bound : r->ratio >= bound;
+  double v = r->is_value ? r->value : r->ratio;
+  if (v < 0 || bound < 0) return -1;
+  return r->is_cost ? v <= bound : v >= bound;
 }
 
 void
@@ -56,12 +57,12 @@ md_bench_table_print(const md_bench_t *b) {
   char                     model[128];
   cpu_model(model, sizeof model);
   printf("%s, %ld processors online, %s\n\n", model, sysconf(_SC_NPROCESSORS_ONLN), COMPILER);
-  printf("%-26s %9s %-5s %9s %9s %9s %9s %9s %9s  %-28s %9s %7s %6s %6s %s\n", "measurement",
+  printf("%-32s %9s %-5s %9s %9s %9s %9s %9s %9s  %-28s %9s %7s %6s %6s %s\n", "measurement",
          "median", "unit", "min", "max", "p50 ns", "p99 ns", "p99.9 ns", "worst ns", "baseline",
          "value", "ratio", "floor", "target", "holds");
   for (uint32_t i = 0; i < b->result_cnt; i++) {
     const md_bench_result_t *r = &b->results[i];
-    printf("%-26s", r->name);
+    printf("%-32s", r->name);
     cell(r->value, "%.1f");
     printf(" %-5s", r->unit);
     cell(r->min, "%.1f");

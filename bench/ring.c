@@ -110,9 +110,9 @@ step_wait(pair_t *p) {
  */
 static void
 trips_once(pair_t *p, step_t step, const md_bench_queue_t *queue) {
-  double tick_ns = md_bench_tick_ns();
+  double tick_ns = md_bench_cycle_ns();
   step_begin(p, step, queue);
-  uint64_t before = md_bench_tick();
+  uint64_t before = md_bench_cycle();
   for (uint64_t i = 1; i <= TRIP_CNT; i++) {
     if (queue == NULL) {
       md_store_release(&p->ping, i);         /* R1: the ping; pairs with A1 */
@@ -122,7 +122,7 @@ trips_once(pair_t *p, step_t step, const md_bench_queue_t *queue) {
       queue->push(p->there, i);
       p->peer_good &= queue->pop(p->back) == i;
     }
-    uint64_t now = md_bench_tick();
+    uint64_t now = md_bench_cycle();
     if (i > WARM_CNT) md_hist_add(&p->hist, (int64_t)((double)(now - before) * tick_ns));
     before = now;
   }

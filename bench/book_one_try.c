@@ -1,0 +1,26 @@
+/* Every function of the sources below gets a name of its own here. */
+#define md_book_read_top        md_bench_try_top
+#define md_book_read_ladder     md_bench_try_ladder
+#define md_book_read_depth      md_bench_try_depth
+#define md_book_read_depth_view md_bench_try_depth_view
+#define md_book_footprint       md_bench_try_footprint
+#define md_book_new             md_bench_try_new
+#define md_book_join            md_bench_try_join
+#define md_book_depth_levels    md_bench_try_depth_levels
+#define md_book_write_state     md_bench_try_write_state
+#define md_book_write_all       md_bench_try_write_all
+#define md_book_write_changes   md_bench_try_write_changes
+#define md_book_ladder_all      md_bench_try_ladder_all
+#define md_book_ladder_apply    md_bench_try_ladder_apply
+#define md_book_ladder_meta     md_bench_try_ladder_meta
+#define md_book_depth_all       md_bench_try_depth_all
+#define md_book_depth_apply     md_bench_try_depth_apply
+#define md_book_depth_meta      md_bench_try_depth_meta
+
+#include "shm/limits.h"
+#undef MD_READ_RETRY_MAX
+#define MD_READ_RETRY_MAX 1u
+
+#include "shm/book.c"
+#include "shm/book_depth.c"
+#include "shm/book_ladder.c"
