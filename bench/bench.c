@@ -105,6 +105,8 @@ static const measurement_t measurements[] = {
     {"book", "reading and writing books in shared memory beside plain copies", md_bench_book},
     {"tape", "the broadcast ring of records beside plain copies", md_bench_tape},
     {"tick", "from a message to its book in shared memory, readers and symbols", md_bench_tick},
+    {"transport", "our WebSocket client beside libwebsockets and beside bare reads",
+     md_bench_transport},
 };
 
 static void

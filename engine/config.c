@@ -351,6 +351,10 @@ check_input(checker_t *c, const md_config_feed_t *f) {
   check_readable(c, f, "ca_file", f->ca_file);
   check_url(c, f, "url", f->url, true);
   check_url(c, f, "rest_url", f->rest_url, false);
+  if (f->deflate && f->transport == 0) {
+    (void)snprintf(key, sizeof key, "feeds.%s.deflate", f->name);
+    say(c, key, "is what libwebsockets does not do here; write transport: native, or false");
+  }
   const char *wrong = "";
   if (md_secret_check(f, &wrong, &msg)) {
     (void)snprintf(key, sizeof key, "feeds.%s.%s", f->name, wrong);

@@ -54,6 +54,10 @@
   X(rest_url, TEXT, "", 0, 255, "", "base of the REST URLs; empty: the venue's own")               \
   X(ca_file, TEXT, "", 0, 255, "",                                                                 \
     "PEM file of the authorities that may sign certificates; empty: the system's")                 \
+  X(transport, CHOICE, "lws", 0, 0, "lws|native",                                                  \
+    "what speaks WebSocket with the exchange: libwebsockets, or the engine's own client, which costs a fraction of it") \
+  X(deflate, BOOL, "false", 0, 0, "",                                                              \
+    "offer permessage-deflate: fewer bytes, several times the work; only with transport native")   \
   X(stream_pace, CHOICE, "100ms", 0, 0, "100ms|raw|raw_or_100ms",                                  \
     "Deribit: book, trades and ticker each 100 ms, or raw, which needs client_id; or 100 ms where raw is refused") \
   X(client_id, TEXT, "", 0, 255, "", "name of an API key, for a venue whose streams need one; only with its secret") \

@@ -6,6 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* In the order of the choices of the key transport. */
+static const md_transport_ops_t *const transports[] = {&md_transport_lws, &md_transport_native};
+
 static void
 log_from_live(void *ctx, const char *level, const char *text) {
   const md_engine_feed_t *f = ctx;
@@ -56,7 +59,8 @@ md_network_open(md_engine_t *e, uint32_t feed, md_msg_t *msg) {
                                          .list_ns               = cfg->list_interval,
                                          .seed                  = seed_of(e, feed),
                                          .clock                 = e->clock,
-                                         .transport             = &md_transport_lws,
+                                         .transport             = transports[cfg->transport],
+                                         .offers_deflate        = cfg->deflate,
                                          .metrics               = &e->segment.metrics[feed],
                                          .log                   = log_from_live,
                                          .log_ctx               = f};

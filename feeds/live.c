@@ -273,6 +273,7 @@ open_transport(md_feed_live_t *l, md_msg_t *msg) {
                                     .connect_timeout_ns = CONNECT_NS,
                                     .ping_ns            = PING_NS,
                                     .pong_ns            = PONG_NS,
+                                    .offers_deflate     = l->cfg.offers_deflate,
                                     .clock              = l->cfg.clock,
                                     .seed               = md_random_next(&l->seed)};
   return l->cfg.transport->open(&tc, &l->transport, msg);

@@ -44,6 +44,7 @@ typedef struct md_feed_live_config {
   uint64_t seed;
   const md_clock_t         *clock;
   const md_transport_ops_t *transport;
+  bool                      offers_deflate; /* permessage-deflate */
   md_rest_client_t         *rest;
   md_metrics_t             *metrics; /* NULL: nothing is counted */
   /* A line for people about connections; NULL: none. From the feed's thread, never for each

@@ -2,9 +2,9 @@
  *
  * The rules are those of lws_tls.h: only the authorities of the given file (the system's bundle
  * when none is given) are trusted, the certificate must hold for the name or the address that was
- * meant, at least TLS 1.2, the name is told to the server (SNI). OpenSSL reads ahead: one system
- * call takes what is there, many records at a time, and the records are then taken one by one. So a
- * socket that has nothing more to read says nothing about records: read until EAGAIN.
+ * meant, at least TLS 1.2, the name is told to the server (SNI). One system call takes what is
+ * there, many records at a time, and the records are then taken one by one. So a socket that has
+ * nothing more to read says nothing about records: read until EAGAIN.
  *
  * A context and its sessions belong to one thread. The socket stays the caller's. */
 #ifndef FEEDS_TLS_CLIENT_H
@@ -39,7 +39,7 @@ MD_MUST_USE md_err_t md_tls_handshake(md_tls_session_t *s, bool *wants_write,
  * not known. After the handshake. */
 uint64_t md_tls_certificate_end_s(const md_tls_session_t *s);
 
-/* md_tls_look allows one look at the socket to the reads that follow. */
+/* md_tls_look allows one look at the socket, a single system call, to the reads that follow. */
 void md_tls_look(md_tls_session_t *s);
 
 /* md_tls_read and md_tls_write are like recv and send: -1 with EAGAIN; 0 and -1 with anything else

@@ -73,6 +73,10 @@ static const broken_t broken[] = {
      "feeds.binance_spot.client_id", "wants none", "take it out"},
     {"feeds:\n  binance_spot:\n    symbols: all\n    stream_pace: raw_or_100ms\n", 0, 0,
      "feeds.binance_spot.stream_pace", "no meaning", "take it out"},
+    {"feeds:\n  binance_spot:\n    symbols: all\n    transport: lws\n    deflate: true\n", 0, 0,
+     "feeds.binance_spot.deflate", "does not do", "transport: native"},
+    {"feeds:\n  binance_spot:\n    symbols: all\n    transport: libwebsockets\n", 4, 16,
+     "feeds.binance_spot.transport", "not a choice", "lws"},
     /* unknown names */
     {"feedz: {}\n", 1, 1, "feedz", "unknown section", "did you mean feeds"},
     {"colour: red\n", 1, 1, "colour", "unknown section", "check --keys"},
