@@ -8,7 +8,11 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 const LIMIT_BYTES = 150 * 1024;
 const out = process.argv[2] ?? "dist";
 
+// uPlot's licence wants to stand in every copy.
+const notice = `/*! uPlot\n${readFileSync("node_modules/uplot/LICENSE", "utf8").replace(/\r/g, "").trim()}\n*/`;
+
 const bundled = await build({
+  banner: { js: notice, css: notice },
   entryPoints: ["src/page.ts", "src/page.css"],
   bundle: true,
   minify: true,

@@ -286,7 +286,7 @@ FIVE_VALID = """document.body.dataset.link === 'live' &&
   [...document.querySelectorAll('#book-rows td[data-key=state]')].filter((cell) => cell.innerText === 'VALID').length === 5"""
 NOT_LIVE = """document.body.dataset.link === 'lost' && document.getElementById('banner-lost') &&
   document.getElementById('ladder-state').innerText === 'not live' &&
-  [...document.querySelectorAll('#book-rows td[data-key=state]')].every((cell) => cell.innerText === 'not live')"""
+  [...document.querySelectorAll('td[data-key=state], td[data-key=input]')].every((cell) => cell.innerText === 'not live')"""
 
 
 async def main():

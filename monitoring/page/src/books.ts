@@ -87,7 +87,7 @@ export class Books {
       else row.row.removeAttribute("aria-current");
       (row.row.querySelector("button") as HTMLElement).tabIndex = key === stop ? 0 : -1;
       setCell(row.cells.feed!, book.feed);
-      if (this.is_live) fillState(row.cells.state!, stateText(book), tone(book.state));
+      if (this.is_live) fillState(row.cells.state!, book.state, tone(book.state), book.reason === "NONE" ? "" : book.reason);
       else fillState(row.cells.state!, "not live", "bad");
       for (const name of ["bid_qty", "bid", "ask", "ask_qty"] as const) setCell(row.cells[name]!, book[name], "", book[name]);
       const [bid, ask] = [Number(book.bid), Number(book.ask)];

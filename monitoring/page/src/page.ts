@@ -4,7 +4,7 @@ import { Charts } from "./charts";
 import { byId, make, setPill, setText } from "./dom";
 import { clock, span } from "./format";
 import { Link } from "./link";
-import { feedTone, showTables } from "./tables";
+import { feedTone, markOld, showTables } from "./tables";
 import type { Message, Status } from "./types";
 
 const THEMES = ["system", "light", "dark"];
@@ -51,6 +51,7 @@ function showState(): void {
   const state = is_live ? (is_paused ? "paused" : "live") : newest ? "lost" : "connecting";
   document.body.dataset.link = state;
   books.setLive(state === "live");
+  if (state !== "live") markOld();
   if (state === "live") setPill(byId("link"), "live", "good");
   else if (state === "paused") setPill(byId("link"), `held at ${clock(newest?.time_ms ?? 0)}`, "warn");
   else setPill(byId("link"), state === "lost" ? "not live" : "connecting", state === "lost" ? "bad" : "idle");
@@ -105,7 +106,7 @@ function show(message: Message): void {
   books.take(status);
 }
 
-const charts = new Charts(() => void link.readHistory().catch(() => undefined));
+const charts = new Charts(() => void link.readMissed());
 const books = new Books((choice) => link.choose(choice));
 const link = new Link({
   message(message) {

@@ -194,7 +194,13 @@ function showTiles(status: Status): void {
   tile("Gaps", count(sum("gaps")), "", sum("gaps") ? "warn" : "");
   tile("Lost records", count(sum("lost")), "", sum("lost") ? "bad" : "");
   tile("Visible, worst P99", slowest ? time(slowest).split(" ")[0]! : "-", slowest ? time(slowest).split(" ")[1] : "");
-  tile("Not yet durable", count(undurable), "records");
+  tile("Not yet durable", count(undurable), undurable === 1 ? "record" : "records");
+}
+
+// Until the next message no feed and no sink is called live.
+export function markOld(): void {
+  for (const cell of document.querySelectorAll<HTMLElement>("#feed-rows td[data-key=input], #sink-rows td[data-key=state]"))
+    fillState(cell, "not live", "bad");
 }
 
 export function showTables(status: Status): void {
