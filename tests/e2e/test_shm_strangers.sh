@@ -1,9 +1,9 @@
 #!/bin/sh
 # Readers of other people: the examples in C, C++, Rust and Python, built against the installed library, run from
 # another account with the right to read only, while the engine collects from the built-in exchange. Each reads a VALID
-# book and follows the tape from where the book was read, without a hole. One of them goes on over a kill -9 and the
-# next engine, and survives a segment that its owner cuts off. What that account tries against engine and segment is refused, all of it; `mdengine status` lists the
-# readers.
+# book and follows the tape from where the book was read, without a hole. Those in C, C++ and Rust go on over a kill -9
+# and the next engine, and survive a segment that its owner cuts off. What that account tries against engine and segment
+# is refused, all of it; `mdengine status` lists the readers. The tape becomes a pandas DataFrame with exact prices.
 . "$(dirname "$0")/lib.sh"
 : "${MD_TEST_BIN:?where the helper programs are}"
 
@@ -11,9 +11,9 @@ RECORDS=${RECORDS:-10000}
 EXAMPLES=$E2E/../../shm/client/examples
 PREFIX=$WORK/prefix
 SIM=
-READER=
+READERS=
 ends() {
-  for pid in $READER $SIM; do
+  for pid in $READERS $SIM; do
     kill "$pid" 2>/dev/null || true
     wait "$pid" 2>/dev/null || true
   done
@@ -89,10 +89,14 @@ reader() {
   echo "$language: $(tr '\n' ' ' <"$WORK/$language.out")"
 }
 
-# One in the background reads until it is stopped.
-# shellcheck disable=SC2086
-$other "$WORK/reader_c" -d "$SHM" $NAME binance_spot ETHUSDT 1000000000000 >"$WORK/long.out" 2>"$WORK/long.err" &
-READER=$!
+# In the background one of each reads until it is stopped.
+LONG="c cc${RUST:+ rs}"
+for language in $LONG; do
+  # shellcheck disable=SC2086
+  $other "$WORK/reader_$language" -d "$SHM" $NAME binance_spot ETHUSDT 1000000000000 >"$WORK/long.$language" \
+    2>"$WORK/long.$language.err" &
+  READERS="$READERS $!"
+done
 reader C "$WORK/reader_c"
 reader C++ "$WORK/reader_cc"
 [ -z "$RUST" ] || reader Rust "$RUST"
@@ -123,16 +127,38 @@ with mdshm.open(sys.argv[2], dir=sys.argv[1]) as engine:
         kinds.add(record.type)
         if {"trade", "book_delta"} <= kinds:
             break
-    try:
-        import pandas
-    except ImportError:
-        pandas = None
-    if pandas is not None:
-        frame = tape.frame(50, types=("trade",))
-        assert len(frame) == 50 and set(frame["type"]) == {"trade"}, frame
     assert engine.counter(0, "mdengine_feed_frames_total") > 0
     assert engine.check() == "OK"
 END
+
+# --- the tape as a pandas DataFrame: each row is a record, prices are exact text that Decimal and numpy take as they are
+if "$PYTHON" -c 'import pandas' 2>/dev/null; then
+  # shellcheck disable=SC2086
+  $other "$PYTHON" - "$SHM" $NAME <<'END' || fail "the tape in pandas"
+import sys
+from decimal import Decimal
+import numpy, pandas
+import mdshm
+
+with mdshm.open(sys.argv[2], dir=sys.argv[1]) as engine:
+    frame = engine.tape("binance_spot", oldest=True).frame(300, types=("trade",))
+    assert isinstance(frame, pandas.DataFrame) and len(frame) == 300, frame
+    assert set(frame["type"]) == {"trade"} and frame["seq"].is_monotonic_increasing, frame
+    assert all(isinstance(px, str) and Decimal(px) > 0 for px in frame["px"]), frame["px"]
+    prices = frame["px"].astype(numpy.float64)
+    turnover = (prices * frame["qty"].astype(numpy.float64)).groupby(frame["symbol"]).sum()
+    assert set(turnover.index) <= {i.symbol.decode() for i in engine.instruments()} and (turnover > 0).all(), turnover
+    every = engine.tape("binance_spot", oldest=True).frame(200)
+    assert (every["seq"].diff().dropna() == 1).all(), every["seq"]
+    book = engine.book("binance_spot", "BTC-USDT").depth(30, max_age=30)
+    table = pandas.DataFrame(book.bids, columns=["px", "qty"])
+    assert isinstance(book.bids, numpy.ndarray) and len(table) == 30 and table["px"].is_monotonic_decreasing, table
+    print("pandas %s: %d trades of %d symbols, %d columns" % (pandas.__version__, len(frame), len(turnover),
+                                                            len(frame.columns)))
+END
+elif [ -n "${CI:-}" ]; then
+  fail "no pandas: ./dev test installs it"
+fi
 
 # --- the README's own programs
 block() { awk -v want="$1" '$0 == "```" want && !done { on = 1; next } $0 == "```" { if (on) done = 1; on = 0 } on' \
@@ -160,33 +186,43 @@ fi
 "$WORK/attack" --open "$SHM" $NAME || fail "the control: the owner cannot open the segment either"
 
 # --- listed, and on to the next engine
-listed() { status_json | grep -q "\"readers\":\[.*\"name\":\"example.c\",\"pid\":$READER,\"epoch\":$1,"; }
-wait_for "the reader in the list" listed 1
+# listed EPOCH: every one of them says that it reads that engine.
+listed() {
+  said=$(status_json) || return 1
+  for language in $LONG; do
+    echo "$said" | grep -q "\"readers\":\[.*\"name\":\"example.$language\",\"pid\":[0-9]*,\"epoch\":$1," || return 1
+  done
+}
+wait_for "the readers in the list" listed 1
 kill -9 "$ENGINE"
 wait "$ENGINE" 2>/dev/null || true
 ENGINE=
 start
-wait_for "the reader with the next engine" listed 2
+wait_for "the readers with the next engine" listed 2
 status_json | python3 -c '
 import json, sys
-reader = json.load(sys.stdin)["readers"][0]
-assert reader["records"] > 0 and reader["reads"] > 0, reader
-print("listed: %(name)s, %(records)d records, overtaken %(lapped)d" % reader)'
+for reader in json.load(sys.stdin)["readers"]:
+    assert reader["records"] > 0 and (reader["reads"] > 0), reader
+    print("listed: %(name)s, epoch %(epoch)d, %(records)d records, overtaken %(lapped)d" % reader)'
 
-# --- cut off by its owner: an error for the reader, not its end by a signal
+# --- cut off by its owner: an error for the readers, not their end by a signal
 kill -9 "$ENGINE"
 wait "$ENGINE" 2>/dev/null || true
 ENGINE=
 truncate -s 0 "$SHM/mdengine.$NAME"
-status=0
-wait "$READER" || status=$?
-READER=
-[ "$status" -eq 1 ] || fail "the reader of a file that was cut off ended with status $status"
-grep -q CORRUPT "$WORK/long.err" || fail "the reader of a file that was cut off: $(cat "$WORK/long.err")"
+for reader in $READERS; do
+  status=0
+  wait "$reader" || status=$?
+  [ "$status" -eq 1 ] || fail "a reader of a file that was cut off ended with status $status"
+done
+READERS=
+for language in $LONG; do
+  grep -q CORRUPT "$WORK/long.$language.err" || fail "reader.$language of a file that was cut off: $(cat "$WORK/long.$language.err")"
+done
 rm "$SHM/mdengine.$NAME"
 start
-gone() { ! status_json | grep -q '"name":"example.c"'; }
-wait_for "the reader to be gone from the list" gone
+gone() { ! status_json | grep -q '"name":"example'; }
+wait_for "the readers to be gone from the list" gone
 stop
 [ ! -e "$SHM/mdengine.$NAME.readers" ] || fail "the list is left behind"
 

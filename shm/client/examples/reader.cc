@@ -17,6 +17,8 @@ namespace {
 
 constexpr int64_t max_age_ns = 1000000000;
 constexpr size_t  seq_offset = 24;
+constexpr int     beat_every = 4096;
+constexpr int     wait_turns = 30000; // of a millisecond, for the next engine
 
 struct Close {
   void operator()(mdshm_t *shm) const { mdshm_close(shm); }
@@ -64,30 +66,47 @@ read_valid(mdshm_t *shm, uint32_t row) {
   throw std::runtime_error("the book does not become VALID");
 }
 
-// Returns the number of holes in seq.
-uint64_t
+// There is nothing to read: rests, and gives up when there is no living engine for too long.
+void
+wait(mdshm_t *shm, uint32_t feed, int *waited) {
+  const mdshm_result_t alive = mdshm_feed_check(shm, feed, max_age_ns);
+  const bool lives = alive == MDSHM_OK || alive == MDSHM_STALE || alive == MDSHM_RESTARTED;
+  if (alive == MDSHM_CORRUPT || (!lives && ++*waited == wait_turns)) must(alive, "the engine");
+  rest();
+}
+
+struct Followed {
+  uint64_t holes, restarts;
+};
+
+// Follows the tape over restarts of the engine: a hole in seq is a bug of somebody's.
+Followed
 follow(mdshm_t *shm, uint32_t feed, mdshm_tape_t *tape, uint64_t next, uint64_t want) {
-  uint64_t holes = 0, lost_bytes = 0;
+  Followed out{0, 0};
+  uint64_t lost_bytes = 0;
+  int      waited     = 0;
   for (uint64_t got = 0; got < want;) {
     const void          *record = nullptr;
     size_t               bytes  = 0;
     const mdshm_result_t result = mdshm_tape_next(tape, &record, &bytes, &lost_bytes);
-    if (result == MDSHM_EMPTY) {
-      const mdshm_result_t alive = mdshm_feed_check(shm, feed, max_age_ns);
-      if (alive == MDSHM_DEAD || alive == MDSHM_STOPPED) must(alive, "the engine");
-      rest();
+    if (result == MDSHM_EMPTY || result == MDSHM_STOPPED || result == MDSHM_SUPERSEDED ||
+        result == MDSHM_ABSENT) {
+      wait(shm, feed, &waited);
     } else if (result == MDSHM_LAPPED || result == MDSHM_RESTARTED) {
+      out.restarts += result == MDSHM_RESTARTED;
       next = 0;
     } else {
       must(result, "the tape");
       uint64_t seq;
       std::memcpy(&seq, static_cast<const char *>(record) + seq_offset, sizeof seq);
-      if (next && seq != next) holes++;
-      next = seq + 1;
+      if (got % beat_every == 0 && mdshm_beat(shm) != MDSHM_OK) std::fputs("not listed\n", stderr);
+      if (next && seq != next) out.holes++;
+      next   = seq + 1;
+      waited = 0;
       got++;
     }
   }
-  return holes;
+  return out;
 }
 
 int
@@ -114,10 +133,12 @@ run(const char *dir, char **argument, uint64_t want) {
   must(mdshm_tape_open(engine.get(), feed, MDSHM_FROM_NOW, &opened), "the tape");
   const Tape tape(opened);
   must(mdshm_tape_join(tape.get(), &book.meta), "the tape");
-  const uint64_t holes = follow(engine.get(), feed, tape.get(), book.meta.last_seq + 1, want);
-  std::printf("%llu records behind it, %llu holes\n", static_cast<unsigned long long>(want),
-              static_cast<unsigned long long>(holes));
-  return holes ? 1 : 0;
+  const Followed followed = follow(engine.get(), feed, tape.get(), book.meta.last_seq + 1, want);
+  std::printf("%llu records behind it, %llu holes, %llu restarts\n",
+              static_cast<unsigned long long>(want),
+              static_cast<unsigned long long>(followed.holes),
+              static_cast<unsigned long long>(followed.restarts));
+  return followed.holes ? 1 : 0;
 }
 
 } // namespace

@@ -8,17 +8,20 @@ use std::{env, process, ptr, thread, time::Duration};
 
 const OK: c_int = 0;
 const STALE: c_int = 2;
-const DEAD: c_int = 3;
+const SUPERSEDED: c_int = 4;
 const STOPPED: c_int = 5;
 const BUSY: c_int = 6;
 const ABSENT: c_int = 7;
 const EMPTY: c_int = 8;
 const LAPPED: c_int = 9;
+const CORRUPT: c_int = 11;
 const RESTARTED: c_int = 15;
 const GUARD_CHAIN: c_int = 1;
 const NONE: u32 = u32::MAX;
 const MAX_AGE_NS: i64 = 1_000_000_000;
 const SEQ_OFFSET: usize = 24;
+const BEAT_EVERY: u64 = 4096;
+const WAIT_TURNS: u32 = 30_000; // of a millisecond, for the next engine
 
 #[repr(C)]
 struct Shm {
@@ -87,6 +90,7 @@ extern "C" {
     fn mdshm_close(shm: *mut Shm);
     fn mdshm_check(shm: *mut Shm) -> c_int;
     fn mdshm_register(shm: *mut Shm, name: *const c_char) -> c_int;
+    fn mdshm_beat(shm: *mut Shm) -> c_int;
     fn mdshm_feed_find(shm: *const Shm, name: *const c_char) -> u32;
     fn mdshm_feed_check(shm: *mut Shm, feed: u32, max_age_ns: i64) -> c_int;
     fn mdshm_instrument_find(shm: *mut Shm, feed: u32, symbol: *const c_char, row: *mut u32) -> c_int;
@@ -174,34 +178,51 @@ impl Drop for Engine {
 }
 
 /// A tape must not outlive its engine: it borrows it.
-struct Tape<'a>(*mut RawTape, &'a Engine, u32);
+struct Tape<'a> {
+    raw: *mut RawTape,
+    engine: &'a Engine,
+    feed: u32,
+    restarts: u64,
+}
 
 impl<'a> Tape<'a> {
     fn open(engine: &'a Engine, feed: u32) -> Result<Tape<'a>, String> {
         let mut tape = ptr::null_mut();
         must(unsafe { mdshm_tape_open(engine.0, feed, 0, &mut tape) }, "the tape")?;
-        Ok(Tape(tape, engine, feed))
+        Ok(Tape { raw: tape, engine, feed, restarts: 0 })
+    }
+
+    /// There is nothing to read: rests, and gives up when there is no living engine for too long.
+    fn wait(&self, waited: &mut u32) -> Result<(), String> {
+        let alive = unsafe { mdshm_feed_check(self.engine.0, self.feed, MAX_AGE_NS) };
+        if alive != OK && alive != STALE && alive != RESTARTED {
+            *waited += 1;
+            if alive == CORRUPT || *waited == WAIT_TURNS {
+                must(alive, "the engine")?;
+            }
+        }
+        rest();
+        Ok(())
     }
 
     /// The seq of the next record; None after records were lost to us, or the engine was restarted.
     fn next(&mut self) -> Result<Option<u64>, String> {
+        let mut waited = 0;
         loop {
             let (mut record, mut bytes, mut lost) = (ptr::null(), 0, 0);
-            match unsafe { mdshm_tape_next(self.0, &mut record, &mut bytes, &mut lost) } {
+            match unsafe { mdshm_tape_next(self.raw, &mut record, &mut bytes, &mut lost) } {
                 OK => {
                     let bytes = unsafe { std::slice::from_raw_parts(record as *const u8, bytes) };
                     let mut seq = [0; 8];
                     seq.copy_from_slice(&bytes[SEQ_OFFSET..SEQ_OFFSET + 8]);
                     return Ok(Some(u64::from_le_bytes(seq)));
                 }
-                EMPTY => {
-                    let alive = unsafe { mdshm_feed_check((self.1).0, self.2, MAX_AGE_NS) };
-                    if alive == DEAD || alive == STOPPED {
-                        must(alive, "the engine")?;
-                    }
-                    rest();
+                EMPTY | STOPPED | SUPERSEDED | ABSENT => self.wait(&mut waited)?,
+                LAPPED => return Ok(None),
+                RESTARTED => {
+                    self.restarts += 1;
+                    return Ok(None);
                 }
-                LAPPED | RESTARTED => return Ok(None),
                 other => must(other, "the tape")?,
             }
         }
@@ -210,7 +231,7 @@ impl<'a> Tape<'a> {
 
 impl Drop for Tape<'_> {
     fn drop(&mut self) {
-        unsafe { mdshm_tape_close(self.0) }
+        unsafe { mdshm_tape_close(self.raw) }
     }
 }
 
@@ -236,17 +257,20 @@ fn run(dir: Option<CString>, names: &[CString], want: u64) -> Result<bool, Strin
         book.meta.last_seq
     );
     let mut tape = Tape::open(&engine, feed)?;
-    must(unsafe { mdshm_tape_join(tape.0, &book.meta) }, "the tape")?;
+    must(unsafe { mdshm_tape_join(tape.raw, &book.meta) }, "the tape")?;
     let (mut expected, mut got, mut holes) = (Some(book.meta.last_seq + 1), 0, 0);
     while got < want {
         let next = tape.next()?;
         if let Some(seq) = next {
             holes += u64::from(expected.map_or(false, |e| e != seq));
+            if got % BEAT_EVERY == 0 {
+                let _ = unsafe { mdshm_beat(engine.0) };
+            }
             got += 1;
         }
         expected = next.map(|seq| seq + 1);
     }
-    println!("{} records behind it, {} holes", got, holes);
+    println!("{} records behind it, {} holes, {} restarts", got, holes, tape.restarts);
     Ok(holes == 0)
 }
 
