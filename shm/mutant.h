@@ -1,4 +1,5 @@
-/* mutant.h - the numbered broken variants of ring, tape and book, chosen by -DMD_MUTANT=n.
+/* mutant.h - the numbered broken variants of ring, tape, book and reader library, chosen by
+ * -DMD_MUTANT=n.
  *
  * A stress program that cannot fail proves nothing, so each way to get the protocol wrong that is
  * listed here can be compiled in, and tests/stress/mutants.sh demands that every one is caught. The
@@ -17,7 +18,10 @@
  *   22 book: ladder rewrites the newest slot instead of the oldest
  *   23 book: depth changes without its odd mark
  *   24 book: the reader of a ladder does not look at the version again
- *   25 book: depth applies a message to one of its two copies only */
+ *   25 book: depth applies a message to one of its two copies only
+ *   31 client: a segment's magic is stored relaxed (only TSan sees it)
+ *   32 client: a restart leaves the handle's books of the engine before
+ *   33 client: a restart is not told */
 #ifndef SHM_MUTANT_H
 #define SHM_MUTANT_H
 

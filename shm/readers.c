@@ -62,5 +62,5 @@ md_readers_read(int fd, uint32_t row, md_reader_row_t *out) {
   if (pread(fd, out, sizeof *out, (off_t)(row * sizeof *out)) != (ssize_t)sizeof *out)
     return MD_ERR_ABSENT;
   out->name[sizeof out->name - 1] = 0;
-  return MD_OK;
+  return out->name[0] ? MD_OK : MD_ERR_ABSENT; /* taken, and not written yet */
 }

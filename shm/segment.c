@@ -1,5 +1,6 @@
 /* Making, locking and deleting the two files of an engine. Only the engine comes here, at start and
  * at stop. */
+#include "shm/mutant.h"
 #include "shm/segment_parts.h"
 
 #include <errno.h>
@@ -374,7 +375,11 @@ fill_main(const md_segment_config_t *cfg, const layout_t *l, const md_clock_t *c
   md_store_relaxed(&s->instruments->next_id, cfg->next_instrument_id); /* R1 below publishes it */
   md_err_t err = fill_tapes(cfg, s);
   if (err) return err;
+#if MD_MUTANT == 31
+  md_store_relaxed(&h->magic, MD_SEGMENT_MAGIC);
+#else
   md_store_release(&h->magic, MD_SEGMENT_MAGIC); /* R1: publishes the filled file; pairs with A1 */
+#endif
   return MD_OK;
 }
 

@@ -1,5 +1,6 @@
 /* Attaching to a segment, leaving it, and following the engine to its next one. */
 #include "shm/client/handle.h"
+#include "shm/mutant.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -116,6 +117,9 @@ mdshm_follow(mdshm_t *shm, mdshm_result_t why) {
     shm->tried    = look_for_next(shm, now_ns);
   }
   if (shm->tried == MDSHM_EMPTY) return why;
+#if MD_MUTANT == 33
+  if (shm->tried == MDSHM_OK) shm->told = shm->generation;
+#endif
   if (shm->tried == MDSHM_OK) shm->tried_ns = 0;
   return shm->tried;
 }

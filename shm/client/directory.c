@@ -1,5 +1,6 @@
 /* Instruments: numbers of the handle that stay over a restart, found by a hash of their symbols. */
 #include "shm/client/handle.h"
+#include "shm/mutant.h"
 
 #include <fnmatch.h>
 #include <stdlib.h>
@@ -106,8 +107,10 @@ mdshm_directory_reset(mdshm_t *shm, const md_segment_t *s) {
   shm->seen_low  = 0;
   shm->has_holes = shm->ref_cnt > 0;
   for (uint32_t i = 0; i < shm->ref_cnt; i++) {
+#if MD_MUTANT != 32
     shm->refs[i].book = NULL;
-    shm->refs[i].row  = MDSHM_NONE;
+#endif
+    shm->refs[i].row = MDSHM_NONE;
   }
   return MDSHM_OK;
 }
