@@ -1,11 +1,13 @@
 /* watch.c - the main thread while the engine runs: signals, the end of recordings, failed sinks,
  * stuck threads. */
 #include "engine/engine_private.h"
+#include "engine/notify.h"
 #include "engine/reload.h"
 #include "engine/stuck.h"
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <time.h>
 
 #define WATCH_INTERVAL_NS 50000000
@@ -38,8 +40,26 @@ is_stuck(md_engine_t *e, md_stuck_t *watch) {
   return true;
 }
 
-int
-md_engine_run(md_engine_t *e) {
+/* What systemctl status shows. */
+static void
+tell_status(const md_engine_t *e, const md_notify_t *notify) {
+  const md_segment_t *s     = &e->segment;
+  uint64_t            valid = 0, known = 0, live = 0;
+  char                line[160];
+  for (uint32_t f = 0; f < s->feed_cnt; f++) {
+    const md_atomic_u64 *counter = s->metrics[s->feeds[f].thread].counter;
+    valid += md_load_relaxed(&counter[MD_COUNTER_BOOKS_VALID]); /* only shown */
+    known += md_load_relaxed(&counter[MD_COUNTER_BOOKS_KNOWN]);
+    live += md_load_relaxed(&s->feeds[f].input_state) == MD_INPUT_LIVE;
+  }
+  (void)snprintf(line, sizeof line, "STATUS=%llu of %u feeds, %llu of %llu books VALID",
+                 (unsigned long long)live, s->feed_cnt, (unsigned long long)valid,
+                 (unsigned long long)known);
+  md_notify_send(notify, line);
+}
+
+static int
+watch(md_engine_t *e, md_notify_t *notify) {
   sigset_t        set;
   struct timespec wait = {0, WATCH_INTERVAL_NS};
   md_stuck_t      stuck;
@@ -52,15 +72,29 @@ md_engine_run(md_engine_t *e) {
     int signal_no = sigtimedwait(&set, NULL, &wait);
     beat(e);
     md_segment_serve(&e->segment);
+    int64_t now_ns = md_clock_mono_ns(e->clock);
+    if (md_notify_status_due(notify, now_ns)) tell_status(e, notify);
     if (signal_no == SIGINT || signal_no == SIGTERM) {
       md_log(e->log, MD_LOG_INFO, "engine", "asked to stop; draining");
       return MD_EXIT_OK;
     }
     if (signal_no == SIGHUP) md_reload(e->log, e->cfg);
     if (is_stuck(e, &stuck)) return MD_EXIT_STUCK;
+    md_notify_beat(notify, now_ns);
     if (md_load_relaxed(&e->restart_wanted)) return MD_EXIT_RESTART;
     if (md_load_relaxed(&e->sink_failed)) return MD_EXIT_FAILED;
     if (all_ended(e)) return md_load_relaxed(&e->feed_failed_cnt) ? MD_EXIT_FAILED : MD_EXIT_OK;
     if (signal_no < 0 && errno != EAGAIN && errno != EINTR) return MD_EXIT_FAILED;
   }
+}
+
+int
+md_engine_run(md_engine_t *e) {
+  md_notify_t notify;
+  md_notify_init(&notify);
+  md_notify_send(&notify, "READY=1");
+  int status = watch(e, &notify);
+  md_notify_send(&notify, "STOPPING=1\nSTATUS=draining");
+  md_notify_fini(&notify);
+  return status;
 }

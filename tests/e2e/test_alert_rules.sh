@@ -63,7 +63,7 @@ parts = {
                       "node_filesystem_avail_bytes", "node_filesystem_size_bytes", "node_load1",
                       "node_disk_io_time_seconds_total", "node_network_receive_bytes_total",
                       "node_network_transmit_bytes_total", "node_pressure_cpu_waiting_seconds_total",
-                      "node_timex_offset_seconds", "node_vmstat_pgmajfault"},
+                      "node_timex_offset_seconds", "node_timex_sync_status", "node_vmstat_pgmajfault"},
     "postgres exporter": {"pg_up", "pg_stat_activity_count", "pg_settings_max_connections", "pg_database_size_bytes"},
     "redis exporter": {"redis_up"},
     "nats exporter": {"gnatsd_up"},
