@@ -138,17 +138,15 @@ ws_peer_transport(bool offers_deflate, uint32_t message_bytes_max) {
   return t;
 }
 
-/* A connection that has come to our listener; the request is in s->in. */
+/* A connection of t that has come to our listener; the request is in s->in. */
 static void
-ws_peer_begin(ws_peer_t *s, bool offers_deflate, uint32_t message_bytes_max) {
+ws_peer_begin_on(ws_peer_t *s, md_transport_t *t) {
   struct sockaddr_in where = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   socklen_t          len   = sizeof where;
   md_msg_t           msg   = {0};
   char               url[64];
   int64_t            since = 0;
-  *s                       = (ws_peer_t){.fd       = -1,
-                                         .listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0),
-                                         .t        = ws_peer_transport(offers_deflate, message_bytes_max)};
+  *s = (ws_peer_t){.fd = -1, .listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), .t = t};
   cr_assert_eq(bind(s->listener, (struct sockaddr *)&where, len), 0);
   cr_assert_eq(listen(s->listener, 4), 0);
   cr_assert_eq(getsockname(s->listener, (struct sockaddr *)&where, &len), 0);
@@ -159,6 +157,11 @@ ws_peer_begin(ws_peer_t *s, bool offers_deflate, uint32_t message_bytes_max) {
   while (!memmem(s->in, s->in_len, "\r\n\r\n", 4) && !ws_peer_is_late(&since))
     ws_peer_pump(s);
   cr_assert(memmem(s->in, s->in_len, "\r\n\r\n", 4), "no request");
+}
+
+static void
+ws_peer_begin(ws_peer_t *s, bool offers_deflate, uint32_t message_bytes_max) {
+  ws_peer_begin_on(s, ws_peer_transport(offers_deflate, message_bytes_max));
 }
 
 /* What the answer to the request must say. */
@@ -187,10 +190,9 @@ ws_peer_send(ws_peer_t *s, const void *p, size_t len, size_t portion) {
 }
 
 static inline void
-ws_peer_open(ws_peer_t *s, const char *extensions, uint32_t message_bytes_max) {
+ws_peer_grant(ws_peer_t *s, const char *extensions) {
   char    accept[64], answer[512];
   int64_t since = 0;
-  ws_peer_begin(s, extensions != NULL, message_bytes_max);
   ws_peer_accept(s, accept);
   s->in_len = 0;
   int len   = snprintf(answer, sizeof answer,
@@ -201,6 +203,12 @@ ws_peer_open(ws_peer_t *s, const char *extensions, uint32_t message_bytes_max) {
   while (!s->is_open && !s->is_closed && !ws_peer_is_late(&since))
     ws_peer_pump(s);
   cr_assert(s->is_open, "not open: %s", s->events);
+}
+
+static inline void
+ws_peer_open(ws_peer_t *s, const char *extensions, uint32_t message_bytes_max) {
+  ws_peer_begin(s, extensions != NULL, message_bytes_max);
+  ws_peer_grant(s, extensions);
 }
 
 static void
