@@ -216,7 +216,7 @@ depth_apply_side(const md_book_t *b, md_book_depth_t *copy, const md_book_messag
   uint32_t     cnt    = 0;
   bool         sound  = true;
 
-  for (uint32_t i = 0; i < m->change_cnt; i++) {
+  for (uint32_t i = 0; m->change_cnt >= RENEW_CHANGES_MIN && i < m->change_cnt; i++) {
     const int64_t key = md_book_key(side, m->changes[i].px);
     if (m->changes[i].side != side || key < s.floor) continue;
     if (key < lowest) lowest = key;
