@@ -46,14 +46,16 @@ is_plain_host(const char *host) {
   return strspn(host, digits) == strlen(host);
 }
 
+/* The list as the configuration holds it: "a", "[a,b,]". */
 static bool
 is_listed(const char *list, const char *origin) {
-  size_t len = strlen(origin);
+  static const char between[] = "[], ";
+  size_t            len       = strlen(origin);
   for (const char *at = list; *at;) {
-    size_t n = strcspn(at, ", ");
+    size_t n = strcspn(at, between);
     if (n == len && strncasecmp(at, origin, n) == 0) return true;
     at += n;
-    at += strspn(at, ", ");
+    at += strspn(at, between);
   }
   return false;
 }

@@ -203,6 +203,8 @@ async def bad_clients(browser):
     assert await refused(subprotocols=[PROTOCOL], origin=f"http://example.com:{PORT}", extra_headers={"Host": f"example.com:{PORT}"}), \
         "a name that points here may connect"
     assert await refused(), "a client without the protocol may connect"
+    for origin in ("https://status.example", "https://another.example"):
+        assert not await refused(subprotocols=[PROTOCOL], origin=origin), f"{origin}, which is listed, may not connect"
     said("  pages of other sites")
     got = await ends(silent)
     said("  one that confirms nothing")

@@ -33,6 +33,7 @@ cluster
 wait_for "the exchange" test -s "$WORK/sim.out"
 MONITORING="http_port: 0
   metrics_port: 0
+  page_origins: [https://status.example, https://another.example]
   page_clients: 6"
 config "    symbols: all
     url: $(url ws)
