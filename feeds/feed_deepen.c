@@ -239,6 +239,7 @@ try_deepen(md_feed_t *f, md_feed_instrument_t *i) {
     conclude(f, i);
 }
 
+/* A frame that waited in the socket is older than the request that stands before it. */
 void
 md_feed_deepen_update(md_feed_t *f, md_feed_instrument_t *i, const md_feed_delta_t *delta,
                       const md_feed_levels_t *levels) {
@@ -246,8 +247,8 @@ md_feed_deepen_update(md_feed_t *f, md_feed_instrument_t *i, const md_feed_delta
   int64_t           age_ns = f->recv_ns - d->begin_ns;
   uint64_t          max_bytes =
       f->cfg.sync_queue_bytes < KEEP_BYTES_MAX ? f->cfg.sync_queue_bytes : KEEP_BYTES_MAX;
-  bool                    is_late = !d->has_snapshot && (age_ns < 0 || age_ns > KEEP_NS_MAX);
-  const md_sync_pending_t head    = md_feed_pending_of(i, delta, levels);
+  bool is_late = !d->has_snapshot && (age_ns < -KEEP_NS_MAX || age_ns > KEEP_NS_MAX);
+  const md_sync_pending_t head = md_feed_pending_of(i, delta, levels);
   if (is_late || md_sync_queue_push(&d->queue, max_bytes, &head, levels->bids, levels->asks) ||
       d->queue.dropped_cnt > 0) {
     give_up(f, i);

@@ -80,11 +80,11 @@ for feed in $FEEDS; do
 done
 CHOSEN=$(for feed in $FEEDS; do chosen "$feed"; done | awk '{ sum += $1 } END { print sum }')
 sed -n 's/.* at=\([a-z_]*\) msg="\(all [0-9]* books are valid after .*\)".*/\1: \2/p' "$WORK/engine.log"
-# So many books of Binance begin with 100 levels, because REST gives no more at once, and take memory as they become
+# So many books of Binance's futures begin with 100 levels, because REST gives no more at once, and take memory as they become
 # deeper, one after the other within the weight that the venue allows: the figures are those of the time behind that.
 deep() {
   curl -s -m 10 "$METRICS" >"$WORK/metrics.deep"
-  python3 -B "$HERE/scale_six.py" deepened "$WORK/metrics.deep" "binance_spot=$(chosen binance_spot)" \
+  python3 -B "$HERE/scale_six.py" deepened "$WORK/metrics.deep" \
     "binance_derivatives=$(chosen binance_derivatives)" "binance_coinm=$(chosen binance_coinm)" >"$WORK/deep" || { sleep 1; false; }
 }
 if [ -n "${MD_SCALE_LONG:-}" ]; then

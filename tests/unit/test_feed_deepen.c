@@ -330,6 +330,19 @@ Test(feed_deepen, what_does_not_come_in_time_is_given_up) {
   cr_assert_eq(told_cnt, 2);
 }
 
+/* Under load every third wait was given up, because its first frame had come before the request. */
+Test(feed_deepen, an_update_that_was_received_before_the_request_is_kept) {
+  begin();
+  deepen(A);
+  x.recv_ns -= 600000000;
+  depth(&x, A, 102, 102, L("10", "2"), "");
+  cr_assert(book_of(&x, A)->is_deepening);
+  cr_assert_eq(counter(&x, MD_COUNTER_DEEPEN_RETRIES), 0);
+  x.recv_ns -= 31000000000;
+  depth(&x, A, 103, 103, "", "");
+  cr_assert_not(book_of(&x, A)->is_deepening, "the clock was set back");
+}
+
 Test(feed_deepen_queue, a_full_queue_is_given_up, .fini = fini) {
   open_with(1024);
   begin();
