@@ -13,8 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CA_FILE      "/etc/ssl/certs/ca-certificates.crt"
-#define SOCKET_BYTES 131072u /* taken from the socket at once */
+#define CA_FILE "/etc/ssl/certs/ca-certificates.crt"
 
 struct md_tls {
   SSL_CTX    *ctx;
@@ -27,7 +26,7 @@ struct md_tls_session {
   bool    is_dry; /* this look was had: what else the socket has waits for the next */
   bool    is_open;
   size_t  at, end; /* of what the socket gave and OpenSSL has not taken yet */
-  uint8_t bytes[SOCKET_BYTES];
+  uint8_t bytes[MD_TLS_SOCKET_BYTES];
 };
 
 /* ---- the socket ---- */

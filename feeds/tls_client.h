@@ -14,7 +14,8 @@
 
 #include <sys/types.h>
 
-#define MD_TLS_WHY_BYTES 112u
+#define MD_TLS_WHY_BYTES    112u
+#define MD_TLS_SOCKET_BYTES 131072u /* taken from the socket at once; memory of each session */
 
 typedef struct md_tls         md_tls_t;
 typedef struct md_tls_session md_tls_session_t;

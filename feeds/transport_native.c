@@ -374,7 +374,9 @@ backend_counts(const md_transport_t *t, md_transport_counts_t *out) {
   out->buffer_bytes = EVENT_ROOM * sizeof *t->event;
   for (uint32_t n = 0; n < t->cfg.connection_cnt_max; n++) {
     const md_native_connection_t *c = t->connection[n];
-    if (c) out->buffer_bytes += c->rx_bytes + c->plain_bytes + c->tx_bytes;
+    if (c)
+      out->buffer_bytes +=
+          c->rx_bytes + c->plain_bytes + c->tx_bytes + (c->tls ? MD_TLS_SOCKET_BYTES : 0);
   }
 }
 
