@@ -70,7 +70,8 @@ class Browser:
                 self.errors.append(json.dumps(p["args"])[:500])
             elif method == "Log.entryAdded" and p["entry"]["level"] in ("error", "warning"):
                 entry = p["entry"]
-                kept = self.network if entry["source"] == "network" else self.errors
+                is_network = entry["source"] == "network" or entry["text"].startswith("WebSocket connection to")
+                kept = self.network if is_network else self.errors
                 kept.append((entry["text"], entry.get("url", "")))
             elif method == "Network.requestWillBeSent":
                 self.requests.append(p["request"]["url"])

