@@ -40,7 +40,7 @@ if command -v strace >/dev/null; then
     speed: max" "" && sed -i 's/^  binance_spot:/&\n    on_end: exit/' "$WORK/engine.yaml"
   for io in io_uring poll; do
     sed "s|^  name: .*|&\n  io: $io|; s|$WORK/journal|$WORK/journal.$io|" "$WORK/engine.yaml" >"$WORK/$io.yaml"
-    strace -f -qq -c -o "$WORK/calls.$io" "$MDENGINE" run -c "$WORK/$io.yaml" 2>"$WORK/engine.log" || true
+    strace -f -qq -c -o "$WORK/calls.$io" "$MDENGINE" run -c "$WORK/$io.yaml" 2>"$WORK/engine.log" || fail "the engine under strace"
   done
   python3 - "$DOCKER/seccomp.json" "$WORK/calls.io_uring" "$WORK/calls.poll" <<'END' || fail "the seccomp profile"
 import json, re, sys

@@ -47,7 +47,7 @@ for address, where in ((work + "/notify", work + "/notify"), ("\0mdengine-%d" % 
         until("WATCHDOG=1")
         engine.send_signal(signal.SIGTERM)
         assert "STATUS=draining" in until("STOPPING=1")
-        engine.wait(120)
+        assert engine.wait(120) == 0, engine.returncode
     finally:
         engine.kill()
         engine.wait()
