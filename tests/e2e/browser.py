@@ -1,8 +1,13 @@
 """A headless Chromium under a test: DevTools protocol over a WebSocket, one page, what it logged, screenshots.
 
 Wants Debian's chromium and python3-websockets. Never talks to anything but 127.0.0.1."""
-import asyncio, base64, json, os, shutil, subprocess, tempfile, time
+import asyncio, base64, ctypes, json, os, shutil, signal, subprocess, tempfile, time
 import websockets
+
+
+def die_with_parent():
+    """Whatever ends the test ends the browser."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 class Browser:
@@ -24,7 +29,11 @@ class Browser:
              "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
              "--disable-default-apps", "--disable-extensions", "--lang=en-US", "--remote-debugging-port=0",
              f"--window-size={self.size[0]},{self.size[1]}", f"--user-data-dir={self.folder}", "about:blank"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "HOME": self.folder}, start_new_session=True)
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "HOME": self.folder}, start_new_session=True,
+            preexec_fn=die_with_parent)
+        # A test that is told to end leaves no browser behind.
+        task = asyncio.current_task()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         port_file = os.path.join(self.folder, "DevToolsActivePort")
         lines = []
         end = time.monotonic() + 120
@@ -49,7 +58,7 @@ class Browser:
             await asyncio.wait_for(self.send("Browser.close"), 1)
         except Exception:
             pass
-        self.process.kill()
+        os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         for _ in range(20):
             shutil.rmtree(self.folder, ignore_errors=True)
