@@ -74,6 +74,8 @@ class Symbol:
         if self.is_at_end():
             self.is_ended = True
             return
+        if self.book.id is None:  # a cut before the first snapshot: there is no book yet that lacks anything
+            return
         self.gaps.append(r)
         if r["exch_seq_last"] != self.book.id:
             self.complain(f"a GAP behind {r['exch_seq_last']}, the book stood at {self.book.id}")
@@ -125,7 +127,7 @@ class Symbol:
         self.qty += Decimal(r["qty"])
 
     def on_status(self, r):
-        if not self.is_ended:
+        if not self.is_ended and (self.book.id is not None or r["after_name"] != "STALE"):
             self.states.append((r["after_name"], r["reason_name"], r["gen"]))
 
     def finish(self, gaps_expected):
