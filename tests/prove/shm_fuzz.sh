@@ -20,8 +20,8 @@ fuzz=$MD_TEST_BIN/fuzz_segment
 if [ ! -x "$fuzz" ] || [ -n "$(find shm tests/fuzz tests/stress tests/prove/shm_fuzz.sh -name '*.[csh]*' -newer "$fuzz")" ]; then
   # The reader looks for the next engine each time, and nobody has long to answer.
   clang-14 -std=gnu17 -D_GNU_SOURCE -DMD_VERSION='"fuzz"' -DMD_FOLLOW_EVERY_NS=0 -DMD_SEGMENT_ANSWER_MS=2 -O1 -g -I. \
-    -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined tests/fuzz/*.c shm/*.c \
-    shm/client/*.c -o "$work/fuzz" -pthread -lm
+    -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined tests/fuzz/fuzz_segment.c \
+    tests/fuzz/fuzz_sealed.c shm/*.c shm/client/*.c -o "$work/fuzz" -pthread -lm
   mv "$work/fuzz" "$fuzz"
 fi
 
