@@ -59,7 +59,11 @@ def tests_of(table):
     wanted = {name for row in table for name in row[3] if "::" in name}
     programs = collections.defaultdict(set)
     for source in sorted((ROOT / "tests/unit").glob("test_*.c")):
-        for suite, test in re.findall(r"^Test\((\w+),\s*(\w+)", open(source).read(), re.M):
+        text = open(source).read()
+        both = re.findall(r"^ +Test\((\w+), name\)", text, re.M)  # a test of each of these suites
+        tests = re.findall(r"^Test\((\w+),\s*(\w+)", text, re.M)
+        tests += [(suite, test) for test in re.findall(r"^BOTH\((\w+)\)", text, re.M) for suite in both]
+        for suite, test in tests:
             if NUMBERED.match(test) or suite + "::" + test in wanted:
                 programs[source.stem].add(suite + "/" + test)
     return programs
