@@ -54,8 +54,8 @@
   X(rest_url, TEXT, "", 0, 255, "", "base of the REST URLs; empty: the venue's own")               \
   X(ca_file, TEXT, "", 0, 255, "",                                                                 \
     "PEM file of the authorities that may sign certificates; empty: the system's")                 \
-  X(transport, CHOICE, "lws", 0, 0, "lws|native",                                                  \
-    "what speaks WebSocket with the exchange: libwebsockets, or the engine's own client, which costs a fraction of it") \
+  X(transport, CHOICE, "native", 0, 0, "lws|native",                                               \
+    "what speaks WebSocket with the exchange: the engine's own client, or libwebsockets, which costs several times as much") \
   X(deflate, BOOL, "false", 0, 0, "",                                                              \
     "offer permessage-deflate: fewer bytes, several times the work; only with transport native")   \
   X(stream_pace, CHOICE, "100ms", 0, 0, "100ms|raw|raw_or_100ms",                                  \

@@ -1,7 +1,7 @@
 #!/bin/sh
-# The engine collects from the built-in exchange over TLS, and its connections are replaced before their end: no gap
-# at all. At the end every book equals the exchange's own, and the journal's RAW stream replays to the same books.
-# What goes wrong on purpose is in test_live_faults.sh.
+# The engine collects from the built-in exchange over TLS, by either transport, and its connections are replaced before
+# their end: no gap at all. At the end every book equals the exchange's own, and the journal's RAW stream replays to the
+# same books. What goes wrong on purpose is in test_live_faults.sh.
 . "$(dirname "$0")/lib.sh"
 
 SIM=
@@ -49,19 +49,27 @@ LIMITS="    silence_depth: 0s
     silence_bbo: 0s
     silence_connection: 0s"
 
-serve --life 4 --shutdown-warning 2
-config "    symbols: all
+# collects TRANSPORT: the whole, through one of the two clients that speak WebSocket.
+collects() {
+  rm -rf "$WORK/journal" "$WORK/truth.json" "$WORK/engine.log"
+  serve --life 4 --shutdown-warning 2
+  config "    symbols: all
+    transport: $1
     url: $(url wss)
     rest_url: $(url rest_tls)
     ca_file: $WORK/ca.pem
 $LIMITS"
-start
-wait_for "books that equal the exchange's, over TLS" equal
-gaps=$(gap_total)
-[ "$gaps" = 0 ] || fail "$gaps gaps though every connection was replaced before its end"
-wait_for "a connection to be replaced: this tests nothing else" logged "the server says that it closes"
-stop
-stop_sim
-replays
+  start
+  wait_for "books that equal the exchange's, over TLS" equal
+  gaps=$(gap_total)
+  [ "$gaps" = 0 ] || fail "$gaps gaps though every connection was replaced before its end"
+  wait_for "a connection to be replaced: this tests nothing else" logged "the server says that it closes"
+  stop
+  stop_sim
+  replays
+}
 
-echo "books equal the exchange's over TLS though every connection was replaced; the journal replays"
+collects native
+collects lws
+
+echo "books equal the exchange's over TLS, by both transports, though every connection was replaced; the journal replays"
