@@ -61,10 +61,19 @@ source_ended(md_feed_thread_t *t, md_err_t err, const md_msg_t *msg) {
 }
 
 static void
+tell_connected(md_feed_thread_t *t) {
+  const md_source_t *source = &t->cfg.source;
+  if (t->ended) return;
+  md_store_relaxed(&t->feed_row->input_state, !source->connected || source->connected(source->ctx)
+                                                  ? MD_INPUT_LIVE
+                                                  : MD_INPUT_CONNECTING);
+}
+
+/* Answers of REST alone make nothing live. */
+static void
 take_input(md_feed_thread_t *t, const md_input_t *in) {
-  if (md_load_relaxed(&t->feed_row->input_state) != MD_INPUT_LIVE) {
-    md_store_relaxed(&t->feed_row->input_state, MD_INPUT_LIVE);
-  }
+  bool is_live = md_load_relaxed(&t->feed_row->input_state) == MD_INPUT_LIVE;
+  if (!is_live || in->kind == MD_RAW_CLOSE) tell_connected(t);
   if (in->kind == MD_RAW_CONNECT) md_bump(&t->feed_row->connect_cnt, 1);
   md_feed_input(t->cfg.feed, in);
 }
@@ -132,6 +141,7 @@ look(md_feed_thread_t *t, int64_t now) {
   const md_source_t *source = &t->cfg.source;
   if (now - t->look_mono_ns < LOOK_NS) return;
   t->look_mono_ns = now;
+  if (source->connected) tell_connected(t);
   md_store_relaxed(&t->row->cpu_ns, (uint64_t)md_clock_thread_cpu_ns());
   uint64_t bytes = md_feed_memory(t->cfg.feed);
   if (source->memory && !t->ended) bytes += source->memory(source->ctx);

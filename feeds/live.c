@@ -246,13 +246,24 @@ source_memory(void *ctx) {
          transport.buffer_bytes;
 }
 
+/* One open connection is enough: what the others lack, streams and books show. */
+static bool
+source_connected(void *ctx) {
+  const md_feed_live_t *l = ctx;
+  for (uint32_t n = 0; n < l->link_cnt; n++)
+    for (uint32_t half = 0; half < 2; half++)
+      if (l->link[n].half[half].state == MD_LIVE_OPEN) return true;
+  return false;
+}
+
 md_source_t
 md_feed_live_source(md_feed_live_t *l) {
-  return (md_source_t){.next   = source_next,
-                       .wait   = source_wait,
-                       .close  = source_close,
-                       .memory = source_memory,
-                       .ctx    = l};
+  return (md_source_t){.next      = source_next,
+                       .wait      = source_wait,
+                       .close     = source_close,
+                       .memory    = source_memory,
+                       .connected = source_connected,
+                       .ctx       = l};
 }
 
 /* ---- life ---- */

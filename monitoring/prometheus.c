@@ -289,7 +289,8 @@ add_feeds(const md_health_t *h, md_text_t *t) {
     md_text_add_seconds(t, age_ns < 0 ? 0 : (uint64_t)(now_ns - age_ns));
     md_text_add(t, "\n");
   }
-  md_prometheus_begin(t, "mdengine_feed_connected", "gauge", "1 while the feed's input is live");
+  md_prometheus_begin(t, "mdengine_feed_connected", "gauge",
+                      "1 while a connection to the venue is open, or a recording is played");
   for (uint32_t f = 0; f < s->feed_cnt; f++) {
     add_feed_value(s, f, "mdengine_feed_connected", t);
     md_text_add(t, "%d\n", md_load_relaxed(&s->feeds[f].input_state) == MD_INPUT_LIVE);

@@ -266,6 +266,8 @@ def maintenance(engine):
     wait_for("a notification", lambda: was_told("firing", "FeedStale", begin))
     status, text = fetch("http://127.0.0.1:%d/health" % ports["http"])
     assert status == 200 and json.loads(text)["status"] == "degraded", text
+    text = fetch("http://127.0.0.1:%d/metrics" % ports["metrics"])[1]
+    assert re.findall(r'^mdengine_feed_connected{feed="(\w+)"} 0$', text, re.M) == ["okx_spot"], "whose exchange is away"
     assert fetch("http://127.0.0.1:%d/live" % ports["http"])[0] == 200 and engine.poll() is None
     critical = [r for r in received[begin:] if r[2] == "critical"]
     assert not critical, critical

@@ -318,3 +318,57 @@ Test(feed_thread, core_that_is_not_there_is_a_clear_error) {
   md_segment_delete(&b->segment);
   free(b);
 }
+
+/* A source that has nothing, and says whether it reaches its exchange. */
+typedef struct remote_source {
+  md_atomic_u64 connected;
+} remote_source_t;
+
+static md_err_t
+remote_next(void *ctx, md_input_t *out, int64_t *due_mono_ns, md_msg_t *msg) {
+  (void)ctx;
+  (void)out;
+  (void)msg;
+  *due_mono_ns = 0;
+  return MD_ERR_EMPTY;
+}
+
+static void
+remote_close(void *ctx) {
+  (void)ctx;
+}
+
+static bool
+remote_connected(void *ctx) {
+  remote_source_t *s = ctx;
+  return md_load_relaxed(&s->connected) != 0;
+}
+
+static void
+want_input_state(const bench_t *b, uint64_t state) {
+  const md_atomic_u64 *now = &b->segment.feeds[0].input_state;
+  for (unsigned i = 0; i < LOOKS_MAX && md_load_relaxed(now) != state; i++)
+    look_again();
+  cr_assert_eq(md_load_relaxed(now), state);
+}
+
+Test(feed_thread, defect_a_feed_that_lost_its_venue_does_not_stay_live) {
+  bench_t        *b = bench_new(MD_RING_BYTES_MIN);
+  remote_source_t s = {0};
+  bench_start(
+      b,
+      (md_source_t){
+          .next = remote_next, .close = remote_close, .connected = remote_connected, .ctx = &s},
+      false);
+  want_input_state(b, MD_INPUT_CONNECTING);
+  md_store_relaxed(&s.connected, 1);
+  want_input_state(b, MD_INPUT_LIVE);
+  md_store_relaxed(&s.connected, 0);
+  want_input_state(b, MD_INPUT_CONNECTING);
+  md_store_relaxed(&s.connected, 1);
+  want_input_state(b, MD_INPUT_LIVE);
+  md_feed_thread_stop(b->thread);
+  md_feed_delete(b->feed);
+  md_segment_delete(&b->segment);
+  free(b);
+}

@@ -72,6 +72,28 @@ Test(live, defect_4_reconnects_go_on_for_ever_within_the_venues_limit) {
   teardown();
 }
 
+Test(live, defect_a_feed_whose_venue_cannot_be_reached_is_not_connected) {
+  setup("BTCUSDT");
+  (void)step(0);
+  cr_assert_not(source.connected(source.ctx), "asked for, not open");
+  happen(MD_TRANSPORT_OPEN, fake.last, "");
+  (void)step(10 * MS);
+  cr_assert(source.connected(source.ctx));
+  happen(MD_TRANSPORT_CLOSE, fake.last, "gone");
+  (void)step(10 * MS);
+  for (int n = 0; n < 100; n++) {
+    cr_assert_not(source.connected(source.ctx), "it is refused again and again");
+    if (fake.is_used[fake.last]) happen(MD_TRANSPORT_CLOSE, fake.last, "refused");
+    (void)step(100 * MS);
+  }
+  for (int n = 0; n < 1000 && !fake.is_used[fake.last]; n++)
+    (void)step(100 * MS);
+  happen(MD_TRANSPORT_OPEN, fake.last, "");
+  (void)step(10 * MS);
+  cr_assert(source.connected(source.ctx), "it is there again");
+  teardown();
+}
+
 Test(live, a_new_beginning_gives_up_every_connection_forgets_and_connects_again) {
   static char symbols[4096];
   size_t      used = 0;
