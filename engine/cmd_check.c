@@ -1,18 +1,21 @@
 /* cmd_check.c - mdengine check: is this configuration right, and what will it use? */
 #include "engine/cli.h"
 #include "engine/topology.h"
+#include "monitoring/prometheus.h"
 
 #include <stdlib.h>
 
 typedef struct options {
   const char *config;
-  bool        keys, markdown;
+  bool        keys, metrics, markdown;
 } options_t;
 
 static const struct argp_option option_rows[] = {
     {"config", 'c', "FILE", 0, "configuration (default " MD_DEFAULT_CONFIG ")", 0},
     {"keys", 'k', NULL, 0, "list every key with its default and meaning", 0},
-    {"markdown", 'm', NULL, 0, "with --keys: as the table of engine/README.md", 0},
+    {"metrics", 'M', NULL, 0, "list every metric with its labels and meaning", 0},
+    {"markdown", 'm', NULL, 0,
+     "with --keys or --metrics: as the tables of engine/README.md and monitoring/METRICS.md", 0},
     {0}};
 
 static error_t
@@ -24,6 +27,9 @@ parse_option(int key, char *arg, struct argp_state *state) {
     return 0;
   case 'k':
     o->keys = true;
+    return 0;
+  case 'M':
+    o->metrics = true;
     return 0;
   case 'm':
     o->markdown = true;
@@ -70,9 +76,10 @@ check_file(const char *file) {
 
 int
 md_cmd_check(int argc, char **argv) {
-  options_t o = {MD_DEFAULT_CONFIG, false, false};
+  options_t o = {MD_DEFAULT_CONFIG, false, false, false};
   md_cli_parse(&argp, argc, argv, &o);
-  if (!o.keys) return check_file(o.config);
-  md_config_print_keys(stdout, o.markdown);
+  if (!o.keys && !o.metrics) return check_file(o.config);
+  if (o.keys) md_config_print_keys(stdout, o.markdown);
+  if (o.metrics) md_prometheus_reference(stdout, o.markdown);
   return MD_EXIT_OK;
 }

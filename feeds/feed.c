@@ -234,8 +234,11 @@ md_feed_commit(md_feed_t *f) {
   if (!f->metrics || f->is_decoded) return;
   f->is_decoded = true;
   md_stage_add(f->metrics, MD_STAGE_DECODE, f->out.pub_ns - f->begin_ns);
-  if (f->ts_exch_ns != MD_NULL_I64)
-    md_stage_add(f->metrics, MD_STAGE_EXCHANGE, f->recv_ns - f->ts_exch_ns);
+  if (f->ts_exch_ns != MD_NULL_I64) {
+    int64_t took_ns = f->recv_ns - f->ts_exch_ns;
+    md_stage_add(f->metrics, MD_STAGE_EXCHANGE, took_ns);
+    if (took_ns < 0) md_stage_add(f->metrics, MD_STAGE_AHEAD, -took_ns);
+  }
   md_assert(f->decoded_cnt < MD_CNT(f->decoded_ns)); /* each of them is a pending commit */
   f->decoded_ns[f->decoded_cnt++] = f->out.pub_ns;
 }

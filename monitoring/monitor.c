@@ -17,10 +17,11 @@
 
 /* One HTTP server and what belongs to its thread once that runs. */
 typedef struct side {
-  md_http_t       *http;
-  md_health_t      health;
-  md_board_t      *board;  /* NULL: no page */
-  const md_http_t *others; /* the other server, whose counts are shown, too; NULL: none */
+  md_http_t             *http;
+  md_health_t            health;
+  md_board_t            *board;   /* NULL: no page */
+  md_quantile_windows_t *windows; /* of /metrics */
+  const md_http_t       *others;  /* the other server, whose counts are shown, too; NULL: none */
 } side_t;
 
 struct md_monitor {
@@ -82,10 +83,12 @@ static void
 fill_metrics(void *ctx, md_http_answer_t *a) {
   side_t *m = ctx;
   md_health_observe(&m->health);
-  a->content_type                = a->takes_openmetrics ? OPENMETRICS_TYPE : METRICS_TYPE;
-  a->body.is_openmetrics         = a->takes_openmetrics;
-  const md_http_stats_t *stats[] = {md_http_stats(m->others), md_http_stats(m->http)};
-  md_prometheus_render(&m->health, stats, MD_CNT(stats), &a->body);
+  a->content_type                      = a->takes_openmetrics ? OPENMETRICS_TYPE : METRICS_TYPE;
+  a->body.is_openmetrics               = a->takes_openmetrics;
+  const md_http_stats_t       *stats[] = {md_http_stats(m->others), md_http_stats(m->http)};
+  const md_prometheus_source_t source  = {
+       .health = &m->health, .http = stats, .http_cnt = MD_CNT(stats), .windows = m->windows};
+  md_prometheus_render(&source, &a->body);
 }
 
 static void
@@ -161,6 +164,13 @@ tick(void *ctx) {
   md_health_observe(&m->health);
 }
 
+static void
+metrics_tick(void *ctx) {
+  side_t *m = ctx;
+  tick(m);
+  md_quantile_windows_tick(m->windows);
+}
+
 /* ---- the page ---- */
 
 static void
@@ -226,10 +236,13 @@ start_status(const md_monitor_config_t *cfg, side_t *m, md_msg_t *msg) {
 static md_err_t
 start_metrics(const md_monitor_config_t *cfg, side_t *m, md_msg_t *msg) {
   md_http_config_t hc = server_config(cfg, m);
+  hc.tick             = metrics_tick;
   hc.port[0]          = (md_http_port_t){.key       = "monitoring.metrics_port",
                                          .port      = cfg->metrics_port,
                                          .routes    = metrics_routes,
                                          .route_cnt = MD_CNT(metrics_routes)};
+  m->windows          = md_quantile_windows_new(cfg->health.segment, cfg->health.clock);
+  if (!m->windows) return md_fail(msg, MD_ERR_NOMEM, "no memory for the quantiles of /metrics");
   md_health_init(&m->health, &cfg->health);
   return md_http_start(&hc, &m->http, msg);
 }
@@ -264,5 +277,6 @@ md_monitor_stop(md_monitor_t *m) {
   if (m->metrics.http) md_http_stop(m->metrics.http); /* it shows the other's counts */
   if (m->status.http) md_http_stop(m->status.http);
   md_board_free(m->status.board);
+  md_quantile_windows_free(m->metrics.windows);
   free(m);
 }

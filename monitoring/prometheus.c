@@ -101,10 +101,11 @@ add_histogram(const md_segment_t *s, uint32_t thread, unsigned stage, const md_h
   md_text_free(&labels);
 }
 
-static bool
-stage_belongs(const md_segment_t *s, uint32_t thread, unsigned stage) {
+bool
+md_prometheus_stage_belongs(const md_segment_t *s, uint32_t thread, unsigned stage) {
   const md_thread_row_t *row = &s->threads[thread];
-  if (stage <= MD_STAGE_VISIBLE || stage == MD_STAGE_SNAPSHOT) return row->kind == MD_THREAD_FEED;
+  if (stage <= MD_STAGE_VISIBLE || stage == MD_STAGE_SNAPSHOT || stage == MD_STAGE_AHEAD)
+    return row->kind == MD_THREAD_FEED;
   const char *sink = md_health_sink_name(row);
   if (!sink) return false;
   if (stage == MD_STAGE_STORED || stage == MD_STAGE_BATCH) return strcmp(sink, "postgres") == 0;
@@ -119,17 +120,16 @@ add_stages(const md_segment_t *s, md_text_t *t) {
     md_prometheus_begin(t, md_stage_name[stage], "histogram", stage_help[stage]);
     for (uint32_t i = 0; i < s->thread_cnt; i++) {
       md_hist_read(&s->metrics[i].stage[stage], &copy);
-      if (copy.cnt || stage_belongs(s, i, stage)) add_histogram(s, i, stage, &copy, t);
+      if (copy.cnt || md_prometheus_stage_belongs(s, i, stage))
+        add_histogram(s, i, stage, &copy, t);
     }
   }
-  md_prometheus_begin(
-      t, "mdengine_stage_negative_total", "counter",
-      "measurements below zero, in no histogram: the exchange's clock is ahead of ours");
+  const char *name = md_prometheus_family(t, MD_FAMILY_STAGE_NEGATIVE);
   for (uint32_t i = 0; i < s->thread_cnt; i++)
     for (unsigned stage = 0; stage < MD_STAGE_CNT; stage++) {
       uint64_t negative = md_load_relaxed(&s->metrics[i].stage[stage].negative_cnt);
-      if (negative == 0 && !stage_belongs(s, i, stage)) continue;
-      md_text_add(t, "mdengine_stage_negative_total{");
+      if (negative == 0 && !md_prometheus_stage_belongs(s, i, stage)) continue;
+      md_text_add(t, "%s{", name);
       md_prometheus_thread_labels(s, i, t);
       md_text_add(t, ",stage=\"%s\"} %" PRIu64 "\n", md_stage_name[stage], negative);
     }
@@ -138,7 +138,7 @@ add_stages(const md_segment_t *s, md_text_t *t) {
 /* ---- rings ---- */
 
 typedef struct ring_family {
-  const char *name, *type, *help;
+  md_family_t id;
   int64_t (*value)(const md_ring_stat_t *stat);
 } ring_family_t;
 
@@ -181,20 +181,13 @@ ring_capacity(const md_ring_stat_t *r) {
 }
 
 static const ring_family_t ring_families[] = {
-    {"mdengine_ring_account_offered_records_total", "counter",
-     "records that a feed wanted to give to a sink", ring_offered},
-    {"mdengine_ring_account_published_records_total", "counter", "of these, written to the ring",
-     ring_published},
-    {"mdengine_ring_account_lost_records_total", "counter",
-     "of these, dropped because the ring was full", ring_lost},
-    {"mdengine_ring_account_consumed_records_total", "counter",
-     "of the published ones, given back by the sink", ring_consumed},
-    {"mdengine_ring_account_difference_records", "gauge",
-     "offered - published - lost, or consumed beyond published: 0, or there is a bug",
-     ring_difference},
-    {"mdengine_ring_used_bytes", "gauge", "bytes between the sink's position and the feed's",
-     ring_used},
-    {"mdengine_ring_capacity_bytes", "gauge", "size of the ring", ring_capacity},
+    {MD_FAMILY_RING_OFFERED, ring_offered},
+    {MD_FAMILY_RING_PUBLISHED, ring_published},
+    {MD_FAMILY_RING_LOST, ring_lost},
+    {MD_FAMILY_RING_CONSUMED, ring_consumed},
+    {MD_FAMILY_RING_DIFFERENCE, ring_difference},
+    {MD_FAMILY_RING_USED, ring_used},
+    {MD_FAMILY_RING_CAPACITY, ring_capacity},
 };
 
 static void
@@ -206,12 +199,12 @@ add_rings(const md_segment_t *s, md_text_t *t) {
     have[i] = md_ring_stat(md_segment_ring(s, i), &stat[i]) == MD_OK;
   for (unsigned f = 0; f < MD_CNT(ring_families); f++) {
     const ring_family_t *family = &ring_families[f];
-    md_prometheus_begin(t, family->name, family->type, family->help);
+    const char          *name   = md_prometheus_family(t, family->id);
     for (uint32_t i = 0; i < cnt && i < MD_RING_CNT_MAX; i++) {
       const md_ring_t *ring = md_segment_ring(s, i);
       const char      *dot  = strrchr(ring->name, '.');
       if (!have[i] || ring->feed >= s->feed_cnt) continue;
-      md_text_add(t, "%s{", family->name);
+      md_text_add(t, "%s{", name);
       md_prometheus_label(t, true, "feed", s->feeds[ring->feed].name);
       md_prometheus_label(t, false, "sink", dot ? dot + 1 : ring->name);
       md_text_add(t, "} %" PRId64 "\n", family->value(&stat[i]));
@@ -222,9 +215,8 @@ add_rings(const md_segment_t *s, md_text_t *t) {
 /* ---- streams, feeds, threads ---- */
 
 static void
-add_position(const md_segment_t *s, const char *name, const char *help, size_t off, bool with_raw,
-             md_text_t *t) {
-  md_prometheus_begin(t, name, "gauge", help);
+add_position(const md_segment_t *s, md_family_t id, size_t off, bool with_raw, md_text_t *t) {
+  const char *name = md_prometheus_family(t, id);
   for (uint32_t i = 0; i < s->stream_cnt; i++) {
     const md_stream_row_t *row  = &s->streams[i];
     const uint8_t         *word = (const uint8_t *)row + off;
@@ -246,14 +238,10 @@ add_streams(const md_segment_t *s, md_text_t *t) {
   }
   /* The later position first, so that a difference is never negative. */
   if (has_database)
-    add_position(s, "mdengine_stream_stored_seq", "sequence committed to PostgreSQL",
-                 offsetof(md_stream_row_t, stored_seq), false, t);
-  add_position(s, "mdengine_stream_durable_seq", "sequence durable in the journal",
-               offsetof(md_stream_row_t, durable_seq), true, t);
-  add_position(s, "mdengine_stream_written_seq", "sequence written to the journal's file",
-               offsetof(md_stream_row_t, written_seq), true, t);
-  add_position(s, "mdengine_stream_published_seq", "sequence published by the feed",
-               offsetof(md_stream_row_t, published_seq), true, t);
+    add_position(s, MD_FAMILY_STORED_SEQ, offsetof(md_stream_row_t, stored_seq), false, t);
+  add_position(s, MD_FAMILY_DURABLE_SEQ, offsetof(md_stream_row_t, durable_seq), true, t);
+  add_position(s, MD_FAMILY_WRITTEN_SEQ, offsetof(md_stream_row_t, written_seq), true, t);
+  add_position(s, MD_FAMILY_PUBLISHED_SEQ, offsetof(md_stream_row_t, published_seq), true, t);
 }
 
 static void
@@ -267,10 +255,10 @@ static void
 add_books(const md_segment_t *s, md_text_t *t) {
   md_health_books_t books[MD_FEED_CNT_MAX];
   md_health_count_books(s, books);
-  md_prometheus_begin(t, "mdengine_feed_book_states", "gauge", "books of the feed by state");
+  const char *name = md_prometheus_family(t, MD_FAMILY_BOOK_STATES);
   for (uint32_t f = 0; f < s->feed_cnt && f < MD_FEED_CNT_MAX; f++)
     for (unsigned state = 0; state < MD_HEALTH_BOOK_STATE_CNT; state++) {
-      md_text_add(t, "mdengine_feed_book_states{");
+      md_text_add(t, "%s{", name);
       md_prometheus_label(t, true, "feed", s->feeds[f].name);
       md_prometheus_label(t, false, "state", md_book_state_name(state));
       md_text_add(t, "} %" PRIu64 "\n", books[f].cnt[state]);
@@ -281,18 +269,16 @@ static void
 add_feeds(const md_health_t *h, md_text_t *t) {
   const md_segment_t *s      = h->cfg.segment;
   int64_t             now_ns = md_clock_real_ns(h->cfg.clock);
-  md_prometheus_begin(t, "mdengine_feed_last_data_timestamp_seconds", "gauge",
-                      "when the feed last published anything, by our clock; 0: never");
+  const char         *name   = md_prometheus_family(t, MD_FAMILY_LAST_DATA);
   for (uint32_t f = 0; f < s->feed_cnt; f++) {
     int64_t age_ns = md_health_data_age_ns(h, f);
-    add_feed_value(s, f, "mdengine_feed_last_data_timestamp_seconds", t);
+    add_feed_value(s, f, name, t);
     md_text_add_seconds(t, age_ns < 0 ? 0 : (uint64_t)(now_ns - age_ns));
     md_text_add(t, "\n");
   }
-  md_prometheus_begin(t, "mdengine_feed_connected", "gauge",
-                      "1 while a connection to the venue is open, or a recording is played");
+  name = md_prometheus_family(t, MD_FAMILY_CONNECTED);
   for (uint32_t f = 0; f < s->feed_cnt; f++) {
-    add_feed_value(s, f, "mdengine_feed_connected", t);
+    add_feed_value(s, f, name, t);
     md_text_add(t, "%d\n", md_load_relaxed(&s->feeds[f].input_state) == MD_INPUT_LIVE);
   }
   add_books(s, t);
@@ -301,57 +287,81 @@ add_feeds(const md_health_t *h, md_text_t *t) {
 
 static void
 add_threads(const md_health_t *h, md_text_t *t) {
-  const md_segment_t *s = h->cfg.segment;
-  md_prometheus_begin(
-      t, "mdengine_thread_heartbeat_age_seconds", "gauge",
-      "age of the thread's last heartbeat; a thread that ended in order is left out");
+  const md_segment_t *s    = h->cfg.segment;
+  const char         *name = md_prometheus_family(t, MD_FAMILY_HEARTBEAT_AGE);
   for (uint32_t i = 0; i < s->thread_cnt; i++) {
     int64_t age_ns = md_health_heartbeat_age_ns(h, i);
     if (age_ns < 0 || md_load_relaxed(&s->threads[i].state) == MD_THREAD_HALT) continue;
-    md_text_add(t, "mdengine_thread_heartbeat_age_seconds{");
+    md_text_add(t, "%s{", name);
     md_prometheus_thread_labels(s, i, t);
     md_text_add(t, "} ");
     md_text_add_seconds(t, (uint64_t)age_ns);
     md_text_add(t, "\n");
   }
-  md_prometheus_begin(t, "mdengine_thread_cpu_seconds_total", "counter",
-                      "processor time of the thread");
+  name = md_prometheus_family(t, MD_FAMILY_THREAD_CPU);
   for (uint32_t i = 0; i < s->thread_cnt; i++) {
-    md_text_add(t, "mdengine_thread_cpu_seconds_total{");
+    md_text_add(t, "%s{", name);
     md_prometheus_thread_labels(s, i, t);
     md_text_add(t, "} ");
     md_text_add_seconds(t, md_load_relaxed(&s->threads[i].cpu_ns));
     md_text_add(t, "\n");
   }
-  md_prometheus_begin(t, "mdengine_health_status", "gauge", "0 healthy, 1 degraded, 2 unhealthy");
-  md_text_add(t, "mdengine_health_status %d\n", (int)md_health_status(h));
-  md_prometheus_begin(t, "mdengine_health_check_ok", "gauge", "1 while the rule of /health holds");
+  md_prometheus_value(t, MD_FAMILY_HEALTH_STATUS, (uint64_t)md_health_status(h));
+  name = md_prometheus_family(t, MD_FAMILY_HEALTH_CHECK);
   for (unsigned i = 0; i < MD_HEALTH_RULE_CNT; i++) {
     md_health_result_t result;
     md_health_check(h, (md_health_rule_t)i, &result);
-    md_text_add(t, "mdengine_health_check_ok{check=\"%s\"} %d\n", md_health_info[i].id, result.ok);
+    md_text_add(t, "%s{check=\"%s\"} %d\n", name, md_health_info[i].id, result.ok);
   }
 }
 
 void
-md_prometheus_render(const md_health_t *health, const md_http_stats_t *const *http,
-                     uint32_t http_cnt, md_text_t *t) {
-  const md_segment_t *s = health->cfg.segment;
-  md_prometheus_begin(t, "mdengine_build_info", "gauge",
-                      "1, with the program's version and the segment's name");
-  md_text_add(t, "mdengine_build_info{");
+md_prometheus_render(const md_prometheus_source_t *source, md_text_t *t) {
+  const md_health_t  *health = source->health;
+  const md_segment_t *s      = health->cfg.segment;
+  md_text_add(t, "%s{", md_prometheus_family(t, MD_FAMILY_BUILD_INFO));
   md_prometheus_label(t, true, "version", s->header->version);
   md_prometheus_label(t, false, "name", s->header->name);
   md_text_add(t, "} 1\n");
-  md_prometheus_gauge(t, "mdengine_epoch", "starts of this engine over its journal",
-                      s->header->epoch);
+  md_prometheus_value(t, MD_FAMILY_EPOCH, s->header->epoch);
   add_counters(s, t);
   add_stages(s, t);
+  if (source->windows) md_prometheus_windows(s, source->windows, t);
   add_rings(s, t);
   add_streams(s, t);
   add_feeds(health, t);
   add_threads(health, t);
-  md_prometheus_http(http, http_cnt, t);
+  md_prometheus_http(source->http, source->http_cnt, t);
   md_prometheus_process(t);
   if (t->is_openmetrics) md_text_add(t, "# EOF\n");
+}
+
+/* ---- the page about it ---- */
+
+static void
+print_row(FILE *out, bool as_markdown, const char *const cell[4]) {
+  if (as_markdown)
+    (void)fprintf(out, "| `%s` | %s | %s | %s |\n", cell[0], cell[1], cell[2], cell[3]);
+  else
+    (void)fprintf(out, "%s (%s; %s)\n    %s\n", cell[0], cell[1], cell[2], cell[3]);
+}
+
+void
+md_prometheus_reference(FILE *out, bool as_markdown) {
+  static const char of_thread[] = "thread, feed or sink";
+  if (as_markdown) (void)fputs("| metric | type | labels | meaning |\n|---|---|---|---|\n", out);
+  for (unsigned i = 0; i < MD_FAMILY_CNT; i++) {
+    const md_family_info_t *f       = &md_family_info[i];
+    const char *const       cell[4] = {f->name, f->type, f->labels, f->meaning};
+    print_row(out, as_markdown, cell);
+  }
+  for (unsigned i = 0; i < MD_STAGE_CNT; i++) {
+    const char *const cell[4] = {md_stage_name[i], "histogram", of_thread, stage_help[i]};
+    print_row(out, as_markdown, cell);
+  }
+  for (unsigned i = 0; i < MD_COUNTER_CNT; i++) {
+    const md_counter_info_t *c = &md_counter_info[i];
+    const char *const cell[4]  = {c->name, c->is_gauge ? "gauge" : "counter", of_thread, c->help};
+    print_row(out, as_markdown, cell);
+  }
 }

@@ -17,6 +17,20 @@ md_prometheus_begin(md_text_t *t, const char *name, const char *type, const char
   md_text_add(t, "# HELP %.*s %s\n# TYPE %.*s %s\n", (int)len, name, help, (int)len, name, type);
 }
 
+const md_family_info_t md_family_info[MD_FAMILY_CNT] = {
+#define FAMILY_ROW(ID, kind, title, of, text)                                                      \
+  [MD_FAMILY_##ID] = {.type = #kind, .name = (title), .labels = (of), .meaning = (text)},
+    MD_FAMILY_TABLE(FAMILY_ROW)
+#undef FAMILY_ROW
+};
+
+const char *
+md_prometheus_family(md_text_t *t, md_family_t id) {
+  const md_family_info_t *f = &md_family_info[id];
+  md_prometheus_begin(t, f->name, f->type, f->meaning);
+  return f->name;
+}
+
 void
 md_prometheus_label(md_text_t *t, bool first, const char *key, const char *value) {
   md_text_add(t, "%s%s=", first ? "" : ",", key);
@@ -24,9 +38,8 @@ md_prometheus_label(md_text_t *t, bool first, const char *key, const char *value
 }
 
 void
-md_prometheus_gauge(md_text_t *t, const char *name, const char *help, uint64_t value) {
-  md_prometheus_begin(t, name, "gauge", help);
-  md_text_add(t, "%s %" PRIu64 "\n", name, value);
+md_prometheus_value(md_text_t *t, md_family_t id, uint64_t value) {
+  md_text_add(t, "%s %" PRIu64 "\n", md_prometheus_family(t, id), value);
 }
 
 /* ---- records by type ---- */
@@ -43,17 +56,15 @@ add_type(const md_health_t *h, const char *name, uint32_t feed, uint32_t type, m
 /* A type that a feed never gave has no series: it may not be wanted. */
 void
 md_prometheus_types(const md_health_t *h, md_text_t *t) {
-  static const char records[] = "mdengine_feed_type_records_total";
-  static const char last[]    = "mdengine_feed_type_last_timestamp_seconds";
-  int64_t           now_ns    = md_clock_real_ns(h->cfg.clock);
-  md_prometheus_begin(t, records, "counter", "records published, by type");
+  int64_t     now_ns  = md_clock_real_ns(h->cfg.clock);
+  const char *records = md_prometheus_family(t, MD_FAMILY_TYPE_RECORDS);
   for (uint32_t f = 0; f < h->cfg.segment->feed_cnt && f < MD_FEED_CNT_MAX; f++)
     for (uint32_t type = 0; type < MD_METRIC_RECORD_CNT; type++) {
       if (h->type[f][type].value == 0) continue;
       add_type(h, records, f, type, t);
       md_text_add(t, "%" PRIu64 "\n", h->type[f][type].value);
     }
-  md_prometheus_begin(t, last, "gauge", "when the feed last published a record of that type");
+  const char *last = md_prometheus_family(t, MD_FAMILY_TYPE_LAST);
   for (uint32_t f = 0; f < h->cfg.segment->feed_cnt && f < MD_FEED_CNT_MAX; f++)
     for (uint32_t type = 0; type < MD_METRIC_RECORD_CNT; type++) {
       int64_t age_ns = md_health_type_age_ns(h, f, type);
@@ -88,7 +99,8 @@ add_times(const md_http_stats_t *const *stats, uint32_t cnt, const char *path, m
         md_hist_merge(&sum, &one);
       }
   (void)snprintf(label, sizeof label, "path=\"%s\"", path);
-  if (sum.cnt > 0) md_prometheus_histogram("mdengine_http_request_seconds", label, &sum, t);
+  if (sum.cnt > 0)
+    md_prometheus_histogram(md_family_info[MD_FAMILY_HTTP_TIME].name, label, &sum, t);
 }
 
 /* The paths of every server, each once: "other" is the first of all. */
@@ -99,8 +111,7 @@ is_first(uint32_t server, uint32_t path) {
 
 static void
 add_paths(const md_http_stats_t *const *stats, uint32_t cnt, md_text_t *t) {
-  static const char requests[] = "mdengine_http_requests_total";
-  md_prometheus_begin(t, requests, "counter", "requests that were answered, by path and status");
+  const char *requests = md_prometheus_family(t, MD_FAMILY_HTTP_REQUESTS);
   for (uint32_t n = 0; n < cnt; n++)
     for (uint32_t i = 0; i < stats[n]->path_cnt; i++)
       for (uint32_t c = 0; c < MD_HTTP_CODE_CNT && is_first(n, i); c++) {
@@ -109,8 +120,7 @@ add_paths(const md_http_stats_t *const *stats, uint32_t cnt, md_text_t *t) {
           md_text_add(t, "%s{path=\"%s\",code=\"%s\"} %" PRIu64 "\n", requests,
                       stats[n]->path[i].path, md_http_code_name(c), value);
       }
-  md_prometheus_begin(t, "mdengine_http_request_seconds", "histogram",
-                      "request to the whole answer handed over");
+  (void)md_prometheus_family(t, MD_FAMILY_HTTP_TIME);
   for (uint32_t n = 0; n < cnt; n++)
     for (uint32_t i = 0; i < stats[n]->path_cnt; i++)
       if (is_first(n, i)) add_times(stats, cnt, stats[n]->path[i].path, t);
@@ -125,11 +135,7 @@ md_prometheus_http(const md_http_stats_t *const *stats, uint32_t cnt, md_text_t 
     overdue_cnt += md_load_relaxed(&stats[n]->overdue_connection_cnt);
   }
   add_paths(stats, cnt, t);
-  md_prometheus_gauge(t, "mdengine_http_connections", "connections that are open", open_cnt);
-  md_prometheus_begin(t, "mdengine_http_refused_connections_total", "counter",
-                      "connections closed at once because there were too many");
-  md_text_add(t, "mdengine_http_refused_connections_total %" PRIu64 "\n", refused_cnt);
-  md_prometheus_begin(t, "mdengine_http_overdue_connections_total", "counter",
-                      "connections ended because they took too long");
-  md_text_add(t, "mdengine_http_overdue_connections_total %" PRIu64 "\n", overdue_cnt);
+  md_prometheus_value(t, MD_FAMILY_HTTP_CONNECTIONS, open_cnt);
+  md_prometheus_value(t, MD_FAMILY_HTTP_REFUSED, refused_cnt);
+  md_prometheus_value(t, MD_FAMILY_HTTP_OVERDUE, overdue_cnt);
 }

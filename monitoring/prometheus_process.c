@@ -5,33 +5,27 @@
 #include <inttypes.h>
 
 static void
-add_seconds(md_text_t *t, const char *name, const char *type, const char *help, int64_t ns) {
-  md_prometheus_begin(t, name, type, help);
-  md_text_add(t, "%s %s", name, ns < 0 ? "-" : "");
+add_seconds(md_text_t *t, md_family_t id, int64_t ns) {
+  md_text_add(t, "%s %s", md_prometheus_family(t, id), ns < 0 ? "-" : "");
   md_text_add_seconds(t, (uint64_t)(ns < 0 ? -ns : ns));
   md_text_add(t, "\n");
 }
 
 static void
 add_sockets(const md_process_t *p, md_text_t *t) {
-  md_prometheus_begin(t, "mdengine_process_sockets", "gauge",
-                      "sockets that the process holds, by state of TCP; other: no TCP");
+  const char *name = md_prometheus_family(t, MD_FAMILY_SOCKETS);
   for (uint32_t state = 0; state < MD_SOCKET_STATE_CNT; state++)
-    md_text_add(t, "mdengine_process_sockets{state=\"%s\"} %" PRIu64 "\n",
-                md_socket_state_name(state), p->socket_cnt[state]);
+    md_text_add(t, "%s{state=\"%s\"} %" PRIu64 "\n", name, md_socket_state_name(state),
+                p->socket_cnt[state]);
 }
 
 static void
 add_clock(md_text_t *t) {
   md_wall_clock_t c;
   if (md_wall_clock_read(&c)) return;
-  md_prometheus_gauge(t, "mdengine_clock_synchronised",
-                      "1 while the kernel holds the wall clock to be synchronised",
-                      c.is_synchronised);
-  add_seconds(t, "mdengine_clock_offset_seconds", "gauge",
-              "what the kernel still has to correct of the wall clock", c.offset_ns);
-  add_seconds(t, "mdengine_clock_error_max_seconds", "gauge",
-              "how far the wall clock may be off, as the kernel estimates", c.error_max_ns);
+  md_prometheus_value(t, MD_FAMILY_CLOCK_SYNCHRONISED, c.is_synchronised);
+  add_seconds(t, MD_FAMILY_CLOCK_OFFSET, c.offset_ns);
+  add_seconds(t, MD_FAMILY_CLOCK_ERROR_MAX, c.error_max_ns);
 }
 
 void
@@ -40,14 +34,11 @@ md_prometheus_process(md_text_t *t) {
   add_clock(t);
   if (md_process_read(&p)) return; /* no /proc: the families are missing, the rest is told */
   add_sockets(&p, t);
-  add_seconds(t, "process_cpu_seconds_total", "counter", "processor time, user and system",
-              (int64_t)p.cpu_ns);
-  md_prometheus_gauge(t, "process_resident_memory_bytes", "resident memory, the segment included",
-                      p.resident_bytes);
-  md_prometheus_gauge(t, "process_virtual_memory_bytes", "address space", p.virtual_bytes);
-  md_prometheus_gauge(t, "process_open_fds", "open file descriptors", p.open_fd_cnt);
-  md_prometheus_gauge(t, "process_max_fds", "limit of open file descriptors", p.max_fd_cnt);
-  md_prometheus_gauge(t, "process_threads", "threads", p.thread_cnt);
-  add_seconds(t, "process_start_time_seconds", "gauge", "start of the process since the Unix epoch",
-              (int64_t)p.start_real_ns);
+  add_seconds(t, MD_FAMILY_PROCESS_CPU, (int64_t)p.cpu_ns);
+  md_prometheus_value(t, MD_FAMILY_RESIDENT, p.resident_bytes);
+  md_prometheus_value(t, MD_FAMILY_VIRTUAL, p.virtual_bytes);
+  md_prometheus_value(t, MD_FAMILY_OPEN_FDS, p.open_fd_cnt);
+  md_prometheus_value(t, MD_FAMILY_MAX_FDS, p.max_fd_cnt);
+  md_prometheus_value(t, MD_FAMILY_THREADS, p.thread_cnt);
+  add_seconds(t, MD_FAMILY_START_TIME, (int64_t)p.start_real_ns);
 }

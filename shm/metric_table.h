@@ -83,6 +83,7 @@
   X(STORED,    "mdengine_stage_stored_seconds", "published to committed in PostgreSQL")           \
   X(ROLL,      "mdengine_journal_roll_seconds", "last block of a segment durable to the next segment open") \
   X(SNAPSHOT,  "mdengine_stage_snapshot_seconds", "REST request for a snapshot of a book, sent to answered") \
-  X(BATCH,     "mdengine_stage_batch_seconds", "transaction of PostgreSQL, first statement to committed")
+  X(BATCH,     "mdengine_stage_batch_seconds", "transaction of PostgreSQL, first statement to committed") \
+  X(AHEAD,     "mdengine_stage_exchange_ahead_seconds", "our receive time to the exchange's event time where that is later: what is below zero in the first stage")
 
 #endif

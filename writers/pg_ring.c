@@ -91,9 +91,10 @@ md_pg_ring_take(md_pg_ring_t *r, md_pg_batch_t *b, const md_pg_context_t *ctx, u
   uint64_t durable = md_pg_durable_seq(r->row);
   uint64_t published =
       md_load_relaxed(&r->row->published_seq); /* only compared; looked at before the ring */
-  uint32_t row = progress_row(r, ctx, epoch);
-  md_err_t err = MD_OK;
-  *cnt         = 0;
+  uint32_t row     = progress_row(r, ctx, epoch);
+  md_err_t err     = MD_OK;
+  *cnt             = 0;
+  r->oldest_pub_ns = 0;
   if (row == UINT32_MAX) return MD_ERR_NOMEM;
   for (const md_record_t *rec; *cnt < max && (rec = peek(r)); *cnt += 1) {
     uint64_t seq = last_seq(r, rec), next = ctx->progress->row[row].next;
@@ -102,6 +103,7 @@ md_pg_ring_take(md_pg_ring_t *r, md_pg_batch_t *b, const md_pg_context_t *ctx, u
       if (err != MD_OK || seq > durable) break;
       err = md_pg_batch_add(b, ctx, row, rec, mono_ns);
       if (err != MD_OK) break;
+      if (r->oldest_pub_ns == 0) r->oldest_pub_ns = rec->ts_pub_ns;
       sample(b, rec);
     }
     see(r, rec);

@@ -18,6 +18,7 @@ typedef struct md_pg_ring {
   const md_record_t *held;               /* handed out, not handled yet */
   uint64_t           done_pos, done_cnt; /* behind the last record handled */
   uint64_t           seen_seq;           /* highest that was taken or let go */
+  int64_t            oldest_pub_ns;      /* of the last take: when its first record was published */
 } md_pg_ring_t;
 
 /* md_pg_durable_seq: up to here the journal has the stream for good. Its writer is the journal
@@ -36,7 +37,8 @@ uint32_t md_pg_ring_let_go(md_pg_ring_t *r, uint32_t max);
  * record. */
 bool md_pg_ring_joins(md_pg_ring_t *r, uint64_t next);
 
-/* md_pg_ring_take moves up to max records into b. *cnt counts them. MD_OK: nothing more now;
+/* md_pg_ring_take moves up to max records into b. *cnt counts them; oldest_pub_ns is 0 when none
+ * became a row's. MD_OK: nothing more now;
  * MD_ERR_FULL: b is full; MD_ERR_SEQUENCE: records are missing, read the journal. */
 MD_MUST_USE md_err_t md_pg_ring_take(md_pg_ring_t *r, md_pg_batch_t *b, const md_pg_context_t *ctx,
                                      uint32_t epoch, int64_t mono_ns, uint32_t max, uint32_t *cnt);

@@ -54,7 +54,7 @@ for line in re.findall(r"^\| (\w+) \| ([\w, ]+) \|", old, re.M)[1:]:
 
 # Metrics: exported by the program, recorded by a rule, or by the part of the stack that is named here.
 exported = set(re.findall(r'"((?:mdengine|process)_\w+)"', "".join(
-    open(f).read() for f in [folder + "/../shm/metric_table.h"] + glob.glob(folder + "/*.c"))))
+    open(f).read() for f in [folder + "/../shm/metric_table.h", folder + "/family_table.h"])))
 recorded = set(re.findall(r"- record: ([\w:]+)", everything))
 parts = {
     "Prometheus": {"up", "ALERTS", "prometheus_rule_evaluation_failures_total"},

@@ -86,9 +86,20 @@ promtool check metrics <"$WORK/metrics.txt" || fail "promtool complains about th
 sed -n 's/^# TYPE \([^ ]*\) .*/\1/p' "$WORK/metrics.txt" >"$WORK/families"
 [ "$(wc -l <"$WORK/families")" -gt 50 ] || fail "next to no metrics"
 while IFS= read -r name; do
-  grep -qF -- "| \`$name\` |" "$MONITORING_DIR/README.md" "$HERE/../../shm/README.md" ||
-    fail "neither monitoring/README.md nor shm/README.md has: $name"
+  grep -qF -- "| \`$name\` |" "$MONITORING_DIR/METRICS.md" || fail "monitoring/METRICS.md lacks $name"
 done <"$WORK/families"
+
+# Every stage is measured, that of the database's ring, too, and its last seconds are told.
+measured() {
+  curl -s -m 10 "$METRICS/metrics" >"$WORK/metrics.txt"
+  for sink in journal postgres; do
+    grep -q "^mdengine_stage_ring_wait_seconds_count{.*sink=\"$sink\"} [1-9]" "$WORK/metrics.txt" &&
+      grep -q "^mdengine_stage_window_seconds{.*sink=\"$sink\",stage=\"mdengine_stage_ring_wait_seconds\",window=\"10s\",q=\"0.99\"} [0-9]" "$WORK/metrics.txt" ||
+      return 1
+  done
+  grep -q '^mdengine_feed_exchange_offset_seconds{feed="binance_spot",window="60s",q="0.999"} -*[0-9]' "$WORK/metrics.txt"
+}
+wait_for "the wait in each ring, and quantiles of the last seconds" measured
 
 # --- slow and many clients ---
 python3 - "${HEALTH##*:}" "${METRICS##*:}" "$MDENGINE" <<'END' || fail "slow clients disturb the others"

@@ -330,11 +330,16 @@ Test(binance_spot, case_51_negative_latency_is_kept_apart) {
   md_hist_copy_t h;
   md_hist_read(&x.metrics->stage[MD_STAGE_EXCHANGE], &h);
   cr_assert_eq(h.negative_cnt, 1);
+  md_hist_read(&x.metrics->stage[MD_STAGE_AHEAD], &h);
+  cr_assert_eq(h.cnt, 1);
+  cr_assert_eq(h.sum_ns, 1270000000, "how much it is below zero");
   x.recv_ns = 1700000000002000000 + 1000;
   trade(&x, S, 2, "10", "1");
   md_hist_read(&x.metrics->stage[MD_STAGE_EXCHANGE], &h);
   cr_assert_eq(h.negative_cnt, 1);
   cr_assert_eq(h.sum_ns, 1000);
+  md_hist_read(&x.metrics->stage[MD_STAGE_AHEAD], &h);
+  cr_assert_eq(h.cnt, 1);
   cr_assert_eq(last_of(&x, MD_RECORD_TRADE)->ts_recv_ns, 1700000000002001000);
 }
 

@@ -9,6 +9,8 @@ static md_clock_t        clock_at;
 static md_health_t       health;
 static md_text_t         text;
 
+static md_quantile_windows_t *windows; /* NULL: none are shown */
+
 static void
 set_up(void) {
   make_dir();
@@ -34,7 +36,7 @@ static const char *
 render(void) {
   md_text_free(&text);
   md_health_observe(&health);
-  md_prometheus_render(&health, NULL, 0, &text);
+  md_prometheus_render(&(md_prometheus_source_t){.health = &health, .windows = windows}, &text);
   cr_assert_not(text.failed);
   return text.bytes;
 }
@@ -285,9 +287,99 @@ Test(prometheus, records_are_told_by_type_and_when_the_last_came, .init = set_up
 Test(prometheus, openmetrics_names_counters_without_total_and_ends_with_eof, .init = set_up,
      .fini = tear_down) {
   text.is_openmetrics = true;
-  md_prometheus_render(&health, NULL, 0, &text);
+  md_prometheus_render(&(md_prometheus_source_t){.health = &health}, &text);
   cr_expect(has_line(text.bytes, "# TYPE mdengine_feed_gaps counter"));
   cr_expect_gt(count_lines(text.bytes, "mdengine_feed_gaps_total{"), 0);
   cr_expect_eq(count_lines(text.bytes, "# TYPE mdengine_feed_gaps_total"), 0);
   cr_expect_str_eq(text.bytes + text.len - 6, "# EOF\n");
+}
+
+static void
+two_seconds(void) {
+  now.mono_ns += MD_QUANTILE_STEP_NS;
+  md_quantile_windows_tick(windows);
+}
+
+static void
+open_windows(void) {
+  set_up();
+  windows = md_quantile_windows_new(&segment, &clock_at);
+  cr_assert(windows);
+}
+
+static void
+close_windows(void) {
+  md_quantile_windows_free(windows);
+  windows = NULL;
+  tear_down();
+}
+
+static const char *
+window_line(const char *window, const char *q, const char *value) {
+  static char line[256];
+  (void)snprintf(line, sizeof line,
+                 "mdengine_stage_window_seconds{thread=\"%s\",feed=\"%s\",stage=\"mdengine_stage_"
+                 "receive_to_decoded_seconds\",window=\"%s\",q=\"%s\"} %s",
+                 segment.threads[0].name, segment.feeds[0].name, window, q, value);
+  return line;
+}
+
+Test(prometheus, quantiles_are_of_the_last_seconds_and_none_without_a_measurement,
+     .init = open_windows, .fini = close_windows) {
+  md_hist_t *decode = &segment.metrics[0].stage[MD_STAGE_DECODE];
+  cr_expect_eq(count_lines(render(), "mdengine_stage_window_seconds{"), 0, "nothing was measured");
+  for (unsigned i = 0; i < 99; i++)
+    md_hist_add(decode, 20);
+  md_hist_add(decode, 31);
+  two_seconds();
+  const char *all = render();
+  cr_expect(has_line(all, window_line("10s", "0.5", "0.00000002")), "%s", all);
+  cr_expect(has_line(all, window_line("10s", "0.99", "0.00000002")));
+  cr_expect(has_line(all, window_line("10s", "0.999", "0.000000031")));
+  for (unsigned i = 0; i < 4; i++)
+    two_seconds();
+  cr_expect(has_line(render(), window_line("10s", "0.5", "0.00000002")), "10 s are not over");
+  md_hist_add(decode, 25);
+  two_seconds();
+  all = render();
+  cr_expect(has_line(all, window_line("10s", "0.5", "0.000000025")), "the first ones are too old");
+  cr_expect(has_line(all, window_line("60s", "0.5", "0.00000002")));
+  for (unsigned i = 0; i < 40; i++)
+    two_seconds();
+  cr_expect_eq(count_lines(render(), "mdengine_stage_window_seconds{"), 0, "all are too old");
+}
+
+Test(prometheus, the_offset_of_the_exchanges_clock_has_a_sign, .init = open_windows,
+     .fini = close_windows) {
+  char       line[256];
+  md_hist_t *stage = segment.metrics[0].stage;
+  for (unsigned i = 0; i < 60; i++)
+    md_hist_add(&stage[MD_STAGE_AHEAD], 16);
+  for (unsigned i = 0; i < 40; i++)
+    md_hist_add(&stage[MD_STAGE_EXCHANGE], 8);
+  two_seconds();
+  const char              *all       = render();
+  static const char *const want[][2] = {{"0.5", "-0.000000016"}, {"0.99", "0.000000008"}};
+  for (size_t i = 0; i < MD_CNT(want); i++) {
+    (void)snprintf(line, sizeof line,
+                   "mdengine_feed_exchange_offset_seconds{feed=\"%s\",window=\"10s\",q=\"%s\"} %s",
+                   segment.feeds[0].name, want[i][0], want[i][1]);
+    cr_expect(has_line(all, line), "%s is missing in %s", line, all);
+  }
+}
+
+Test(prometheus, the_page_has_every_family_that_is_exported, .init = open_windows,
+     .fini = close_windows) {
+  static char page[64 << 10];
+  FILE       *out = fmemopen(page, sizeof page, "w");
+  cr_assert(out);
+  md_prometheus_reference(out, true);
+  cr_assert_eq(fclose(out), 0);
+  const char *all = render();
+  for (const char *p = strstr(all, "# TYPE "); p; p = strstr(p + 1, "# TYPE ")) {
+    char name[128], type[16], row[160];
+    cr_assert_eq(sscanf(p, "# TYPE %127s %15s", name, type), 2);
+    (void)snprintf(row, sizeof row, "| `%s` | %s |", name, type);
+    cr_expect(strstr(page, row), "%s is not on the page", row);
+  }
 }

@@ -217,6 +217,10 @@ take_rings(md_pg_sink_t *k) {
     md_err_t err = md_pg_ring_take(&k->ring[i], &k->batch[k->filling], &k->ctx, k->cfg.epoch, now,
                                    TAKE_MAX, &cnt);
     total += cnt;
+    /* One sample a take, its oldest record, as the journal does. */
+    if (k->ring[i].oldest_pub_ns != 0)
+      md_stage_add(k->env.metrics, MD_STAGE_RING_WAIT,
+                   md_clock_real_ns(k->env.clock) - k->ring[i].oldest_pub_ns);
     if (err == MD_ERR_FULL) k->is_closed = true;
     if (err == MD_ERR_SEQUENCE) {
       say(k, "warn", "ring %s lost records for PostgreSQL: reading the journal",
