@@ -107,6 +107,8 @@ static const measurement_t measurements[] = {
     {"tick", "from a message to its book in shared memory, readers and symbols", md_bench_tick},
     {"transport", "our WebSocket client beside libwebsockets and beside bare reads",
      md_bench_transport},
+    {"journal", "records to durable beside what the disk does bare", md_bench_journal},
+    {"replay", "recorded frames into the same books beside the live path", md_bench_replay},
 };
 
 static void

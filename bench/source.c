@@ -70,11 +70,13 @@ give_snapshot(md_bench_source_t *s, uint32_t instrument, const char *text, uint3
 }
 
 static md_err_t
-make_feed(md_bench_source_t *s, bool has_segment) {
+make_feed(md_bench_source_t *s, bool has_segment, md_ring_t *journal) {
   md_segment_t    *segment = has_segment ? &s->world.segment : NULL;
   md_feed_config_t cfg     = {.name             = "binance_spot",
                               .venue            = md_venue_find("binance_spot"),
                               .stream           = 1,
+                              .raw_stream       = 2,
+                              .keep_raw         = journal != NULL,
                               .epoch            = 1,
                               .instrument_max   = s->cnt,
                               .level_pool_bytes = s->cnt * LEVEL_BYTES + (64ull << 20),
@@ -86,8 +88,14 @@ make_feed(md_bench_source_t *s, bool has_segment) {
                               .next_id          = 1};
   md_msg_t         msg     = {0};
   md_err_t         err     = md_feed_new(&cfg, &s->feed, &msg);
-  if (err || !segment) return err;
+  if (err) return err;
   md_out_t *out = md_feed_out(s->feed);
+  if (journal) {
+    md_ring_producer_init(&out->ring[0].producer, journal);
+    out->ring[0].wants_raw = out->ring[0].wants_checkpoint = true;
+    out->ring_cnt                                          = 1;
+  }
+  if (!segment) return MD_OK;
   md_tape_writer_init(&out->tape, md_segment_tape(segment, 0));
   out->stream_row = &segment->streams[segment->feeds[0].stream_row];
   return MD_OK;
@@ -108,8 +116,8 @@ fill_books(md_bench_source_t *s) {
   return true;
 }
 
-bool
-md_bench_source_new(md_bench_source_t *s, uint32_t cnt, bool has_segment) {
+static bool
+source_new(md_bench_source_t *s, uint32_t cnt, bool has_segment, md_ring_t *journal) {
   memset(s, 0, sizeof *s);
   if (has_segment && !md_bench_world_new(&s->world, cnt, cnt * LEVEL_BYTES)) return false;
   s->cnt         = cnt;
@@ -118,12 +126,22 @@ md_bench_source_new(md_bench_source_t *s, uint32_t cnt, bool has_segment) {
   s->batch.bytes = calloc(MD_BENCH_BATCH_CNT, MESSAGE_BYTES);
   bool good      = s->last_id && s->batch.bytes &&
               md_bench_corpus_still(&s->corpus, CORPUS_CNT, LEVEL_CNT, SEED) &&
-              make_feed(s, has_segment) == MD_OK && fill_books(s);
+              make_feed(s, has_segment, journal) == MD_OK && fill_books(s);
   if (!good) {
     md_bench_source_delete(s);
     (void)snprintf(s->world.why, sizeof s->world.why, "no memory for a feed of %u books", cnt);
   }
   return good;
+}
+
+bool
+md_bench_source_new(md_bench_source_t *s, uint32_t cnt, bool has_segment) {
+  return source_new(s, cnt, has_segment, NULL);
+}
+
+bool
+md_bench_source_recorded(md_bench_source_t *s, uint32_t cnt, md_ring_t *journal) {
+  return source_new(s, cnt, false, journal);
 }
 
 void

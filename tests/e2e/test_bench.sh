@@ -1,9 +1,9 @@
 #!/bin/sh
-# bench: `mdengine bench book tape tick` runs in its shortest form, its readers get the books that were written, and
+# bench: `mdengine bench book tape tick journal replay` runs in its shortest form, its readers get the books that were written, and
 # its report is JSON with every measurement in it, whether or not this machine was quiet enough for a figure. What
 # the figures are is nobody's business here. Takes about 10 s.
 . "$(dirname "$0")/lib.sh"
-"$MDENGINE" bench book tape tick --seconds 1 --json >"$WORK/bench.json" || fail "bench did not end with 0"
+TMPDIR=$WORK "$MDENGINE" bench book tape tick journal replay --seconds 1 --json >"$WORK/bench.json" || fail "bench did not end with 0"
 python3 - "$WORK/bench.json" <<'END' || fail "the report of bench is not what it must be"
 import json
 import sys
@@ -20,12 +20,14 @@ for row in rows.values():
     assert (row["value"] is None) <= (row["holds"] is None), f"not measured, yet judged: {row}"
 wanted = ["book.top.at_1m", "book.ladder.client", "book.depth_1000.flat_out.within_4", "book.publish.1.readers_64",
           "book.publish.10000", "tape.append.readers_8", "tape.round_trip", "tick.decode_apply_publish",
-          "tick.100.stopped_100", "tick.10000.readers_64", "tick.visible.p99"]
+          "tick.100.stopped_100", "tick.10000.readers_64", "tick.visible.p99", "journal.write", "journal.durable.p99",
+          "journal.recovery_scan", "replay.raw"]
 missing = [name for name in wanted if name not in rows]
 assert not missing, f"{missing} are missing"
 print(f"{len(rows)} measurements, {sum(row['value'] is not None for row in rows.values())} with a figure")
 END
 none_left() { ! ls -d /dev/shm/mdbench.* >/dev/null 2>&1; } # somebody else's bench may be running
 wait_for "the shared memory of bench to be gone" none_left
+ls -d "$WORK"/mdbench.* >/dev/null 2>&1 && fail "bench left its folder behind"
 "$MDENGINE" bench nonsense >/dev/null 2>&1 && fail "an unknown measurement was accepted"
 "$MDENGINE" bench --help | grep -q '^  tick ' || fail "bench --help does not name its measurements"
