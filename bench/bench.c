@@ -5,10 +5,13 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "bench/compare.h"
+#include "bench/plot.h"
 #include "shm/clock.h"
 
 #define SECONDS_DEFAULT 10u
 #define SECONDS_MAX     3600u
+#define ROUNDS_MAX      64u
 
 md_bench_result_t *
 md_bench_add(md_bench_t *b, const char *name, const char *unit) {
@@ -25,8 +28,11 @@ md_bench_add(md_bench_t *b, const char *name, const char *unit) {
                                              .top            = MD_BENCH_NONE,
                                              .baseline_value = MD_BENCH_NONE,
                                              .ratio          = MD_BENCH_NONE,
+                                             .ratio_min      = MD_BENCH_NONE,
+                                             .ratio_max      = MD_BENCH_NONE,
                                              .floor          = MD_BENCH_NONE,
-                                             .target         = MD_BENCH_NONE};
+                                             .target         = MD_BENCH_NONE,
+                                             .curve          = {MD_BENCH_NONE}};
   return r;
 }
 
@@ -57,6 +63,42 @@ md_bench_spread(md_bench_result_t *r, const md_bench_series_t *s) {
     if (i == 0 || s->v[i] < r->min) r->min = s->v[i];
     if (i == 0 || s->v[i] > r->max) r->max = s->v[i];
   }
+}
+
+void
+md_bench_ratio(md_bench_result_t *r, const md_bench_series_t *ratio) {
+  md_bench_result_t of_ratio = {.min = MD_BENCH_NONE, .max = MD_BENCH_NONE};
+  md_bench_spread(&of_ratio, ratio);
+  r->ratio     = of_ratio.value;
+  r->ratio_min = of_ratio.min;
+  r->ratio_max = of_ratio.max;
+}
+
+const uint32_t md_bench_curve_ppm[MD_BENCH_CURVE_CNT] = {
+    10000,  100000, 250000, 400000, 500000, 600000, 750000, 850000, 900000,
+    950000, 975000, 990000, 995000, 999000, 999500, 999900, 999950, 999990};
+
+void
+md_bench_percentiles(md_bench_result_t *r, const md_hist_copy_t *h) {
+  if (h->cnt == 0) return;
+  r->p50  = (double)md_hist_quantile(h, 500000);
+  r->p99  = (double)md_hist_quantile(h, 990000);
+  r->p999 = (double)md_hist_quantile(h, 999000);
+  r->top  = (double)h->max_ns;
+  for (uint32_t i = 0; i < MD_BENCH_CURVE_CNT; i++)
+    r->curve[i] = (double)md_hist_quantile(h, md_bench_curve_ppm[i]);
+}
+
+static unsigned round_max; /* of --rounds, 0 none */
+
+bool
+md_bench_may_go_on(uint32_t done, int64_t end_ns) {
+  return round_max ? done < round_max : md_bench_now_ns() < end_ns;
+}
+
+unsigned
+md_bench_rounds_or(unsigned usual) {
+  return round_max ? round_max : usual;
 }
 
 int64_t
@@ -113,14 +155,21 @@ static const measurement_t measurements[] = {
 
 static void
 print_usage(void) {
-  printf("usage: mdengine bench [NAME...] [--json] [--seconds N]\n"
+  printf("usage: mdengine bench [NAME...] [OPTION...]\n"
          "Measures this machine and this build beside baselines in the same run.\n");
   for (size_t i = 0; i < MD_CNT(measurements); i++)
     printf("  %-10s %s\n", measurements[i].name, measurements[i].summary);
   printf("  %-10s %s\n", "all", "all of them (default)");
-  printf("  %-10s %s\n", "--json", "print JSON instead of a table");
-  printf("  %-10s %s\n", "--seconds", "time for each, roughly (default 10)");
-  printf("example: mdengine bench book tick --seconds 5\n");
+  printf(
+      "  --json             print JSON instead of a table\n"
+      "  --seconds N        time for each, roughly (default 10)\n"
+      "  --rounds N         so many rounds of each, however long they take\n"
+      "  --plot DIR         write plots as SVG: percentiles of latency; cost against batch, "
+      "symbols,\n"
+      "                     readers and depth\n"
+      "  --compare OLD      name on stderr what got worse, beyond noise, than in this report of\n"
+      "                     --json; then the exit status is 1\n"
+      "example: mdengine bench book tick --seconds 5 --plot plots --compare yesterday.json\n");
 }
 
 static int
@@ -130,53 +179,109 @@ usage_error(const char *what, const char *which) {
 }
 
 static bool
-read_seconds(const char *text, unsigned *out) {
+read_number(const char *text, unsigned max, unsigned *out) {
   char         *end;
   unsigned long v = strtoul(text, &end, 10);
-  if (*text < '0' || *text > '9' || *end != 0 || v < 1 || v > SECONDS_MAX) return false;
+  if (*text < '0' || *text > '9' || *end != 0 || v < 1 || v > max) return false;
   *out = (unsigned)v;
   return true;
 }
 
+/* What the command line says. */
+typedef struct options {
+  bool        wanted[MD_CNT(measurements)], json, help;
+  unsigned    seconds;
+  const char *plot_dir, *old_file;
+} options_t;
+
 /* Adds the measurement of that name to those that are wanted. */
 static bool
-want(const char *name, bool *wanted) {
+want(options_t *o, const char *name) {
   bool found = false;
   for (size_t i = 0; i < MD_CNT(measurements); i++) {
     if (strcmp(name, measurements[i].name) != 0 && strcmp(name, "all") != 0) continue;
-    wanted[i] = true;
-    found     = true;
+    o->wanted[i] = true;
+    found        = true;
   }
   return found;
 }
 
-int
-md_bench_main(int argc, char **argv) {
-  static md_bench_t b; /* too large for a stack; the command runs once */
-  bool              wanted[MD_CNT(measurements)] = {false}, json = false, any = false;
-  b.seconds = SECONDS_DEFAULT;
+/* An option with a value; 0, or the exit code. */
+static int
+read_valued(options_t *o, const char *name, const char *value) {
+  if (value == NULL) return usage_error("a value must follow", name);
+  if (strcmp(name, "--seconds") == 0) {
+    if (!read_number(value, SECONDS_MAX, &o->seconds))
+      return usage_error("not in 1 to 3600:", value);
+  } else if (strcmp(name, "--rounds") == 0) {
+    if (!read_number(value, ROUNDS_MAX, &round_max)) return usage_error("not in 1 to 64:", value);
+  } else if (strcmp(name, "--plot") == 0) {
+    o->plot_dir = value;
+  } else {
+    o->old_file = value;
+  }
+  return 0;
+}
+
+static bool
+has_value(const char *name) {
+  return strcmp(name, "--seconds") == 0 || strcmp(name, "--rounds") == 0 ||
+         strcmp(name, "--plot") == 0 || strcmp(name, "--compare") == 0;
+}
+
+static int
+read_options(options_t *o, int argc, char **argv) {
+  bool any = false;
   for (int i = 1; i < argc; i++) {
     if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-      print_usage();
-      return 0;
+      o->help = true;
     } else if (strcmp(argv[i], "--json") == 0) {
-      json = true;
-    } else if (strcmp(argv[i], "--seconds") == 0) {
-      if (++i == argc) return usage_error("a number must follow", "--seconds");
-      if (!read_seconds(argv[i], &b.seconds)) return usage_error("not in 1 to 3600:", argv[i]);
-    } else if (want(argv[i], wanted)) {
+      o->json = true;
+    } else if (has_value(argv[i])) {
+      int status = read_valued(o, argv[i], i + 1 < argc ? argv[i + 1] : NULL);
+      if (status) return status;
+      i++;
+    } else if (want(o, argv[i])) {
       any = true;
     } else {
       return usage_error("unknown measurement or option", argv[i]);
     }
   }
-  if (!any) (void)want("all", wanted);
+  if (!any) (void)want(o, "all");
+  return 0;
+}
+
+bool
+md_bench_is_measurement(const char *name, size_t len) {
   for (size_t i = 0; i < MD_CNT(measurements); i++)
-    if (wanted[i] && !measurements[i].run(&b)) return 1;
-  if (json) {
+    if (strlen(measurements[i].name) == len && memcmp(measurements[i].name, name, len) == 0)
+      return true;
+  return false;
+}
+
+int
+md_bench_main(int argc, char **argv) {
+  static md_bench_t     b, old; /* too large for a stack; the command runs once */
+  static options_t      o;
+  md_bench_comparison_t comparison = MD_BENCH_SAME;
+  o.seconds                        = SECONDS_DEFAULT;
+  int status                       = read_options(&o, argc, argv);
+  if (status) return status;
+  if (o.help) {
+    print_usage();
+    return 0;
+  }
+  b.seconds = o.seconds;
+  if (o.old_file && !md_bench_report_read(&old, o.old_file)) return 2;
+  if (o.plot_dir && !md_bench_plot_begin(o.plot_dir)) return 2;
+  for (size_t i = 0; i < MD_CNT(measurements); i++)
+    if (o.wanted[i] && !measurements[i].run(&b)) return 1;
+  if (o.json) {
     md_bench_json_print(&b);
   } else {
     md_bench_table_print(&b);
   }
-  return 0;
+  if (o.old_file) comparison = md_bench_compare(&b, &old, o.old_file);
+  if (o.plot_dir && !md_bench_plot(&b, o.plot_dir)) return 1;
+  return comparison == MD_BENCH_UNKNOWN ? 2 : comparison == MD_BENCH_WORSE ? 1 : 0;
 }

@@ -8,9 +8,11 @@
 #define BENCH_BENCH_H
 
 #include "shm/base.h"
+#include "shm/hist.h"
 
-#define MD_BENCH_RESULT_MAX 128u
+#define MD_BENCH_RESULT_MAX 256u
 #define MD_BENCH_ROUND_MAX  256u
+#define MD_BENCH_CURVE_CNT  18u
 #define MD_BENCH_NONE       (-1.0) /* not applicable: null in JSON, "-" in the table */
 
 /* One line of the report. The names and notes are literals or live as long as the report. */
@@ -23,10 +25,16 @@ typedef struct md_bench_result {
   double      p50, p99, p999, top; /* ns */
   double      baseline_value;
   double ratio; /* how many times better than the baseline; of a cost: how many times its cost */
+  double ratio_min, ratio_max;
   double floor, target;
   bool   is_cost;  /* the ratio must stay at or below floor and target */
   bool   is_value; /* floor and target are bounds of the value, not of the ratio */
+  double
+      curve[MD_BENCH_CURVE_CNT]; /* ns at md_bench_curve_ppm; the first one NONE: there is none */
 } md_bench_result_t;
+
+/* Where the curves of latency have their points: parts of a million. */
+extern const uint32_t md_bench_curve_ppm[MD_BENCH_CURVE_CNT];
 
 typedef struct md_bench {
   unsigned          seconds; /* for one measurement, roughly */
@@ -40,9 +48,10 @@ typedef struct md_bench_series {
   double   v[MD_BENCH_ROUND_MAX];
 } md_bench_series_t;
 
-/* md_bench_main is `mdengine bench [NAME...] [--json] [--seconds N]`: argv[0] is "bench". Returns
- * the exit code: 0, also when something was not measured; 1 when results are wrong (parsers
- * disagree, a book is not what it must be) or memory is short; 2 for bad usage. */
+/* md_bench_main is `mdengine bench [NAME...] [OPTION...]`: argv[0] is "bench". Returns the exit
+ * code: 0, also when something was not measured; 1 when results are wrong (parsers disagree, a book
+ * is not what it must be), memory is short, or something got worse than the report to compare with;
+ * 2 for bad usage, also for a report that cannot be read. */
 int md_bench_main(int argc, char **argv);
 
 /* Each of these measures for about b->seconds and adds its results. False: the measurement itself
@@ -67,6 +76,20 @@ void md_bench_push(md_bench_series_t *s, double v);
 double md_bench_median(const md_bench_series_t *s);
 void   md_bench_spread(md_bench_result_t *r, const md_bench_series_t *s);
 
+/* md_bench_ratio fills ratio, ratio_min and ratio_max; md_bench_percentiles the percentiles and the
+ * curve, of a histogram that is not empty. */
+void md_bench_ratio(md_bench_result_t *r, const md_bench_series_t *ratio);
+void md_bench_percentiles(md_bench_result_t *r, const md_hist_copy_t *h);
+
+/* md_bench_may_go_on says whether another round may begin: until end_ns, or until --rounds are
+ * done.
+ */
+bool md_bench_may_go_on(uint32_t done, int64_t end_ns);
+
+/* md_bench_rounds_or returns how many rounds to run where their number is fixed: usual, unless
+ * --rounds says otherwise. */
+unsigned md_bench_rounds_or(unsigned usual);
+
 int64_t md_bench_now_ns(void);
 /* md_bench_switches returns how often the calling thread lost its processor against its will. */
 int64_t md_bench_switches(void);
@@ -79,5 +102,11 @@ double   md_bench_cycle_ns(void);
 /* md_bench_table_print and md_bench_json_print write the report to stdout. */
 void md_bench_table_print(const md_bench_t *b);
 void md_bench_json_print(const md_bench_t *b);
+
+/* md_bench_keeps says whether the result keeps a bound: 0 no, 1 yes, -1 not known. */
+int md_bench_keeps(const md_bench_result_t *r, double bound);
+
+/* md_bench_is_measurement says whether the command knows a measurement of that name. */
+bool md_bench_is_measurement(const char *name, size_t len);
 
 #endif

@@ -226,7 +226,7 @@ report(md_bench_t *b, const char *name, const md_bench_series_t *value, const ch
   md_bench_spread(r, value);
   r->baseline       = baseline;
   r->baseline_value = md_bench_median(base);
-  r->ratio          = md_bench_median(&ratio);
+  md_bench_ratio(r, &ratio);
   if (goal != NULL) {
     r->floor  = goal->floor;
     r->target = goal->target;
@@ -240,7 +240,8 @@ run_case(md_bench_t *b, const decode_case_t *d, const md_bench_corpus_t *c, md_b
   static md_bench_series_t series[PARSER_CNT];
   memset(series, 0, sizeof series);
   int64_t end_ns = md_bench_now_ns() + budget_ns;
-  for (unsigned round = 0; round < MD_BENCH_ROUND_MAX && md_bench_now_ns() < end_ns; round++) {
+  for (unsigned round = 0; round < MD_BENCH_ROUND_MAX && md_bench_may_go_on(round, end_ns);
+       round++) {
     double ns[PARSER_CNT];
     bool   good = true;
     for (parser_t which = OURS; which < PARSER_CNT; which++)

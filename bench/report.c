@@ -43,9 +43,8 @@ cell(double v, const char *format) {
   printf(" %9s", text);
 }
 
-/* -1 not known, else whether the result keeps the bound. */
-static int
-keeps(const md_bench_result_t *r, double bound) {
+int
+md_bench_keeps(const md_bench_result_t *r, double bound) {
   double v = r->is_value ? r->value : r->ratio;
   if (v < 0 || bound < 0) return -1;
   return r->is_cost ? v <= bound : v >= bound;
@@ -77,7 +76,7 @@ md_bench_table_print(const md_bench_t *b) {
     cell(r->ratio, "%.2fx");
     cell(r->floor, "%.2f");
     cell(r->target, "%.2f");
-    printf(" %s%s%s\n", words[keeps(r, r->floor) + 1], r->note ? "  not measured: " : "",
+    printf(" %s%s%s\n", words[md_bench_keeps(r, r->floor) + 1], r->note ? "  not measured: " : "",
            r->note ? r->note : "");
   }
   printf(
@@ -126,6 +125,8 @@ md_bench_json_print(const md_bench_t *b) {
     json_number("value", r->value);
     printf(",\"unit\":");
     json_text(r->unit);
+    json_number("min", r->min);
+    json_number("max", r->max);
     json_number("p50_ns", r->p50);
     json_number("p99_ns", r->p99);
     json_number("p999_ns", r->p999);
@@ -139,9 +140,11 @@ md_bench_json_print(const md_bench_t *b) {
       putchar('}');
     }
     json_number("ratio", r->ratio);
+    json_number("ratio_min", r->ratio_min);
+    json_number("ratio_max", r->ratio_max);
     json_number("floor", r->floor);
     json_number("target", r->target);
-    printf(",\"holds\":%s}", words[keeps(r, r->floor) + 1]);
+    printf(",\"holds\":%s}", words[md_bench_keeps(r, r->floor) + 1]);
   }
   printf("]}\n");
 }

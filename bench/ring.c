@@ -254,15 +254,7 @@ report_rate(md_bench_t *b, const run_t *run, uint32_t cnt, const char *name, int
   }
   md_bench_spread(r, &rate);
   r->baseline_value = md_bench_median(&base);
-  r->ratio          = md_bench_median(&ratio);
-}
-
-static void
-fill_percentiles(md_bench_result_t *r, const md_hist_copy_t *h) {
-  r->p50  = (double)md_hist_quantile(h, 500000);
-  r->p99  = (double)md_hist_quantile(h, 990000);
-  r->p999 = (double)md_hist_quantile(h, 999000);
-  r->top  = (double)h->max_ns;
+  md_bench_ratio(r, &ratio);
 }
 
 /* A round trip beside the bare cache line; kind < 0 is the cache line itself. */
@@ -292,9 +284,9 @@ report_trip(md_bench_t *b, const run_t *run, uint32_t cnt, const char *name, int
     md_bench_push(&ratio, round->trip_p50[kind] / usual);
   }
   md_bench_spread(r, &trip);
-  fill_percentiles(r, &all);
+  md_bench_percentiles(r, &all);
   r->baseline_value = md_bench_median(&probe);
-  r->ratio          = md_bench_median(&ratio);
+  md_bench_ratio(r, &ratio);
 }
 
 static void
@@ -335,7 +327,7 @@ run_rounds(run_t *run, unsigned seconds) {
   run_round(run, &run->rounds[0]); /* warms up, and is overwritten */
   do {
     run_round(run, &run->rounds[run->round_cnt++]);
-  } while (run->round_cnt < MD_BENCH_ROUND_MAX / 2 && md_bench_now_ns() < end_ns);
+  } while (run->round_cnt < MD_BENCH_ROUND_MAX / 2 && md_bench_may_go_on(run->round_cnt, end_ns));
   step_begin(p, STEP_END, NULL);
   pthread_join(peer, NULL);
   (void)pthread_setaffinity_np(pthread_self(), sizeof before, &before);

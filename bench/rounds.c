@@ -123,7 +123,7 @@ md_bench_rounds_run(const md_bench_cell_t *cells, uint32_t cell_cnt, void *ctx, 
   r->end_ns = md_bench_now_ns() + budget_ns;
   do {
     run_round(r, r->round_cnt++, ctx);
-  } while (r->round_cnt < ROUND_MAX && md_bench_now_ns() < r->end_ns);
+  } while (r->round_cnt < ROUND_MAX && md_bench_may_go_on(r->round_cnt, r->end_ns));
   md_bench_pair_unpin();
   if (is_pair) keep_good_rounds(r);
   return r;
@@ -153,15 +153,6 @@ add_row(md_bench_t *b, const md_bench_cell_t *c) {
   return row;
 }
 
-static void
-fill_percentiles(md_bench_result_t *row, const md_hist_copy_t *h) {
-  if (h->cnt == 0) return;
-  row->p50  = (double)md_hist_quantile(h, 500000);
-  row->p99  = (double)md_hist_quantile(h, 990000);
-  row->p999 = (double)md_hist_quantile(h, 999000);
-  row->top  = (double)h->max_ns;
-}
-
 /* The row of values and, with a baseline, their ratios to it. */
 static void
 fill_row(md_bench_result_t *row, const md_bench_series_t *value, const md_bench_series_t *base,
@@ -176,7 +167,7 @@ fill_row(md_bench_result_t *row, const md_bench_series_t *value, const md_bench_
     md_bench_push(&ratio,
                   how == MD_BENCH_SPEED ? base->v[i] / value->v[i] : value->v[i] / base->v[i]);
   row->baseline_value = md_bench_median(base);
-  row->ratio          = md_bench_median(&ratio);
+  md_bench_ratio(row, &ratio);
 }
 
 static void
@@ -195,7 +186,7 @@ report_cell(md_bench_t *b, const md_bench_rounds_t *r, uint32_t cell) {
     md_hist_merge(&all, &o->hist);
   }
   fill_row(row, &value, &base, c->judge);
-  if (row->note == NULL) fill_percentiles(row, &all);
+  if (row->note == NULL) md_bench_percentiles(row, &all);
 }
 
 void

@@ -288,15 +288,15 @@ report(md_bench_t *b, const test_t *t, const tally_t *tally) {
   md_bench_spread(r, &tally->cost[0]);
   r->baseline       = kinds[1].name;
   r->baseline_value = md_bench_median(&tally->cost[1]);
-  r->ratio          = md_bench_median(&tally->better);
-  r->floor          = t->floor;
-  r->target         = t->target;
-  r                 = md_bench_add(b, t->bare_name, "ns");
+  md_bench_ratio(r, &tally->better);
+  r->floor  = t->floor;
+  r->target = t->target;
+  r         = md_bench_add(b, t->bare_name, "ns");
   md_bench_spread(r, &tally->cost[0]);
   r->baseline       = kinds[2].name;
   r->baseline_value = md_bench_median(&tally->cost[2]);
-  r->ratio          = md_bench_median(&tally->dearer);
-  r->is_cost        = true;
+  md_bench_ratio(r, &tally->dearer);
+  r->is_cost = true;
   fprintf(stderr, "%s: %.0f messages a second, %s %.0f, %s %.0f\n", t->name,
           md_bench_median(&tally->rate[0]), kinds[1].name, md_bench_median(&tally->rate[1]),
           kinds[2].name, md_bench_median(&tally->rate[2]));
@@ -320,7 +320,7 @@ measure(md_bench_t *b, const test_t *t, const md_sim_cert_t *cert, const char *c
     return false;
   }
   like.port = server.port;
-  for (unsigned n = 0; n < 5 && ok; n++)
+  for (unsigned n = 0; n < md_bench_rounds_or(5) && ok; n++)
     ok = run_round(t, &like, run_ns, &tally);
   md_bench_server_stop(&server);
   if (ok) report(b, t, &tally);

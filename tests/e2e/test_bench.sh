@@ -11,6 +11,7 @@ import sys
 report = json.load(open(sys.argv[1], encoding="utf-8"))
 assert report["machine"]["cpu_cnt"] >= 1, report["machine"]
 fields = {"name", "value", "unit", "p50_ns", "p99_ns", "p999_ns", "max_ns", "baseline", "ratio", "floor", "target"}
+fields |= {"min", "max", "ratio_min", "ratio_max"}
 rows = {row["name"]: row for row in report["results"]}
 assert len(rows) == len(report["results"]), "a name stands twice"
 for row in rows.values():

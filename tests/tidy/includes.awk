@@ -34,6 +34,7 @@ BEGIN {
   where["isal"] = "^writers/"
   where["ncurses"] = "^engine/screen\\.c$"
   where["relacy"] = "^tests/"
+  where["valgrind"] = "^tests/cost/"
 
   # libwebsockets is client, HTTP client, exchange simulator and HTTP server: each file is named.
   lws["feeds/transport_lws.c"] = lws["feeds/rest_lws.c"] = 1
@@ -58,6 +59,7 @@ function library(header) {
   if (header ~ /^(isa-l\/|isa-l\.h|crc\.h)/) return "isal"
   if (header ~ /^ncurses/) return "ncurses"
   if (header ~ /^relacy\//) return "relacy"
+  if (header ~ /^valgrind\//) return "valgrind"
   return ""
 }
 
