@@ -151,6 +151,7 @@ static const measurement_t measurements[] = {
      md_bench_transport},
     {"journal", "records to durable beside what the disk does bare", md_bench_journal},
     {"replay", "recorded frames into the same books beside the live path", md_bench_replay},
+    {"copy", "PostgreSQL from ring to committed beside COPY FROM file and psql", md_bench_copy},
 };
 
 static void

@@ -78,21 +78,17 @@ make_segment(md_bench_world_t *w, const md_segment_config_t *cfg) {
 }
 
 bool
-md_bench_world_new(md_bench_world_t *w, uint32_t instrument_cnt, uint64_t private_bytes) {
-  static const md_segment_feed_t feeds[FEED_CNT] = {
-      {.name         = "binance_spot",
-       .venue        = "binance_spot",
-       .stream       = 1,
-       .depth_levels = MD_BENCH_DEPTH,
-       .tape_bytes   = MD_BENCH_TAPE_BYTES},
-      {.name = "there", .venue = "there", .stream = 2, .tape_bytes = MD_BENCH_HOP_BYTES},
-      {.name = "back", .venue = "back", .stream = 3, .tape_bytes = MD_BENCH_HOP_BYTES}};
-  static const md_segment_thread_t thread = {"bench", MD_THREAD_FEED, 0, -1};
-  uint64_t book_bytes = instrument_cnt * md_align_up(md_book_footprint(MD_BENCH_DEPTH), 4096);
+md_bench_world_make(md_bench_world_t *w, const md_segment_config_t *want, uint64_t private_bytes) {
+  md_segment_config_t cfg        = *want;
+  uint64_t            main_bytes = 0, rings_bytes = 0;
   memset(w, 0, sizeof *w);
-  if (book_bytes + private_bytes + SPARE_BYTES > free_bytes()) {
+  cfg.name = MD_BENCH_WORLD_NAME;
+  cfg.dir  = w->dir;
+  md_segment_bytes(&cfg, &main_bytes, &rings_bytes);
+  if (main_bytes + rings_bytes + private_bytes + SPARE_BYTES > free_bytes()) {
     (void)snprintf(w->why, sizeof w->why, "%u instruments take %llu MiB, which are not free",
-                   instrument_cnt, (unsigned long long)((book_bytes + private_bytes) >> 20));
+                   cfg.instrument_capacity,
+                   (unsigned long long)((main_bytes + rings_bytes + private_bytes) >> 20));
     return false;
   }
   (void)snprintf(w->dir, sizeof w->dir, "%s/mdbench.XXXXXX", MD_BENCH_DIR);
@@ -104,19 +100,32 @@ md_bench_world_new(md_bench_world_t *w, uint32_t instrument_cnt, uint64_t privat
   for (size_t i = 0; i < MD_CNT(left_files); i++)
     (void)snprintf(left_files[i], sizeof left_files[i], "%s/%s", w->dir, file_names[i]);
   set_handlers(on_signal);
-  const md_segment_config_t cfg  = {.name                = MD_BENCH_WORLD_NAME,
-                                    .dir                 = w->dir,
-                                    .epoch               = 1,
-                                    .next_instrument_id  = 1,
-                                    .instrument_capacity = instrument_cnt,
-                                    .book_bytes          = book_bytes,
-                                    .feeds               = feeds,
-                                    .feed_cnt            = FEED_CNT,
-                                    .threads             = &thread,
-                                    .thread_cnt          = 1};
-  bool                      good = make_segment(w, &cfg);
+  bool good = make_segment(w, &cfg);
   if (!good) md_bench_world_delete(w);
   return good;
+}
+
+bool
+md_bench_world_new(md_bench_world_t *w, uint32_t instrument_cnt, uint64_t private_bytes) {
+  static const md_segment_feed_t feeds[FEED_CNT] = {
+      {.name         = "binance_spot",
+       .venue        = "binance_spot",
+       .stream       = 1,
+       .depth_levels = MD_BENCH_DEPTH,
+       .tape_bytes   = MD_BENCH_TAPE_BYTES},
+      {.name = "there", .venue = "there", .stream = 2, .tape_bytes = MD_BENCH_HOP_BYTES},
+      {.name = "back", .venue = "back", .stream = 3, .tape_bytes = MD_BENCH_HOP_BYTES}};
+  static const md_segment_thread_t thread = {"bench", MD_THREAD_FEED, 0, -1};
+  uint64_t book_bytes = instrument_cnt * md_align_up(md_book_footprint(MD_BENCH_DEPTH), 4096);
+  const md_segment_config_t cfg = {.epoch               = 1,
+                                   .next_instrument_id  = 1,
+                                   .instrument_capacity = instrument_cnt,
+                                   .book_bytes          = book_bytes,
+                                   .feeds               = feeds,
+                                   .feed_cnt            = FEED_CNT,
+                                   .threads             = &thread,
+                                   .thread_cnt          = 1};
+  return md_bench_world_make(w, &cfg, private_bytes);
 }
 
 void

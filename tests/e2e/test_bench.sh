@@ -1,9 +1,9 @@
 #!/bin/sh
-# bench: `mdengine bench book tape tick journal replay` runs in its shortest form, its readers get the books that were written, and
+# bench: `mdengine bench book tape tick journal replay copy` runs in its shortest form, its readers get the books that were written, and
 # its report is JSON with every measurement in it, whether or not this machine was quiet enough for a figure. What
 # the figures are is nobody's business here. Takes about 10 s.
 . "$(dirname "$0")/lib.sh"
-TMPDIR=$WORK "$MDENGINE" bench book tape tick journal replay --seconds 1 --json >"$WORK/bench.json" || fail "bench did not end with 0"
+TMPDIR=$WORK "$MDENGINE" bench book tape tick journal replay copy --seconds 1 --json >"$WORK/bench.json" || fail "bench did not end with 0"
 python3 - "$WORK/bench.json" <<'END' || fail "the report of bench is not what it must be"
 import json
 import sys
@@ -22,7 +22,8 @@ for row in rows.values():
 wanted = ["book.top.at_1m", "book.ladder.client", "book.depth_1000.flat_out.within_4", "book.publish.1.readers_64",
           "book.publish.10000", "tape.append.readers_8", "tape.round_trip", "tick.decode_apply_publish",
           "tick.100.stopped_100", "tick.10000.readers_64", "tick.visible.p99", "journal.write", "journal.durable.p99",
-          "journal.recovery_scan", "replay.raw"]
+          "journal.recovery_scan", "replay.raw", "copy.from_file", "copy.rows_100k", "copy.rows_100k.cpu",
+          "copy.rows_10k.two"]
 missing = [name for name in wanted if name not in rows]
 assert not missing, f"{missing} are missing"
 print(f"{len(rows)} measurements, {sum(row['value'] is not None for row in rows.values())} with a figure")
