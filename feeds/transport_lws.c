@@ -292,24 +292,6 @@ note_certificate(connection_t *c) {
   c->transport->counts.certificate_end_s = info.time > 0 ? (uint64_t)info.time : 0;
 }
 
-#ifdef MD_LEAK_FOR_TEST
-#include <unistd.h>
-#define LEAK_BYTES (4u << 20)
-/* The outage that the alerts of growth are for, on purpose, in the test program mdengine_leaky
- * alone: each connection leaves its descriptor open and memory behind. */
-static char *md_leaked __attribute__((used));
-
-static void
-leak(struct lws *wsi) {
-  static const char mark[] = "this build leaks on purpose";
-  md_leaked                = malloc(LEAK_BYTES);
-  if (!md_leaked) return;
-  memset(md_leaked, 1, LEAK_BYTES);
-  memcpy(md_leaked, mark, sizeof mark);
-  md_leaked[sizeof mark] = (char)dup(lws_get_socket_fd(wsi));
-}
-#endif
-
 static int
 callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len) {
   if (reason == LWS_CALLBACK_OPENSSL_PERFORM_SERVER_CERT_VERIFICATION)
@@ -325,9 +307,6 @@ callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
     set_phase(c, PHASE_OPEN);
     c->wsi = wsi;
     note_certificate(c);
-#ifdef MD_LEAK_FOR_TEST
-    leak(wsi);
-#endif
     return add_event(c, MD_TRANSPORT_OPEN, NULL, 0) ? 0 : -1;
   case LWS_CALLBACK_CLIENT_RECEIVE:
     on_receive(c, in, len);
