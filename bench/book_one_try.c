@@ -16,6 +16,7 @@
 #define md_book_depth_all       md_bench_try_depth_all
 #define md_book_depth_apply     md_bench_try_depth_apply
 #define md_book_depth_meta      md_bench_try_depth_meta
+#define md_book_depth_floor     md_bench_try_depth_floor
 
 #include "shm/limits.h"
 #undef MD_READ_RETRY_MAX

@@ -45,7 +45,7 @@ make_book(md_bench_books_t *x, uint32_t i) {
   if (!good || md_instrument_add(&x->world.segment, &spec, &id, &row, &b->shared) != MD_OK)
     return false;
   md_book_meta_t meta = meta_of(x, b);
-  md_book_write_all(b->shared, &meta, md_orderbook_at, &b->own);
+  md_book_write_all(b->shared, &meta, md_orderbook_read, &b->own);
   return b->shared != NULL;
 }
 
@@ -78,17 +78,21 @@ md_bench_books_delete(md_bench_books_t *x) {
 
 void
 md_bench_books_write(md_bench_books_t *x, uint32_t cnt) {
-  uint64_t         r     = md_bench_random(&x->random);
-  md_bench_book_t *b     = &x->book[(r >> 32) * cnt >> 32];
-  bool             bids  = r & 1;
-  md_book_side_t  *side  = bids ? &b->own.bids : &b->own.asks;
-  md_level_t      *level = &side->levels[side->cnt - 1 - (r >> 1) % MD_LADDER_LEVELS];
-  level->qty             = 1 + (int64_t)(r >> 8 & 0xfffff);
+  uint64_t         r    = md_bench_random(&x->random);
+  md_bench_book_t *b    = &x->book[(r >> 32) * cnt >> 32];
+  bool             bids = r & 1;
+  md_side_t        side = bids ? MD_SIDE_BUY : MD_SIDE_SELL;
+  uint32_t         at   = (uint32_t)((r >> 1) % MD_LADDER_LEVELS);
+  md_level_t       level;
+  bool             is_new;
+  bool             has = md_orderbook_at(&b->own, side, at, &level);
+  level.qty            = 1 + (int64_t)(r >> 8 & 0xfffff);
+  md_err_t err         = md_orderbook_set(&b->own, side, level.px, level.qty, &is_new);
+  md_assert(has && !err);
   x->seq++;
   const md_book_meta_t   meta   = meta_of(x, b);
-  const md_book_change_t change = {
-      .px = level->px, .qty = level->qty, .side = bids ? MD_SIDE_BUY : MD_SIDE_SELL};
-  md_book_write_changes(b->shared, &meta, &change, 1, md_orderbook_at, &b->own);
+  const md_book_change_t change = {.px = level.px, .qty = level.qty, .side = (uint8_t)side};
+  md_book_write_changes(b->shared, &meta, &change, 1, md_orderbook_read, &b->own);
 }
 
 bool

@@ -33,13 +33,6 @@ md_replay_free(md_replay_t *r) {
   memset(r, 0, sizeof *r);
 }
 
-/* Copies a side of a feed's book, so that the feed can go. */
-static md_err_t
-copy_book(const md_orderbook_t *from, md_orderbook_t *to) {
-  md_err_t err = md_orderbook_load(to, MD_SIDE_BUY, from->bids.levels, from->bids.cnt);
-  return err ? err : md_orderbook_load(to, MD_SIDE_SELL, from->asks.levels, from->asks.cnt);
-}
-
 static md_err_t
 collect(const md_feed_t *f, const char *name, md_replay_t *r, md_msg_t *msg) {
   r->cnt         = md_feed_instrument_cnt(f);
@@ -62,7 +55,7 @@ collect(const md_feed_t *f, const char *name, md_replay_t *r, md_msg_t *msg) {
     to->trades     = from->trades;
     to->agg_trades = from->agg_trades;
     md_orderbook_init(&to->book, r->pool);
-    if (copy_book(&from->book, &to->book))
+    if (md_orderbook_copy(&to->book, &from->book))
       return md_fail(msg, MD_ERR_NOMEM, "no memory for the book of %s", to->symbol);
   }
   return MD_OK;

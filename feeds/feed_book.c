@@ -73,25 +73,6 @@ levels_are_sane(const md_feed_levels_t *l) {
   return side_is_sane(l->bids, l->bid_cnt) && side_is_sane(l->asks, l->ask_cnt);
 }
 
-static md_err_t
-apply_side(md_feed_t *f, md_feed_instrument_t *i, md_side_t side, const md_level_t *levels,
-           uint32_t cnt) {
-  uint32_t absent_cnt = 0;
-  for (uint32_t n = 0; n < cnt; n++) {
-    bool     was_absent = false;
-    md_err_t err = md_orderbook_set(&i->book, side, levels[n].px, levels[n].qty, &was_absent);
-    if (MD_UNLIKELY(err)) return err;
-    if (was_absent) {
-      absent_cnt++;
-      continue;
-    }
-    f->changes[f->change_cnt++] =
-        (md_book_change_t){.px = levels[n].px, .qty = levels[n].qty, .side = (uint8_t)side};
-  }
-  if (absent_cnt) md_count(f->metrics, MD_COUNTER_ABSENT_DELETES, absent_cnt);
-  return MD_OK;
-}
-
 static bool
 checksum_differs(md_feed_t *f, const md_feed_instrument_t *i, bool has_checksum,
                  uint32_t checksum) {
@@ -104,9 +85,11 @@ checksum_differs(md_feed_t *f, const md_feed_instrument_t *i, bool has_checksum,
 md_err_t
 md_feed_book_apply(md_feed_t *f, md_feed_instrument_t *i, md_feed_delta_t *delta,
                    const md_feed_levels_t *levels) {
-  f->change_cnt = 0;
-  md_err_t err  = apply_side(f, i, MD_SIDE_BUY, levels->bids, levels->bid_cnt);
-  if (!err) err = apply_side(f, i, MD_SIDE_SELL, levels->asks, levels->ask_cnt);
+  md_book_applied_t did = {.changes = f->changes};
+  md_err_t err = md_orderbook_apply(&i->book, MD_SIDE_BUY, levels->bids, levels->bid_cnt, &did);
+  if (!err) err = md_orderbook_apply(&i->book, MD_SIDE_SELL, levels->asks, levels->ask_cnt, &did);
+  f->change_cnt = did.change_cnt;
+  if (did.absent_cnt) md_count(f->metrics, MD_COUNTER_ABSENT_DELETES, did.absent_cnt);
   if (MD_UNLIKELY(err)) return err;
   if (checksum_differs(f, i, delta->has_checksum, delta->checksum)) return MD_ERR_CORRUPT;
   i->exch_seq   = delta->ids->last;

@@ -30,10 +30,11 @@ md_feed_cut_next(md_feed_cut_t *c, uint32_t bid_total, uint32_t ask_total, uint3
 
 void
 md_feed_copy_book(const md_orderbook_t *b, const md_feed_cut_t *c, md_level_t *to) {
-  for (uint32_t n = 0; n < c->bid_cnt; n++)
-    if (!md_orderbook_at(b, MD_SIDE_BUY, c->bid_off + n, to++)) md_assert(false);
-  for (uint32_t n = 0; n < c->ask_cnt; n++)
-    if (!md_orderbook_at(b, MD_SIDE_SELL, c->ask_off + n, to++)) md_assert(false);
+  const md_levels_want_t bids    = {.first = c->bid_off, .min = c->bid_cnt, .max = c->bid_cnt};
+  const md_levels_want_t asks    = {.first = c->ask_off, .min = c->ask_cnt, .max = c->ask_cnt};
+  const uint32_t         bid_cnt = md_orderbook_read(b, MD_SIDE_BUY, &bids, to);
+  const uint32_t         ask_cnt = md_orderbook_read(b, MD_SIDE_SELL, &asks, to + bid_cnt);
+  md_assert(bid_cnt == c->bid_cnt && ask_cnt == c->ask_cnt);
 }
 
 /* A group must not be cut by a full staging buffer: half of it holds any group. */
@@ -200,14 +201,14 @@ md_feed_shm_all(md_feed_t *f, md_feed_instrument_t *i) {
   i->shm_px_exp       = i->px_exp;
   i->shm_qty_exp      = i->qty_exp;
   md_book_meta_t meta = publish(f, i);
-  if (i->shm) md_book_write_all(i->shm, &meta, md_orderbook_at, &i->book);
+  if (i->shm) md_book_write_all(i->shm, &meta, md_orderbook_read, &i->book);
 }
 
 void
 md_feed_shm_changes(md_feed_t *f, md_feed_instrument_t *i) {
   md_book_meta_t meta = publish(f, i);
   if (i->shm)
-    md_book_write_changes(i->shm, &meta, f->changes, f->change_cnt, md_orderbook_at, &i->book);
+    md_book_write_changes(i->shm, &meta, f->changes, f->change_cnt, md_orderbook_read, &i->book);
 }
 
 void

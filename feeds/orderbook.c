@@ -1,5 +1,4 @@
-#include "feeds/orderbook.h"
-
+#include "feeds/orderbook_parts.h"
 #include "feeds/run_pool.h"
 
 #include <stdlib.h>
@@ -7,6 +6,9 @@
 
 /* The smallest run of levels, 1 KiB: most thin instruments never need a second one. */
 #define CAP_MIN (uint32_t)((1u << MD_RUN_ORDER_MIN) / sizeof(md_level_t))
+
+/* Levels that are copied from book to book at a time. */
+#define COPY_CNT 64u
 
 _Static_assert(((uint64_t)MD_BOOK_LEVELS_MAX * sizeof(md_level_t)) <= 1ull << MD_RUN_ORDER_MAX,
                "the largest side fits one run");
@@ -43,16 +45,14 @@ md_level_pool_trim(md_level_pool_t *pool) {
   md_run_pool_trim(&pool->runs);
 }
 
-static md_level_t *
-levels_take(md_level_pool_t *pool, uint32_t cap) {
-  return md_run_pool_take(&pool->runs, md_run_order((uint64_t)cap * sizeof(md_level_t)));
+void *
+md_level_pool_take(md_level_pool_t *pool, uint64_t bytes) {
+  return md_run_pool_take(&pool->runs, md_run_order(bytes));
 }
 
-static void
-levels_give(md_level_pool_t *pool, md_level_t *levels, uint32_t cap) {
-  if (levels) {
-    md_run_pool_give(&pool->runs, levels, md_run_order((uint64_t)cap * sizeof(md_level_t)));
-  }
+void
+md_level_pool_give(md_level_pool_t *pool, void *run, uint64_t bytes) {
+  md_run_pool_give(&pool->runs, run, md_run_order(bytes));
 }
 
 void
@@ -63,7 +63,8 @@ md_orderbook_init(md_orderbook_t *b, md_level_pool_t *pool) {
 
 static void
 side_clear(md_orderbook_t *b, md_book_side_t *s) {
-  levels_give(b->pool, s->levels, s->cap);
+  md_window_free(b->pool, s);
+  if (s->far) md_level_pool_give(b->pool, s->far, s->far_cap * sizeof *s->far);
   memset(s, 0, sizeof *s);
 }
 
@@ -79,26 +80,26 @@ side_of(md_orderbook_t *b, md_side_t side) {
   return side == MD_SIDE_BUY ? &b->bids : &b->asks;
 }
 
-/* A key grows towards the best on both sides, so one search serves both: the price of a bid, its
- * complement for an ask (which, unlike a minus, cannot overflow). */
-static int64_t
-flip_of(md_side_t side) {
-  return side == MD_SIDE_BUY ? 0 : -1;
+static const md_book_side_t *
+side_of_const(const md_orderbook_t *b, md_side_t side) {
+  return side == MD_SIDE_BUY ? &b->bids : &b->asks;
 }
 
-/* Number of levels that are worse than key. Gallops from the best: most changes are near it. */
-static uint32_t
-worse_cnt(const md_book_side_t *s, int64_t flip, int64_t key) {
-  uint32_t hi   = s->cnt;
+/* ---- the sorted array ---- */
+
+/* Gallops from the best: most changes are near it. */
+uint32_t
+md_side_worse_cnt(const md_book_side_t *s, int64_t flip, int64_t key) {
+  uint32_t hi   = s->far_cnt;
   uint32_t step = 1;
-  while (step <= hi && (s->levels[hi - step].px ^ flip) >= key) {
+  while (step <= hi && (s->far[hi - step].px ^ flip) >= key) {
     hi -= step;
     step <<= 1;
   }
   uint32_t lo = step <= hi ? hi - step + 1 : 0;
   while (lo < hi) {
     uint32_t mid = lo + (hi - lo) / 2;
-    if ((s->levels[mid].px ^ flip) < key) {
+    if ((s->far[mid].px ^ flip) < key) {
       lo = mid + 1;
     } else {
       hi = mid;
@@ -107,54 +108,148 @@ worse_cnt(const md_book_side_t *s, int64_t flip, int64_t key) {
   return lo;
 }
 
-/* Room for cnt levels; keeps the levels there are. */
-static md_err_t
-side_reserve(md_orderbook_t *b, md_book_side_t *s, uint32_t cnt) {
-  if (cnt <= s->cap) return MD_OK;
+md_err_t
+md_side_reserve(md_level_pool_t *pool, md_book_side_t *s, uint32_t cnt) {
+  if (cnt <= s->far_cap) return MD_OK;
   if (cnt > MD_BOOK_LEVELS_MAX) return MD_ERR_FULL;
 
-  uint32_t cap = s->cap ? s->cap : CAP_MIN;
+  uint32_t cap = s->far_cap ? s->far_cap : CAP_MIN;
   while (cap < cnt) {
     cap *= 2;
   }
-  md_level_t *levels = levels_take(b->pool, cap);
+  md_level_t *levels = md_level_pool_take(pool, cap * sizeof *levels);
   if (!levels) return MD_ERR_FULL;
-  if (s->cnt > 0) memcpy(levels, s->levels, s->cnt * sizeof *levels);
-  levels_give(b->pool, s->levels, s->cap);
-  s->levels = levels;
-  s->cap    = cap;
+  if (s->far_cnt > 0) memcpy(levels, s->far, s->far_cnt * sizeof *levels);
+  if (s->far) md_level_pool_give(pool, s->far, s->far_cap * sizeof *s->far);
+  s->far     = levels;
+  s->far_cap = cap;
+  return MD_OK;
+}
+
+/* Sets a level of the sorted array; *was tells whether it was there. */
+static md_err_t
+far_set(md_orderbook_t *b, md_book_side_t *s, int64_t flip, md_level_t l, bool *was) {
+  const uint32_t at = md_side_worse_cnt(s, flip, l.px ^ flip);
+  *was              = at < s->far_cnt && s->far[at].px == l.px;
+  if (*was && l.qty != 0) {
+    s->far[at].qty = l.qty;
+  } else if (*was) {
+    s->far_cnt--;
+    s->cnt--;
+    memmove(&s->far[at], &s->far[at + 1], (s->far_cnt - at) * sizeof *s->far);
+  } else if (l.qty != 0) {
+    md_err_t err =
+        s->cnt < MD_BOOK_LEVELS_MAX ? md_side_reserve(b->pool, s, s->far_cnt + 1) : MD_ERR_FULL;
+    if (err) return err;
+    memmove(&s->far[at + 1], &s->far[at], (s->far_cnt - at) * sizeof *s->far);
+    s->far[at] = l;
+    s->far_cnt++;
+    s->cnt++;
+    if (!s->qty && s->far_cnt == s->far_cap) md_window_try(b->pool, s, flip);
+  }
+  return MD_OK;
+}
+
+/* ---- changes ---- */
+
+/* Levels that lie in the window, up to the first that does not or finds the side full; returns how
+ * many. Without a branch on what a level does: that is what cannot be predicted. */
+static uint32_t
+window_set(md_book_side_t *s, md_side_t side, const md_level_t *levels, uint32_t cnt,
+           md_book_applied_t *did) {
+  const int64_t     flip       = md_side_flip(side);
+  const uint64_t    low        = (uint64_t)s->low;
+  int64_t *const    qty        = s->qty;
+  uint64_t *const   bits       = s->bits;
+  md_book_change_t *changes    = did->changes;
+  uint64_t          words      = s->words;
+  uint32_t          change_cnt = did->change_cnt, n = 0;
+  int64_t           new_cnt = 0;
+  const uint32_t    room    = MD_BOOK_LEVELS_MAX - s->cnt; /* so many can be new in any case */
+  if (MD_UNLIKELY(cnt > room)) cnt = room;
+  for (; n < cnt; n++) {
+    const md_level_t l   = levels[n];
+    const uint64_t   key = (uint64_t)(l.px ^ flip);
+    if (MD_UNLIKELY(key - low >= MD_WINDOW_TICKS)) break;
+    int64_t       *at  = &qty[key % MD_WINDOW_TICKS];
+    const uint64_t was = *at != 0, is = l.qty != 0;
+    const uint32_t w    = (uint32_t)(key >> 6) % MD_WINDOW_WORDS;
+    const uint64_t word = (bits[w] & ~(UINT64_C(1) << (key & 63))) | is << (key & 63);
+    *at                 = l.qty;
+    bits[w]             = word;
+    words               = (words & ~(UINT64_C(1) << w)) | (uint64_t)(word != 0) << w;
+    new_cnt += (int64_t)is - (int64_t)was;
+    changes[change_cnt] = (md_book_change_t){.px = l.px, .qty = l.qty, .side = (uint8_t)side};
+    change_cnt += (uint32_t)(was | is);
+  }
+  s->words = words;
+  s->cnt   = (uint32_t)((int64_t)s->cnt + new_cnt);
+  did->absent_cnt += n - (change_cnt - did->change_cnt);
+  did->change_cnt = change_cnt;
+  return n;
+}
+
+/* A level that is not in the window, or for which the side may be full. */
+static md_err_t
+outside_set(md_orderbook_t *b, md_book_side_t *s, md_side_t side, md_level_t l,
+            md_book_applied_t *did) {
+  const int64_t flip = md_side_flip(side), key = l.px ^ flip;
+  bool          was = false;
+  if (s->qty && key >= s->low) {
+    const bool is_above = md_window_off(s, key) >= MD_WINDOW_TICKS;
+    was                 = !is_above && s->qty[(uint64_t)key % MD_WINDOW_TICKS] != 0;
+    if (!was && l.qty == 0) {
+      did->absent_cnt++;
+      return MD_OK;
+    }
+    if (!was && s->cnt >= MD_BOOK_LEVELS_MAX) return MD_ERR_FULL;
+    md_err_t err = is_above ? md_window_raise(b->pool, s, flip, key) : MD_OK;
+    if (err) return err;
+    s->cnt -= was; /* so that there is room for it */
+    uint32_t set = window_set(s, side, &l, 1, did);
+    s->cnt += was;
+    md_assert(set == 1);
+    return MD_OK;
+  }
+  md_err_t err = far_set(b, s, flip, l, &was);
+  if (err) return err;
+  if (was || l.qty != 0)
+    did->changes[did->change_cnt++] =
+        (md_book_change_t){.px = l.px, .qty = l.qty, .side = (uint8_t)side};
+  else
+    did->absent_cnt++;
+  return MD_OK;
+}
+
+md_err_t
+md_orderbook_apply(md_orderbook_t *b, md_side_t side, const md_level_t *levels, uint32_t cnt,
+                   md_book_applied_t *did) {
+  md_book_side_t *s        = side_of(b, side);
+  bool            is_moved = false;
+  for (uint32_t n = 0; n < cnt; n++) {
+    if (MD_LIKELY(s->qty != NULL)) {
+      n += window_set(s, side, levels + n, cnt - n, did);
+      if (MD_LIKELY(n == cnt)) break;
+    }
+    md_err_t err = outside_set(b, s, side, levels[n], did);
+    if (MD_UNLIKELY(err)) return err;
+    is_moved = true;
+  }
+  if (MD_UNLIKELY(is_moved && s->qty)) md_window_lower(s, md_side_flip(side));
   return MD_OK;
 }
 
 md_err_t
 md_orderbook_set(md_orderbook_t *b, md_side_t side, int64_t px, int64_t qty, bool *was_absent) {
-  md_book_side_t *s     = side_of(b, side);
-  int64_t         flip  = flip_of(side);
-  uint32_t        at    = worse_cnt(s, flip, px ^ flip);
-  bool            found = at < s->cnt && s->levels[at].px == px;
-
-  *was_absent = false;
-  if (found && qty != 0) {
-    s->levels[at].qty = qty;
-    return MD_OK;
-  }
-  if (found) {
-    s->cnt--;
-    memmove(&s->levels[at], &s->levels[at + 1], (s->cnt - at) * sizeof *s->levels);
-    return MD_OK;
-  }
-  if (qty == 0) {
-    *was_absent = true;
-    return MD_OK;
-  }
-
-  md_err_t err = side_reserve(b, s, s->cnt + 1);
-  if (err) return err;
-  memmove(&s->levels[at + 1], &s->levels[at], (s->cnt - at) * sizeof *s->levels);
-  s->levels[at] = (md_level_t){.px = px, .qty = qty};
-  s->cnt++;
-  return MD_OK;
+  const md_level_t  level = {.px = px, .qty = qty};
+  md_book_change_t  change;
+  md_book_applied_t did = {.changes = &change};
+  md_err_t          err = md_orderbook_apply(b, side, &level, 1, &did);
+  *was_absent           = did.absent_cnt > 0;
+  return err;
 }
+
+/* ---- snapshots ---- */
 
 /* One pass of a stable bottom-up merge sort: runs of width in `from` become runs of 2 * width in
  * `to`. */
@@ -176,34 +271,35 @@ merge_pass(const md_level_t *from, md_level_t *to, uint32_t cnt, uint32_t width,
 /* Levels in any order: sorts, then keeps the last of each price. */
 static md_err_t
 side_sort(md_orderbook_t *b, md_book_side_t *s, int64_t flip) {
-  md_level_t *from = s->levels;
-  md_level_t *to   = levels_take(b->pool, s->cap);
+  md_level_t *from = s->far;
+  md_level_t *to   = md_level_pool_take(b->pool, s->far_cap * sizeof *to);
   if (!to) return MD_ERR_FULL;
 
-  for (uint32_t width = 1; width < s->cnt; width *= 2) {
-    merge_pass(from, to, s->cnt, width, flip);
+  for (uint32_t width = 1; width < s->far_cnt; width *= 2) {
+    merge_pass(from, to, s->far_cnt, width, flip);
     md_level_t *swap = from;
     from             = to;
     to               = swap;
   }
-  levels_give(b->pool, to, s->cap);
-  s->levels = from;
+  md_level_pool_give(b->pool, to, s->far_cap * sizeof *to);
+  s->far = from;
 
   uint32_t kept = 0;
-  for (uint32_t i = 0; i < s->cnt; i++) {
-    if (i + 1 < s->cnt && s->levels[i].px == s->levels[i + 1].px) continue;
-    s->levels[kept++] = s->levels[i];
+  for (uint32_t i = 0; i < s->far_cnt; i++) {
+    if (i + 1 < s->far_cnt && s->far[i].px == s->far[i + 1].px) continue;
+    s->far[kept++] = s->far[i];
   }
-  s->cnt = kept;
+  s->far_cnt = kept;
   return MD_OK;
 }
 
 md_err_t
 md_orderbook_load(md_orderbook_t *b, md_side_t side, const md_level_t *levels, uint32_t cnt) {
   md_book_side_t *s    = side_of(b, side);
-  int64_t         flip = flip_of(side);
+  int64_t         flip = md_side_flip(side);
 
-  s->cnt              = 0;
+  md_window_free(b->pool, s);
+  s->far_cnt          = 0;
   uint32_t used       = 0;
   bool     best_first = true;
   int64_t  key_last   = 0;
@@ -214,7 +310,7 @@ md_orderbook_load(md_orderbook_t *b, md_side_t side, const md_level_t *levels, u
     key_last = key;
     used++;
   }
-  if (side_reserve(b, s, used)) {
+  if (md_side_reserve(b->pool, s, used)) {
     side_clear(b, s);
     return MD_ERR_FULL;
   }
@@ -222,14 +318,16 @@ md_orderbook_load(md_orderbook_t *b, md_side_t side, const md_level_t *levels, u
   uint32_t filled = 0;
   for (uint32_t i = 0; i < cnt; i++) {
     if (levels[i].qty == 0) continue;
-    s->levels[best_first ? used - 1 - filled : filled] = levels[i];
+    s->far[best_first ? used - 1 - filled : filled] = levels[i];
     filled++;
   }
-  s->cnt = used;
+  s->far_cnt = used;
   if (!best_first && side_sort(b, s, flip)) {
     side_clear(b, s);
     return MD_ERR_FULL;
   }
+  s->cnt = s->far_cnt;
+  md_window_try(b->pool, s, flip);
   return MD_OK;
 }
 
@@ -239,35 +337,63 @@ level_rescale(md_level_t *l, int px_from, int px_to, int qty_from, int qty_to) {
   return err ? err : md_rescale_i64(&l->qty, qty_from, qty_to);
 }
 
-md_err_t
-md_orderbook_rescale(md_orderbook_t *b, int px_from, int px_to, int qty_from, int qty_to) {
+/* Every level goes into the sorted arrays: then all of them are in one place. */
+static md_err_t
+flatten(md_orderbook_t *b) {
+  md_err_t err = md_window_drop(b->pool, &b->bids, md_side_flip(MD_SIDE_BUY));
+  return err ? err : md_window_drop(b->pool, &b->asks, md_side_flip(MD_SIDE_SELL));
+}
+
+static md_err_t
+rescale_flat(md_orderbook_t *b, int px_from, int px_to, int qty_from, int qty_to) {
   md_book_side_t *sides[] = {&b->bids, &b->asks};
 
   /* The first pass only looks, so that a number that does not fit leaves every level as it was. */
   for (uint32_t pass = 0; pass < 2; pass++) {
     for (uint32_t i = 0; i < MD_CNT(sides); i++) {
-      for (uint32_t n = 0; n < sides[i]->cnt; n++) {
-        md_level_t l   = sides[i]->levels[n];
+      for (uint32_t n = 0; n < sides[i]->far_cnt; n++) {
+        md_level_t l   = sides[i]->far[n];
         md_err_t   err = level_rescale(&l, px_from, px_to, qty_from, qty_to);
         if (err) return err;
-        if (pass == 1) sides[i]->levels[n] = l;
+        if (pass == 1) sides[i]->far[n] = l;
       }
     }
   }
   return MD_OK;
 }
 
-bool
-md_orderbook_at(const void *book, md_side_t side, uint32_t n, md_level_t *out) {
-  const md_orderbook_t *b = book;
-  const md_book_side_t *s = side == MD_SIDE_BUY ? &b->bids : &b->asks;
-  if (n >= s->cnt) return false;
-  *out = s->levels[s->cnt - 1 - n];
-  return true;
+md_err_t
+md_orderbook_rescale(md_orderbook_t *b, int px_from, int px_to, int qty_from, int qty_to) {
+  md_err_t err = flatten(b);
+  if (!err) err = rescale_flat(b, px_from, px_to, qty_from, qty_to);
+  md_window_try(b->pool, &b->bids, md_side_flip(MD_SIDE_BUY));
+  md_window_try(b->pool, &b->asks, md_side_flip(MD_SIDE_SELL));
+  return err;
 }
 
-bool
-md_orderbook_crossed(const md_orderbook_t *b) {
-  if (b->bids.cnt == 0 || b->asks.cnt == 0) return false;
-  return b->bids.levels[b->bids.cnt - 1].px >= b->asks.levels[b->asks.cnt - 1].px;
+/* Levels are handed over in parts, so that none of the sides needs to be in one piece. */
+static md_err_t
+copy_side(md_orderbook_t *to, const md_orderbook_t *from, md_side_t side) {
+  md_book_side_t *s   = side_of(to, side);
+  const uint32_t  cnt = side_of_const(from, side)->cnt;
+  md_level_t      part[COPY_CNT];
+  if (md_side_reserve(to->pool, s, cnt)) return MD_ERR_FULL;
+  for (uint32_t n = 0; n < cnt;) {
+    const md_levels_want_t want = {.first = n, .min = COPY_CNT, .max = COPY_CNT};
+    const uint32_t         got  = md_orderbook_read(from, side, &want, part);
+    for (uint32_t i = 0; i < got; i++)
+      s->far[cnt - 1 - n++] = part[i];
+  }
+  s->far_cnt = cnt;
+  s->cnt     = cnt;
+  md_window_try(to->pool, s, md_side_flip(side));
+  return MD_OK;
+}
+
+md_err_t
+md_orderbook_copy(md_orderbook_t *to, const md_orderbook_t *from) {
+  md_err_t err = copy_side(to, from, MD_SIDE_BUY);
+  if (!err) err = copy_side(to, from, MD_SIDE_SELL);
+  if (err) md_orderbook_clear(to);
+  return err;
 }

@@ -21,15 +21,25 @@ void             md_level_pool_delete(md_level_pool_t *pool);
 uint64_t md_level_pool_touched(const md_level_pool_t *pool);
 void     md_level_pool_trim(md_level_pool_t *pool);
 
-/* One side: sorted by price with the best level LAST, because changes cluster near the best. */
+/* Ticks of a side around the best level that are found by place instead of by search. */
+#define MD_WINDOW_TICKS 4096u
+
+/* One side: the levels near the best in a window of ticks, the others sorted, the best LAST; a side
+ * with few levels has no window. Private to orderbook*.c but for cnt. */
 typedef struct md_book_side {
-  md_level_t *levels;
-  uint32_t    cnt, cap;
+  uint32_t    cnt; /* all levels */
+  uint32_t    far_cnt, far_cap;
+  uint32_t    pad;
+  int64_t     low;   /* the window's lowest key (orderbook_parts.h), a multiple of 64 */
+  uint64_t    words; /* bit w: bits[w] is not 0 */
+  uint64_t   *bits;  /* bit k: the key with k % MD_WINDOW_TICKS has a level */
+  int64_t    *qty;   /* of each key; NULL: no window */
+  md_level_t *far;
 } md_book_side_t;
 
 typedef struct md_orderbook {
   md_level_pool_t *pool;
-  md_book_side_t   bids, asks; /* bids ascending, asks descending: the best is last in both */
+  md_book_side_t   bids, asks;
 } md_orderbook_t;
 
 void md_orderbook_init(md_orderbook_t *b, md_level_pool_t *pool);
@@ -39,6 +49,17 @@ void md_orderbook_clear(md_orderbook_t *b); /* no levels; gives the memory back 
  * that is not there. MD_ERR_FULL: no room for a new level (pool, or MD_BOOK_LEVELS_MAX). */
 MD_MUST_USE md_err_t md_orderbook_set(md_orderbook_t *b, md_side_t side, int64_t px, int64_t qty,
                                       bool *was_absent);
+
+/* What md_orderbook_apply did: the changes that were any, and the deletes of levels not there. */
+typedef struct md_book_applied {
+  md_book_change_t *changes; /* room for one for each level applied */
+  uint32_t          change_cnt, absent_cnt;
+} md_book_applied_t;
+
+/* md_orderbook_apply sets cnt levels one behind the other, as md_orderbook_set does, and adds to
+ * *did. On an error what was set before stays set. */
+MD_MUST_USE md_err_t md_orderbook_apply(md_orderbook_t *b, md_side_t side, const md_level_t *levels,
+                                        uint32_t cnt, md_book_applied_t *did);
 
 /* md_orderbook_load replaces one side with levels in any order (a snapshot); quantities 0 are left
  * out, a repeated price keeps the last. MD_ERR_FULL: the side is then empty. */
@@ -50,9 +71,16 @@ MD_MUST_USE md_err_t md_orderbook_load(md_orderbook_t *b, md_side_t side, const 
 MD_MUST_USE md_err_t md_orderbook_rescale(md_orderbook_t *b, int px_from, int px_to, int qty_from,
                                           int qty_to);
 
-/* md_orderbook_at gives the n-th best level of a side, false when there is none (an
- * md_level_at_fn). */
-bool md_orderbook_at(const void *book, md_side_t side, uint32_t n, md_level_t *out);
+/* md_orderbook_at gives the n-th best level of a side, false when there is none. */
+bool md_orderbook_at(const md_orderbook_t *b, md_side_t side, uint32_t n, md_level_t *out);
+
+/* md_orderbook_read copies levels of a side, best first, from the first-th best on, as an
+ * md_levels_fn does. */
+uint32_t md_orderbook_read(const void *book, md_side_t side, const md_levels_want_t *want,
+                           md_level_t *out);
+
+/* md_orderbook_copy makes `to`, which is empty, hold what `from` does. MD_ERR_FULL: it is empty. */
+MD_MUST_USE md_err_t md_orderbook_copy(md_orderbook_t *to, const md_orderbook_t *from);
 
 /* md_orderbook_crossed: both sides have levels and best bid >= best ask. */
 bool md_orderbook_crossed(const md_orderbook_t *b);

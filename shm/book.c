@@ -2,13 +2,13 @@
 
 #include "shm/book_layout.h"
 
-static bool
-book_no_level(const void *ctx, md_side_t side, uint32_t n, md_level_t *out) {
+static uint32_t
+book_no_levels(const void *ctx, md_side_t side, const md_levels_want_t *want, md_level_t *out) {
   (void)ctx;
   (void)side;
-  (void)n;
+  (void)want;
   (void)out;
-  return false;
+  return 0;
 }
 
 uint64_t
@@ -34,7 +34,7 @@ md_book_new(void *mem, uint32_t depth_levels) {
   md_assert((uintptr_t)mem % MD_CACHE_BLOCK == 0);
   memset(mem, 0, bytes);
   b->depth_levels = depth_levels;
-  md_book_write_all(b, &empty, book_no_level, NULL);
+  md_book_write_all(b, &empty, book_no_levels, NULL);
   b->magic = MD_BOOK_MAGIC;
   return MD_OK;
 }
@@ -74,16 +74,16 @@ book_top_store(md_book_t *b, const md_book_top_t *top) {
 
 static void
 book_top_write(md_book_t *b, const md_book_message_t *m) {
-  md_book_top_t top = {.meta = *m->meta, .bid_px = MD_NULL_I64, .ask_px = MD_NULL_I64};
-  md_level_t    level;
+  md_book_top_t         top  = {.meta = *m->meta, .bid_px = MD_NULL_I64, .ask_px = MD_NULL_I64};
+  const md_book_best_t *bids = &m->best[0], *asks = &m->best[1];
 
-  if (m->at(m->ctx, MD_SIDE_BUY, 0, &level)) {
-    top.bid_px  = level.px;
-    top.bid_qty = level.qty;
+  if (bids->cnt > 0) {
+    top.bid_px  = bids->levels[0].px;
+    top.bid_qty = bids->levels[0].qty;
   }
-  if (m->at(m->ctx, MD_SIDE_SELL, 0, &level)) {
-    top.ask_px  = level.px;
-    top.ask_qty = level.qty;
+  if (asks->cnt > 0) {
+    top.ask_px  = asks->levels[0].px;
+    top.ask_qty = asks->levels[0].qty;
   }
   book_top_store(b, &top);
 }
@@ -99,10 +99,64 @@ md_book_write_state(md_book_t *b, const md_book_meta_t *meta) {
   md_book_depth_meta(b, meta);
 }
 
-void
-md_book_write_all(md_book_t *b, const md_book_meta_t *meta, md_level_at_fn at, const void *ctx) {
-  const md_book_message_t m = {.meta = meta, .meta_matters = true, .at = at, .ctx = ctx};
+/* book_look says of one side what the changes are that concern it. They come side by side. */
+static void
+book_look(md_book_t *b, const md_book_message_t *m) {
+  uint32_t i = 0;
 
+  for (unsigned which = 0; which < 2; which++) {
+    m->best[which].side      = which == 0 ? MD_SIDE_BUY : MD_SIDE_SELL;
+    m->best[which].depth_cnt = 0;
+    m->best[which].lowest    = INT64_MAX;
+    m->best[which].highest   = INT64_MIN;
+  }
+  while (i < m->change_cnt) {
+    const md_side_t side   = (md_side_t)m->changes[i].side;
+    md_book_best_t *best   = &m->best[side == MD_SIDE_BUY ? 0 : 1];
+    const int64_t   floor  = md_book_depth_floor(b, side);
+    int64_t         lowest = best->lowest, highest = best->highest;
+    uint32_t        cnt = best->depth_cnt;
+    for (; i < m->change_cnt && m->changes[i].side == (uint8_t)side; i++) {
+      const int64_t key = md_book_key(side, m->changes[i].px);
+      const bool    has = key >= floor;
+      cnt += has;
+      lowest  = has && key < lowest ? key : lowest;
+      highest = key > highest ? key : highest;
+    }
+    best->lowest    = lowest;
+    best->highest   = highest;
+    best->depth_cnt = cnt;
+  }
+}
+
+/* book_fetch reads the engine's best levels: those of the ladder, and down to the worst change when
+ * that is not too far. */
+static void
+book_fetch(const md_book_message_t *m, unsigned which, uint32_t max) {
+  md_book_best_t        *best = &m->best[which];
+  const md_levels_want_t want = {
+      .min = MD_LADDER_LEVELS, .max = max, .until_px = md_book_key(best->side, best->lowest)};
+
+  best->max = max;
+  best->cnt = m->read(m->ctx, best->side, &want, best->levels);
+}
+
+static uint32_t
+book_fetch_max(uint32_t depth_cnt) {
+  const uint32_t max = MD_LADDER_LEVELS + MD_BOOK_BEST_EACH * depth_cnt;
+
+  return max < MD_BOOK_BEST_MAX ? max : MD_BOOK_BEST_MAX;
+}
+
+void
+md_book_write_all(md_book_t *b, const md_book_meta_t *meta, md_levels_fn read, const void *ctx) {
+  md_book_best_t          best[2];
+  const md_book_message_t m = {
+      .meta = meta, .meta_matters = true, .read = read, .ctx = ctx, .best = best};
+
+  book_look(b, &m);
+  book_fetch(&m, 0, MD_LADDER_LEVELS);
+  book_fetch(&m, 1, MD_LADDER_LEVELS);
   book_top_write(b, &m);
   md_book_ladder_all(b, &m);
   md_book_depth_all(b, &m);
@@ -110,20 +164,28 @@ md_book_write_all(md_book_t *b, const md_book_meta_t *meta, md_level_at_fn at, c
 
 void
 md_book_write_changes(md_book_t *b, const md_book_meta_t *meta, const md_book_change_t *changes,
-                      uint32_t change_cnt, md_level_at_fn at, const void *ctx) {
-  md_book_message_t m = {
-      .meta = meta, .changes = changes, .change_cnt = change_cnt, .at = at, .ctx = ctx};
-  md_book_meta_t was;
+                      uint32_t change_cnt, md_levels_fn read, const void *ctx) {
+  md_book_best_t    best[2]; /* its levels are filled as far as cnt */
+  md_book_message_t m = {.meta       = meta,
+                         .changes    = changes,
+                         .change_cnt = change_cnt,
+                         .read       = read,
+                         .ctx        = ctx,
+                         .best       = best};
+  md_book_meta_t    was;
 
   md_book_words_own(b->top.words, &was, MD_BOOK_META_WORDS);
   if (MD_UNLIKELY(was.gen != meta->gen || was.px_exp != meta->px_exp ||
                   was.qty_exp != meta->qty_exp)) {
-    md_book_write_all(b, meta, at, ctx);
+    md_book_write_all(b, meta, read, ctx);
     return;
   }
   m.meta_matters = was.state != meta->state || was.reason != meta->reason ||
                    was.trusted_bid != meta->trusted_bid || was.trusted_ask != meta->trusted_ask ||
                    was.flags != meta->flags;
+  book_look(b, &m);
+  book_fetch(&m, 0, book_fetch_max(best[0].depth_cnt));
+  book_fetch(&m, 1, book_fetch_max(best[1].depth_cnt));
   book_top_write(b, &m);
   md_book_ladder_apply(b, &m);
   md_book_depth_apply(b, &m);

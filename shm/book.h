@@ -62,9 +62,18 @@ typedef struct md_book_change {
   uint8_t pad[7];
 } md_book_change_t;
 
-/* Where the writer finds levels: the n-th best (0 = best) of a side; false when there is no such
- * level. ctx is the engine's book. The writer uses it to refill and to rewrite. */
-typedef bool (*md_level_at_fn)(const void *ctx, md_side_t side, uint32_t n, md_level_t *out);
+/* Which levels of a side the writer wants from the engine's book, best first: from the first-th
+ * best on (0 = best) those that are not worse than until_px, but min of them in any case as far as
+ * there are any, and never more than max. */
+typedef struct md_levels_want {
+  uint32_t first, min, max;
+  int64_t  until_px;
+} md_levels_want_t;
+
+/* Where the writer finds them: writes them to out and returns how many. ctx is the engine's book.
+ */
+typedef uint32_t (*md_levels_fn)(const void *ctx, md_side_t side, const md_levels_want_t *want,
+                                 md_level_t *out);
 
 /* md_book_footprint returns the bytes for one instrument; depth_levels in [0, MD_DEPTH_LEVELS_MAX].
  */
@@ -81,14 +90,14 @@ uint32_t             md_book_depth_levels(const md_book_t *b);
 void md_book_write_state(md_book_t *b, const md_book_meta_t *meta);
 
 /* md_book_write_all rewrites every tier from the engine's book (snapshot, resync, rescale). */
-void md_book_write_all(md_book_t *b, const md_book_meta_t *meta, md_level_at_fn at,
+void md_book_write_all(md_book_t *b, const md_book_meta_t *meta, md_levels_fn read,
                        const void *ctx);
 
 /* md_book_write_changes applies what one message changed, top always, ladder and depth when it
  * concerns them (see md_book_meta_t); another gen or exponent rewrites everything. The engine's
- * book is already changed; `at` gives its state after them. */
+ * book is already changed; `read` gives its state after them. */
 void md_book_write_changes(md_book_t *b, const md_book_meta_t *meta,
-                           const md_book_change_t *changes, uint32_t change_cnt, md_level_at_fn at,
+                           const md_book_change_t *changes, uint32_t change_cnt, md_levels_fn read,
                            const void *ctx);
 
 /* ---- readers, any process ---- MD_OK, MD_ERR_BUSY after MD_READ_RETRY_MAX, MD_ERR_CORRUPT */

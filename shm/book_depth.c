@@ -2,11 +2,8 @@
  */
 #include "shm/book_layout.h"
 
-/* From so many changes of a side on, its levels down to the worst change are taken from the
- * engine's book when they are at most so many for each change: cheaper than a search and a shift
- * for each. */
-#define RENEW_CHANGES_MIN 4u
-#define RENEW_LEVELS_EACH 8u
+/* Levels that are fetched at a time, behind the worst one or for all of a side. */
+#define FETCH_CNT 64u
 
 /* One side of one copy while the writer works on it. Index 0 is the worst level, cnt - 1 the best.
  */
@@ -147,16 +144,22 @@ depth_change(depth_side_t *s, const md_book_change_t *c) {
   }
 }
 
-/* depth_refill fetches levels behind the worst one until the window or the engine's book is full
- * out. false when the engine's next level is not worse: then the window is not what the engine has.
- */
+/* depth_fetch appends engine's levels behind the worst one until the window or the engine's book is
+ * full out. false when the engine's next level is not worse: then the window is not what the engine
+ * has. */
 static bool
-depth_refill(depth_side_t *s, const md_book_message_t *m) {
-  md_level_t level;
+depth_fetch(depth_side_t *s, const md_book_message_t *m) {
+  md_level_t levels[FETCH_CNT];
 
-  while (s->cnt < s->cap && m->at(m->ctx, s->side, s->cnt, &level)) {
-    if (s->cnt > 0 && md_book_key(s->side, level.px) >= depth_key(s, 0)) return false;
-    depth_push_worst(s, level);
+  while (s->cnt < s->cap) {
+    const uint32_t         most = s->cap - s->cnt < FETCH_CNT ? s->cap - s->cnt : FETCH_CNT;
+    const md_levels_want_t want = {.first = s->cnt, .min = most, .max = most};
+    const uint32_t         got  = m->read(m->ctx, s->side, &want, levels);
+    for (uint32_t n = 0; n < got; n++) {
+      if (s->cnt > 0 && md_book_key(s->side, levels[n].px) >= depth_key(s, 0)) return false;
+      depth_push_worst(s, levels[n]);
+    }
+    if (got < most) break;
   }
   return true;
 }
@@ -166,72 +169,109 @@ depth_rewrite(depth_side_t *s, const md_book_message_t *m) {
   s->cnt  = 0;
   s->base = 0;
   /* An engine's book that is not sorted ends the side early; it never makes the window unsorted. */
-  (void)depth_refill(s, m);
+  (void)depth_fetch(s, m);
 }
 
-/* depth_best_cnt returns how many of the engine's best max levels have a key of at least key. */
+/* What a message does to a side, the same for both copies. */
+typedef struct depth_plan {
+  const md_book_best_t *best;
+  uint32_t              renew_cnt; /* so many of best are written in place of all that is there */
+  int64_t               renew_key; /* from this key on; nothing when renew_cnt is 0 and has_worse */
+  bool                  has_worse; /* changes that are worse than these: one by one */
+  uint32_t              refill_cnt; /* levels behind the worst one, as the first copy needed them */
+  bool                  is_refilled;
+  md_level_t            refill[FETCH_CNT];
+} depth_plan_t;
+
+/* depth_at_least counts the changes of a side that are at least as good as key. */
 static uint32_t
-depth_best_cnt(const depth_side_t *s, const md_book_message_t *m, uint32_t max, int64_t key) {
-  uint32_t   low = 0, high = max;
-  md_level_t level;
+depth_at_least(const md_book_message_t *m, md_side_t side, int64_t key) {
+  uint32_t cnt = 0;
 
-  while (low < high) {
-    const uint32_t mid = low + (high - low) / 2;
-    if (m->at(m->ctx, s->side, mid, &level) && md_book_key(s->side, level.px) >= key) {
-      low = mid + 1;
-    } else {
-      high = mid;
-    }
-  }
-  return low;
+  for (uint32_t i = 0; i < m->change_cnt; i++)
+    cnt += m->changes[i].side == side && md_book_key(side, m->changes[i].px) >= key;
+  return cnt;
 }
 
-/* depth_renew takes every level from key on from the engine's book; worse levels, the first `worse`
- * ones, stay. At most max can be there now. false: the engine's levels are not sorted. */
-static bool
-depth_renew(depth_side_t *s, const md_book_message_t *m, uint32_t worse, uint32_t max,
-            int64_t key) {
-  const uint32_t best = depth_best_cnt(s, m, max < s->cap ? max : s->cap, key);
-  int64_t        last = INT64_MAX;
-  md_level_t     level;
+/* depth_decide takes as many of the best levels as all changes reach down to, or, when that is far,
+ * so many that each change among them makes up for MD_BOOK_BEST_EACH. */
+static void
+depth_decide(depth_plan_t *p, const md_book_message_t *m, const md_book_best_t *best) {
+  uint32_t cnt = best->cnt;
+
+  p->best        = best;
+  p->is_refilled = false;
+  while (cnt > 0 && md_book_key(best->side, best->levels[cnt - 1].px) < best->lowest)
+    cnt--;
+  p->renew_key = best->lowest;
+  p->has_worse = cnt == best->max; /* else there is no level between the last one and the change */
+  for (; p->has_worse && cnt > 0; cnt /= 2) {
+    p->renew_key = md_book_key(best->side, best->levels[cnt - 1].px);
+    if (cnt <= MD_BOOK_BEST_EACH * depth_at_least(m, best->side, p->renew_key)) break;
+  }
+  p->renew_cnt = cnt;
+}
+
+/* depth_find_near is depth_find for a key that is probably near idx. */
+static uint32_t
+depth_find_near(const depth_side_t *s, int64_t key, uint32_t idx) {
+  while (idx > 0 && depth_key(s, idx - 1) >= key)
+    idx--;
+  while (idx < s->cnt && depth_key(s, idx) < key)
+    idx++;
+  return idx;
+}
+
+/* depth_renew puts the plan's best levels in place of all from its key on. */
+static void
+depth_renew(depth_side_t *s, const depth_plan_t *p) {
+  const uint32_t cnt   = p->renew_cnt < s->cap ? p->renew_cnt : s->cap;
+  const uint32_t worse = depth_find_near(s, p->renew_key, s->cnt > cnt ? s->cnt - cnt : 0);
 
   s->cnt = worse;
-  while (s->cnt + best > s->cap)
+  while (s->cnt + cnt > s->cap)
     depth_drop_worst(s);
-  s->cnt += best;
-  for (uint32_t n = 0; n < best; n++) {
-    if (!m->at(m->ctx, s->side, n, &level)) return false;
-    if (n > 0 && md_book_key(s->side, level.px) >= last) return false;
-    last = md_book_key(s->side, level.px);
-    depth_set(s, s->cnt - 1 - n, level);
+  s->cnt += cnt;
+  uint32_t place = depth_place(s->cap, s->base, s->cnt - 1);
+  for (uint32_t n = 0; n < cnt; n++) {
+    md_book_words_store(&s->levels[2 * (size_t)place], &p->best->levels[n], 2);
+    place = place == 0 ? s->cap - 1 : place - 1;
+  }
+}
+
+/* depth_refill fills the window up again; both copies want the same levels, which are read once. */
+static bool
+depth_refill(depth_side_t *s, const md_book_message_t *m, depth_plan_t *p) {
+  const uint32_t need = s->cap - s->cnt;
+
+  if (need == 0) return true;
+  if (need > FETCH_CNT) return depth_fetch(s, m);
+  if (!p->is_refilled) {
+    const md_levels_want_t want = {.first = s->cnt, .min = need, .max = need};
+    p->refill_cnt               = m->read(m->ctx, s->side, &want, p->refill);
+    p->is_refilled              = true;
+  }
+  for (uint32_t n = 0; n < p->refill_cnt; n++) {
+    if (s->cnt > 0 && md_book_key(s->side, p->refill[n].px) >= depth_key(s, 0)) return false;
+    depth_push_worst(s, p->refill[n]);
   }
   return true;
 }
 
 static void
 depth_apply_side(const md_book_t *b, md_book_depth_t *copy, const md_book_message_t *m,
-                 md_side_t side) {
-  depth_side_t s      = depth_open_side(b, copy, side);
-  int64_t      lowest = INT64_MAX;
-  uint32_t     cnt    = 0;
-  bool         sound  = true;
+                 depth_plan_t *p) {
+  depth_side_t s = depth_open_side(b, copy, p->best->side);
 
-  for (uint32_t i = 0; m->change_cnt >= RENEW_CHANGES_MIN && i < m->change_cnt; i++) {
-    const int64_t key = md_book_key(side, m->changes[i].px);
-    if (m->changes[i].side != side || key < s.floor) continue;
-    if (key < lowest) lowest = key;
-    cnt++;
+  const bool renews = p->renew_cnt > 0 || !p->has_worse;
+
+  for (uint32_t i = 0; p->has_worse && i < m->change_cnt; i++) {
+    const md_book_change_t *c = &m->changes[i];
+    if (c->side != s.side) continue;
+    if (!renews || md_book_key(s.side, c->px) < p->renew_key) depth_change(&s, c);
   }
-  const uint32_t worse  = cnt < RENEW_CHANGES_MIN ? 0 : depth_find(&s, lowest);
-  const uint32_t better = s.cnt - worse;
-  if (cnt >= RENEW_CHANGES_MIN && better <= RENEW_LEVELS_EACH * cnt) {
-    sound = depth_renew(&s, m, worse, better + cnt, lowest);
-  } else {
-    for (uint32_t i = 0; i < m->change_cnt; i++) {
-      if (m->changes[i].side == side) depth_change(&s, &m->changes[i]);
-    }
-  }
-  if (MD_UNLIKELY(!sound || !depth_refill(&s, m))) depth_rewrite(&s, m);
+  if (renews) depth_renew(&s, p);
+  if (MD_UNLIKELY(!depth_refill(&s, m, p))) depth_rewrite(&s, m);
   depth_close_side(&s, copy);
 }
 
@@ -248,7 +288,7 @@ typedef enum depth_work { DEPTH_APPLY, DEPTH_REWRITE, DEPTH_META } depth_work_t;
 
 static void
 depth_write_copy(const md_book_t *b, md_book_depth_t *copy, const md_book_message_t *m,
-                 depth_work_t work) {
+                 depth_work_t work, depth_plan_t *plans) {
 #if MD_MUTANT == 23
   const uint64_t odd = md_load_relaxed(&copy->version) | 1;
 #else
@@ -256,8 +296,8 @@ depth_write_copy(const md_book_t *b, md_book_depth_t *copy, const md_book_messag
 #endif
 
   if (work == DEPTH_APPLY) {
-    depth_apply_side(b, copy, m, MD_SIDE_BUY);
-    depth_apply_side(b, copy, m, MD_SIDE_SELL);
+    for (unsigned which = 0; which < 2; which++)
+      if (m->best[which].depth_cnt > 0) depth_apply_side(b, copy, m, &plans[which]);
   } else if (work == DEPTH_REWRITE) {
     depth_rewrite_side(b, copy, m, MD_SIDE_BUY);
     depth_rewrite_side(b, copy, m, MD_SIDE_SELL);
@@ -268,52 +308,51 @@ depth_write_copy(const md_book_t *b, md_book_depth_t *copy, const md_book_messag
 
 /* depth_write changes the copy that readers are not at, points them to it, then the other. */
 static void
-depth_write(md_book_t *b, const md_book_message_t *m, depth_work_t work) {
+depth_write(md_book_t *b, const md_book_message_t *m, depth_work_t work, depth_plan_t *plans) {
   const uint64_t newest = md_load_relaxed(&b->depth_newest); /* only this thread stores it */
 
-  depth_write_copy(b, md_book_depth_copy(b, (newest + 1) % MD_DEPTH_COPIES), m, work);
+  depth_write_copy(b, md_book_depth_copy(b, (newest + 1) % MD_DEPTH_COPIES), m, work, plans);
   md_store_release(&b->depth_newest, newest + 1); /* R3: the copy is whole; pairs with A3 */
 #if MD_MUTANT != 25
-  depth_write_copy(b, md_book_depth_copy(b, newest % MD_DEPTH_COPIES), m, work);
+  depth_write_copy(b, md_book_depth_copy(b, newest % MD_DEPTH_COPIES), m, work, plans);
 #endif
 }
 
 void
 md_book_depth_all(md_book_t *b, const md_book_message_t *m) {
-  if (b->depth_levels != 0) depth_write(b, m, DEPTH_REWRITE);
+  if (b->depth_levels != 0) depth_write(b, m, DEPTH_REWRITE, NULL);
 }
 
 void
 md_book_depth_meta(md_book_t *b, const md_book_meta_t *meta) {
   const md_book_message_t m = {.meta = meta};
 
-  if (b->depth_levels != 0) depth_write(b, &m, DEPTH_META);
+  if (b->depth_levels != 0) depth_write(b, &m, DEPTH_META, NULL);
 }
 
-/* depth_is_touched says whether a change lies within the window of its side. */
-static bool
-depth_is_touched(md_book_t *b, const md_book_message_t *m) {
-  md_book_depth_t   *copy = md_book_depth_copy(b, 0); /* both hold the same levels */
-  const depth_side_t bids = depth_open_side(b, copy, MD_SIDE_BUY);
-  const depth_side_t asks = depth_open_side(b, copy, MD_SIDE_SELL);
-
-  for (uint32_t i = 0; i < m->change_cnt; i++) {
-    const md_book_change_t *c = &m->changes[i];
-    const depth_side_t     *s = c->side == MD_SIDE_BUY ? &bids : &asks;
-    if (md_book_key(s->side, c->px) >= s->floor) return true;
-  }
-  return false;
+int64_t
+md_book_depth_floor(md_book_t *b, md_side_t side) {
+  if (b->depth_levels == 0) return INT64_MAX;
+  return depth_open_side(b, md_book_depth_copy(b, 0), side).floor; /* both hold the same levels */
 }
 
 void
 md_book_depth_apply(md_book_t *b, const md_book_message_t *m) {
+  depth_plan_t plans[2]; /* of the sides that have changes; refill is filled when it is used */
+
   if (b->depth_levels == 0) return;
-  if (!depth_is_touched(b, m)) {
-    if (m->meta_matters) depth_write(b, m, DEPTH_META);
+  if (m->best[0].depth_cnt + m->best[1].depth_cnt == 0) {
+    if (m->meta_matters) depth_write(b, m, DEPTH_META, NULL);
     return;
   }
   /* Many changes at once (a large frame, a small window) cost more one by one than all levels. */
-  depth_write(b, m, m->change_cnt > b->depth_levels / 2 + 16 ? DEPTH_REWRITE : DEPTH_APPLY);
+  if (m->change_cnt > b->depth_levels / 2 + 16) {
+    depth_write(b, m, DEPTH_REWRITE, NULL);
+    return;
+  }
+  for (unsigned which = 0; which < 2; which++)
+    if (m->best[which].depth_cnt > 0) depth_decide(&plans[which], m, &m->best[which]);
+  depth_write(b, m, DEPTH_APPLY, plans);
 }
 
 /* ---- readers ---- */

@@ -2,16 +2,9 @@
  * when the writer has come round all the others meanwhile. */
 #include "shm/book_layout.h"
 
-/* ladder_fill takes one side from the engine's book and returns its level count. */
-static uint32_t
-ladder_fill(const md_book_message_t *m, md_side_t side, md_level_t *levels) {
-  uint32_t cnt = 0;
-
-  while (cnt < MD_LADDER_LEVELS && m->at(m->ctx, side, cnt, &levels[cnt]))
-    cnt++;
-  memset(levels + cnt, 0, (MD_LADDER_LEVELS - cnt) * sizeof *levels);
-  return cnt;
-}
+_Static_assert(offsetof(md_book_ladder_t, bid_cnt) == MD_BOOK_META_WORDS * MD_BOOK_WORD_BYTES &&
+                   offsetof(md_book_ladder_t, ask_cnt) == offsetof(md_book_ladder_t, bid_cnt) + 4,
+               "the counts are one word behind the meta");
 
 /* The odd mark says more here than in the other tiers: who sees that a slot is rewritten also sees
  * that newest went on meanwhile, and finds another slot at the next try. */
@@ -23,22 +16,38 @@ ladder_open(md_atomic_u64 *version) {
   return odd;
 }
 
-/* ladder_store writes the slot behind the newest one and then makes it the newest. */
-static void
-ladder_store(md_book_t *b, const md_book_ladder_t *ladder) {
+/* ladder_begin opens the slot behind the newest one, ladder_end makes it the newest. */
+static md_book_slot_t *
+ladder_begin(md_book_t *b, uint64_t *odd) {
   const uint64_t newest = md_load_relaxed(&b->ladder_newest); /* only this thread stores it */
 #if MD_MUTANT == 22
   md_book_slot_t *slot = &b->ladder[newest % MD_LADDER_SLOTS];
 #else
   md_book_slot_t *slot = &b->ladder[(newest + 1) % MD_LADDER_SLOTS];
 #endif
-  const uint64_t odd = ladder_open(&slot->version);
 
-  md_book_words_store(slot->words, ladder, MD_BOOK_LADDER_WORDS);
+  *odd = ladder_open(&slot->version);
+  return slot;
+}
+
+static void
+ladder_end(md_book_t *b, md_book_slot_t *slot, uint64_t odd) {
   md_book_close(&slot->version, odd);
 #if MD_MUTANT != 22
+  const uint64_t newest = md_load_relaxed(&b->ladder_newest); /* only this thread stores it */
   md_store_release(&b->ladder_newest, newest + 1); /* R3: the slot is whole; pairs with A3 */
 #endif
+}
+
+/* ladder_store_side writes the best levels of a side, and zeros where there are none. */
+static void
+ladder_store_side(md_book_slot_t *slot, size_t off, const md_book_best_t *best) {
+  static const md_level_t none[MD_LADDER_LEVELS];
+  const uint32_t          cnt = best->cnt < MD_LADDER_LEVELS ? best->cnt : MD_LADDER_LEVELS;
+  md_atomic_u64          *to  = &slot->words[off / MD_BOOK_WORD_BYTES];
+
+  md_book_words_store(to, best->levels, 2 * cnt);
+  md_book_words_store(to + 2 * cnt, none, 2 * (MD_LADDER_LEVELS - cnt));
 }
 
 static const md_book_slot_t *
@@ -48,63 +57,45 @@ ladder_newest_own(const md_book_t *b) {
 
 void
 md_book_ladder_all(md_book_t *b, const md_book_message_t *m) {
-  md_book_ladder_t ladder;
+  uint64_t        odd, cnts;
+  md_book_slot_t *slot   = ladder_begin(b, &odd);
+  uint32_t        cnt[2] = {m->best[0].cnt, m->best[1].cnt}; /* bid_cnt, ask_cnt */
 
-  ladder.meta    = *m->meta;
-  ladder.bid_cnt = ladder_fill(m, MD_SIDE_BUY, ladder.bids);
-  ladder.ask_cnt = ladder_fill(m, MD_SIDE_SELL, ladder.asks);
-  ladder_store(b, &ladder);
+  for (unsigned which = 0; which < 2; which++)
+    if (cnt[which] > MD_LADDER_LEVELS) cnt[which] = MD_LADDER_LEVELS;
+  memcpy(&cnts, cnt, sizeof cnts);
+  md_book_words_store(slot->words, m->meta, MD_BOOK_META_WORDS);
+  md_book_words_store(&slot->words[MD_BOOK_META_WORDS], &cnts, 1);
+  ladder_store_side(slot, offsetof(md_book_ladder_t, bids), &m->best[0]);
+  ladder_store_side(slot, offsetof(md_book_ladder_t, asks), &m->best[1]);
+  ladder_end(b, slot, odd);
 }
 
 void
 md_book_ladder_meta(md_book_t *b, const md_book_meta_t *meta) {
   md_book_ladder_t ladder;
+  uint64_t         odd;
 
   md_book_words_own(ladder_newest_own(b)->words, &ladder, MD_BOOK_LADDER_WORDS);
-  ladder.meta = *meta;
-  ladder_store(b, &ladder);
+  ladder.meta          = *meta;
+  md_book_slot_t *slot = ladder_begin(b, &odd);
+  md_book_words_store(slot->words, &ladder, MD_BOOK_LADDER_WORDS);
+  ladder_end(b, slot, odd);
 }
 
-/* ladder_worst returns the key from which on a change of that side touches the ladder. */
-static int64_t
-ladder_worst(const md_book_slot_t *slot, md_side_t side) {
-  const size_t first =
-      side == MD_SIDE_BUY ? offsetof(md_book_ladder_t, bids) : offsetof(md_book_ladder_t, asks);
-  uint32_t cnt[2]; /* bid_cnt, ask_cnt */
-  int64_t  px;
-  size_t   off = offsetof(md_book_ladder_t, bid_cnt);
-
-  md_book_words_own(&slot->words[off / MD_BOOK_WORD_BYTES], cnt, 1);
-  if (cnt[side == MD_SIDE_BUY ? 0 : 1] < MD_LADDER_LEVELS) return INT64_MIN;
-  off = first + (MD_LADDER_LEVELS - 1) * sizeof(md_level_t);
-  md_book_words_own(&slot->words[off / MD_BOOK_WORD_BYTES], &px, 1);
-  return md_book_key(side, px);
+/* ladder_is_touched says whether a change concerns the best levels of a side. One that is worse
+ * than all of them now was so before too, or a better one came in, which is a change that does. */
+static bool
+ladder_is_touched(const md_book_best_t *best) {
+  if (best->highest == INT64_MIN) return false;
+  if (best->cnt < MD_LADDER_LEVELS) return true;
+  return best->highest >= md_book_key(best->side, best->levels[MD_LADDER_LEVELS - 1].px);
 }
 
 void
 md_book_ladder_apply(md_book_t *b, const md_book_message_t *m) {
-  const md_book_slot_t *slot      = ladder_newest_own(b);
-  const int64_t         bid_worst = ladder_worst(slot, MD_SIDE_BUY);
-  const int64_t         ask_worst = ladder_worst(slot, MD_SIDE_SELL);
-  bool                  bids      = false;
-  bool                  asks      = false;
-  md_book_ladder_t      ladder;
-
-  /* A side whose best twenty are all better than every change is the same as before. */
-  for (uint32_t i = 0; i < m->change_cnt; i++) {
-    const md_book_change_t *c = &m->changes[i];
-    if (c->side == MD_SIDE_BUY) {
-      bids |= md_book_key(MD_SIDE_BUY, c->px) >= bid_worst;
-    } else {
-      asks |= md_book_key(MD_SIDE_SELL, c->px) >= ask_worst;
-    }
-  }
-  if (!bids && !asks && !m->meta_matters) return;
-  md_book_words_own(slot->words, &ladder, MD_BOOK_LADDER_WORDS);
-  ladder.meta = *m->meta;
-  if (bids) ladder.bid_cnt = ladder_fill(m, MD_SIDE_BUY, ladder.bids);
-  if (asks) ladder.ask_cnt = ladder_fill(m, MD_SIDE_SELL, ladder.asks);
-  ladder_store(b, &ladder);
+  if (m->meta_matters || ladder_is_touched(&m->best[0]) || ladder_is_touched(&m->best[1]))
+    md_book_ladder_all(b, m);
 }
 
 md_err_t

@@ -147,14 +147,34 @@ md_book_meta_sane(const md_book_meta_t *m) {
          m->px_exp <= MD_EXP_MAX && m->qty_exp >= MD_EXP_MIN && m->qty_exp <= MD_EXP_MAX;
 }
 
+/* Levels of a side that a message is given at most when it changed something worse than those of
+ * the ladder. */
+#define MD_BOOK_BEST_MAX 256u
+
+/* And so many for each change: more cost more to write than a search and a shift for each change.
+ */
+#define MD_BOOK_BEST_EACH 8u
+
+/* What one message changed on one side, and the engine's best levels behind it: read once, written
+ * to every tier (writer only). */
+typedef struct md_book_best {
+  md_side_t  side;
+  uint32_t   cnt, max;  /* levels, at least those of the ladder; max: there may be more */
+  uint32_t   depth_cnt; /* changes that concern depth */
+  int64_t    lowest;    /* key of the worst of these */
+  int64_t    highest;   /* key of the best change, INT64_MIN when there is none */
+  md_level_t levels[MD_BOOK_BEST_MAX];
+} md_book_best_t;
+
 /* What one message changed, on its way through the tiers (writer only). */
 typedef struct md_book_message {
   const md_book_meta_t   *meta;
   const md_book_change_t *changes;
   uint32_t                change_cnt;
   bool                    meta_matters; /* state, trust or flags changed: every tier must say so */
-  md_level_at_fn          at;
+  md_levels_fn            read;
   const void             *ctx;
+  md_book_best_t         *best; /* bids, asks */
 } md_book_message_t;
 
 /* book_ladder.c */
@@ -166,5 +186,9 @@ void md_book_ladder_meta(md_book_t *b, const md_book_meta_t *meta);
 void md_book_depth_all(md_book_t *b, const md_book_message_t *m);
 void md_book_depth_apply(md_book_t *b, const md_book_message_t *m);
 void md_book_depth_meta(md_book_t *b, const md_book_meta_t *meta);
+
+/* md_book_depth_floor gives the key of a side from which on a change concerns depth; INT64_MAX: the
+ * book has none. */
+int64_t md_book_depth_floor(md_book_t *b, md_side_t side);
 
 #endif

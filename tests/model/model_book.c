@@ -1,6 +1,7 @@
 /* The tiers of the live book: every word that a reader gets is of one record, and a tier never goes
  * back. words is the heart of all three, so small that every schedule is tried. */
 #include "shm/book_layout.h"
+#include "tests/levels_read.h"
 #include "tests/model/model.h"
 
 #define DEPTH_LEVELS 2u
@@ -21,6 +22,11 @@ level_at(const void *ctx, md_side_t side, uint32_t n, md_level_t *out) {
   out->px  = side == MD_SIDE_BUY ? 100 - off : 101 + off;
   out->qty = at * 10 + off + (side == MD_SIDE_BUY ? 0 : 5);
   return true;
+}
+
+static uint32_t
+level_read(const void *ctx, md_side_t side, const md_levels_want_t *want, md_level_t *out) {
+  return levels_read(level_at, ctx, side, want, out);
 }
 
 static md_book_meta_t
@@ -53,7 +59,7 @@ write_next(void) {
     changes[i] = (md_book_change_t){.px = level.px, .qty = level.qty, .side = (uint8_t)side};
   }
   meta = meta_of(seq);
-  md_book_write_changes(book, &meta, changes, 2 * DEPTH_LEVELS, level_at, &seq);
+  md_book_write_changes(book, &meta, changes, 2 * DEPTH_LEVELS, level_read, &seq);
 }
 
 static void

@@ -92,13 +92,18 @@ model_side_is_right(md_side_t side, uint64_t seq, uint32_t max, const md_level_t
   return cnt == want_cnt && memcmp(levels, want, cnt * sizeof *want) == 0;
 }
 
-static inline bool
-model_at(const void *ctx, md_side_t side, uint32_t n, md_level_t *out) {
+static inline uint32_t
+model_levels(const void *ctx, md_side_t side, const md_levels_want_t *want, md_level_t *out) {
   const model_side_t *s = &((const model_t *)ctx)->side[side == MD_SIDE_BUY ? 0 : 1];
+  uint32_t            n = 0;
 
-  if (n >= s->cnt) return false;
-  *out = s->levels[n];
-  return true;
+  for (; n < want->max && want->first + n < s->cnt; n++) {
+    const md_level_t l     = s->levels[want->first + n];
+    const bool       worse = side == MD_SIDE_BUY ? l.px < want->until_px : l.px > want->until_px;
+    if (n >= want->min && worse) break;
+    out[n] = l;
+  }
+  return n;
 }
 
 /* model_apply changes the writer's book by one level and says so in *change. */
@@ -137,7 +142,7 @@ model_write(model_t *m, md_book_t *b) {
   model_apply(m, MD_SIDE_BUY, m->seq, &changes[0]);
   model_apply(m, MD_SIDE_SELL, m->seq, &changes[1]);
   meta = model_meta(m->seq);
-  md_book_write_changes(b, &meta, changes, 2, model_at, m);
+  md_book_write_changes(b, &meta, changes, 2, model_levels, m);
 }
 
 /* model_start brings a new book to seq 1, so that a reader never meets the empty one. */
@@ -151,7 +156,7 @@ model_start(model_t *m, md_book_t *b) {
   model_apply(m, MD_SIDE_BUY, 1, &change);
   model_apply(m, MD_SIDE_SELL, 1, &change);
   meta = model_meta(1);
-  md_book_write_all(b, &meta, model_at, m);
+  md_book_write_all(b, &meta, model_levels, m);
 }
 
 typedef enum model_tier { MODEL_TOP, MODEL_LADDER, MODEL_DEEP, MODEL_TIER_CNT } model_tier_t;

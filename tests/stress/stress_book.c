@@ -3,6 +3,7 @@
  * of each tier. */
 #include <pthread.h>
 
+#include "tests/levels_read.h"
 #include "tests/stress/book_model.h"
 
 typedef struct shared {
@@ -42,6 +43,11 @@ flat_at(const void *ctx, md_side_t side, uint32_t n, md_level_t *out) {
 
   *out = (md_level_t){(int64_t)(seq * 3 + side), (int64_t)(seq * 5 + side)};
   return n == 0;
+}
+
+static uint32_t
+flat_read(const void *ctx, md_side_t side, const md_levels_want_t *want, md_level_t *out) {
+  return levels_read(flat_at, ctx, side, want, out);
 }
 
 static bool
@@ -87,12 +93,12 @@ run_flat(uint64_t want_cnt) {
   for (uint64_t seq = 0; seq < FLAT_CNT; seq++)
     metas[seq] = model_meta(seq);
   md_assert(md_book_new(s.book, 0) == MD_OK);
-  md_book_write_all(s.book, &metas[0], flat_at, &metas[0].last_seq);
+  md_book_write_all(s.book, &metas[0], flat_read, &metas[0].last_seq);
   md_store_relaxed(&s.readers, 1); /* before the thread exists */
   md_assert(pthread_create(&thread, NULL, read_flat, &reader) == 0);
   while (md_load_relaxed(&s.readers) != 0) { /* only a hint: joined below */
     const md_book_meta_t *meta = &metas[++written_cnt % FLAT_CNT];
-    md_book_write_changes(s.book, meta, NULL, 0, flat_at, &meta->last_seq);
+    md_book_write_changes(s.book, meta, NULL, 0, flat_read, &meta->last_seq);
   }
   pthread_join(thread, NULL);
   printf("book top alone: %" PRIu64 " reads, %" PRIu64 " torn, %" PRIu64 " busy, %" PRIu64

@@ -15,6 +15,7 @@
 #include "shm/client/mdshm.h"
 #include "shm/readers.h"
 #include "shm/segment.h"
+#include "tests/levels_read.h"
 #include "tests/stress/stress.h"
 
 #define READERS      3u
@@ -128,6 +129,11 @@ level_at(const void *ctx, md_side_t side, uint32_t n, md_level_t *out) {
   return true;
 }
 
+static uint32_t
+level_read(const void *ctx, md_side_t side, const md_levels_want_t *want, md_level_t *out) {
+  return levels_read(level_at, ctx, side, want, out);
+}
+
 static bool
 add_instrument(work_t *w) {
   char            name[16];
@@ -158,7 +164,7 @@ write_round(work_t *w) {
                                .trusted_bid = MD_NULL_I64,
                                .trusted_ask = MD_NULL_I64};
   for (uint32_t i = 0; i < w->cnt; i++)
-    md_book_write_all(w->book[i], &meta, level_at, &w->seq);
+    md_book_write_all(w->book[i], &meta, level_read, &w->seq);
   md_store_relaxed(&w->segment.threads[0].heartbeat_mono_ns, /* only compared with a clock */
                    (uint64_t)md_clock_mono_ns(md_clock_system()));
   md_segment_serve(&w->segment);

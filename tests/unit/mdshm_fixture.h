@@ -4,6 +4,7 @@
 #define TESTS_MDSHM_FIXTURE_H
 
 #include "shm/client/mdshm.h"
+#include "tests/levels_read.h"
 #include "tests/unit/segment_fixture.h"
 
 #define AGE_NS 20000000000
@@ -28,6 +29,11 @@ level_at(const void *ctx, md_side_t side, uint32_t n, md_level_t *out) {
   return true;
 }
 
+static inline uint32_t
+level_read(const void *ctx, md_side_t side, const md_levels_want_t *want, md_level_t *out) {
+  return levels_read(level_at, ctx, side, want, out);
+}
+
 static inline void
 write_book(int64_t base, uint64_t last_seq) {
   md_book_meta_t meta = {.state       = MD_BOOK_VALID,
@@ -39,7 +45,7 @@ write_book(int64_t base, uint64_t last_seq) {
                          .ts_exch_ns  = MD_NULL_I64,
                          .trusted_bid = MD_NULL_I64,
                          .trusted_ask = MD_NULL_I64};
-  md_book_write_all(book, &meta, level_at, &base);
+  md_book_write_all(book, &meta, level_read, &base);
 }
 
 static inline void

@@ -30,13 +30,18 @@ model_better(md_side_t side, int64_t a, int64_t b) {
   return side == MD_SIDE_BUY ? a > b : a < b;
 }
 
-static bool
-model_at(const void *ctx, md_side_t side, uint32_t n, md_level_t *out) {
+static uint32_t
+model_read(const void *ctx, md_side_t side, const md_levels_want_t *want, md_level_t *out) {
   const model_side_t *s = &((const model_t *)ctx)->side[side == MD_SIDE_BUY ? 0 : 1];
+  uint32_t            n = 0;
 
-  if (n >= s->cnt) return false;
-  *out = s->levels[n];
-  return true;
+  for (; n < want->max && want->first + n < s->cnt; n++) {
+    const md_level_t l     = s->levels[want->first + n];
+    const bool       worse = side == MD_SIDE_BUY ? l.px < want->until_px : l.px > want->until_px;
+    if (n >= want->min && worse) break;
+    out[n] = l;
+  }
+  return n;
 }
 
 static void
@@ -190,9 +195,9 @@ random_step(md_book_t *b, model_t *m, uint64_t *state, unsigned step) {
   m->meta.bid_total = m->side[0].cnt;
   m->meta.ask_total = m->side[1].cnt;
   if (r % 499 == 0) {
-    md_book_write_all(b, &m->meta, model_at, m);
+    md_book_write_all(b, &m->meta, model_read, m);
   } else {
-    md_book_write_changes(b, &m->meta, changes, cnt, model_at, m);
+    md_book_write_changes(b, &m->meta, changes, cnt, model_read, m);
   }
 }
 
@@ -250,11 +255,11 @@ Test(book, a_change_below_the_ladder_leaves_its_meta_and_moves_that_of_top) {
     model_apply(m, &c);
   }
   m->meta.last_seq = 1;
-  md_book_write_all(b, &m->meta, model_at, m);
+  md_book_write_all(b, &m->meta, model_read, m);
   const md_book_change_t deep = {.px = 3, .qty = 9, .side = MD_SIDE_BUY};
   model_apply(m, &deep);
   m->meta.last_seq = 2;
-  md_book_write_changes(b, &m->meta, &deep, 1, model_at, m);
+  md_book_write_changes(b, &m->meta, &deep, 1, model_read, m);
   cr_assert_eq(md_book_read_top(b, &top), MD_OK);
   cr_assert_eq(md_book_read_ladder(b, &ladder), MD_OK);
   cr_assert_eq(top.meta.last_seq, 2);
@@ -263,7 +268,7 @@ Test(book, a_change_below_the_ladder_leaves_its_meta_and_moves_that_of_top) {
   const md_book_change_t worst = {.px = 11, .qty = 0, .side = MD_SIDE_BUY};
   model_apply(m, &worst);
   m->meta.last_seq = 3;
-  md_book_write_changes(b, &m->meta, &worst, 1, model_at, m);
+  md_book_write_changes(b, &m->meta, &worst, 1, model_read, m);
   cr_assert_eq(md_book_read_ladder(b, &ladder), MD_OK);
   cr_assert_eq(ladder.meta.last_seq, 3);
   check_tiers(b, m, 0, 3);
@@ -280,20 +285,20 @@ Test(book, depth_refills_from_the_engine_when_levels_in_its_window_go) {
     const md_book_change_t c = {.px = px, .qty = px, .side = MD_SIDE_SELL};
     model_apply(m, &c);
   }
-  md_book_write_all(b, &m->meta, model_at, m);
+  md_book_write_all(b, &m->meta, model_read, m);
   /* The best goes and, in the same message, a level appears below the window but above the next. */
   const md_book_change_t both[2] = {{.px = 1, .qty = 0, .side = MD_SIDE_SELL},
                                     {.px = 7, .qty = 70, .side = MD_SIDE_SELL}};
   model_apply(m, &both[0]);
   model_apply(m, &both[1]);
   m->meta.last_seq = 1;
-  md_book_write_changes(b, &m->meta, both, 2, model_at, m);
+  md_book_write_changes(b, &m->meta, both, 2, model_read, m);
   check_tiers(b, m, 0, 1);
   for (int64_t px = 2; px <= 40; px++) {
     const md_book_change_t c = {.px = px, .qty = 0, .side = MD_SIDE_SELL};
     model_apply(m, &c);
     m->meta.last_seq++;
-    md_book_write_changes(b, &m->meta, &c, 1, model_at, m);
+    md_book_write_changes(b, &m->meta, &c, 1, model_read, m);
     check_tiers(b, m, 0, (unsigned)px);
   }
   free(m);
@@ -312,7 +317,7 @@ Test(book, read_depth_cuts_to_what_the_caller_asks) {
     const md_book_change_t c = {.px = px, .qty = px, .side = MD_SIDE_BUY};
     model_apply(m, &c);
   }
-  md_book_write_all(b, &m->meta, model_at, m);
+  md_book_write_all(b, &m->meta, model_read, m);
   cr_assert_eq(md_book_read_depth(b, 3, &meta, bids, &bid_cnt, asks, &ask_cnt), MD_OK);
   cr_assert_eq(bid_cnt, 3);
   cr_assert_eq(ask_cnt, 0);

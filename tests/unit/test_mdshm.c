@@ -4,6 +4,7 @@
 
 #include "shm/book_layout.h"
 #include "shm/client/mdshm.h"
+#include "tests/levels_read.h"
 #include "tests/unit/segment_fixture.h"
 
 #define AGE_NS 20000000000 /* a heartbeat of now is fresh for long, one of the boot is too old */
@@ -27,6 +28,11 @@ level_at(const void *ctx, md_side_t side, uint32_t n, md_level_t *out) {
   return true;
 }
 
+static uint32_t
+level_read(const void *ctx, md_side_t side, const md_levels_want_t *want, md_level_t *out) {
+  return levels_read(level_at, ctx, side, want, out);
+}
+
 static void
 write_book(md_book_state_t state, uint32_t levels) {
   md_book_meta_t meta = {.state       = (uint8_t)state,
@@ -40,7 +46,7 @@ write_book(md_book_state_t state, uint32_t levels) {
                          .trusted_ask = MD_NULL_I64,
                          .bid_total   = levels,
                          .ask_total   = levels};
-  md_book_write_all(book, &meta, level_at, &levels);
+  md_book_write_all(book, &meta, level_read, &levels);
 }
 
 static void
