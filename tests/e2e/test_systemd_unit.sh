@@ -1,6 +1,7 @@
 #!/bin/sh
 # The systemd unit scores 1.5 or better, and the engine speaks to a service manager: READY once its segment is ready, its
-# state in words, the watchdog fed again and again, STOPPING when it drains. A stopped engine feeds no watchdog.
+# state in words, the watchdog fed again and again, STOPPING when it drains. A stopped engine feeds no watchdog. The
+# drop-in for the clock opens the call that reads it and nothing else.
 . "$(dirname "$0")/lib.sh"
 
 UNIT=$HERE/../../monitoring/systemd/mdengine.service
@@ -12,6 +13,18 @@ if command -v systemd-analyze >/dev/null; then
   if systemd-analyze security --offline=true --no-pager --threshold=15 "$WORK/bare.service" >/dev/null 2>&1; then
     fail "a unit without a sandbox scores as well"
   fi
+  # With the drop-in that lets it read the clock, and nothing else.
+  cat "$UNIT" "${UNIT%/*}/clock.conf" >"$WORK/clock.service"
+  systemd-analyze security --offline=true --no-pager --threshold=16 "$WORK/clock.service" >"$WORK/score" 2>&1 || fail "clock.conf: $(tail -n 3 "$WORK/score")"
+  tail -n 1 "$WORK/score"
+  for file in "$UNIT" "$WORK/clock.service"; do
+    systemd-analyze security --offline=true --no-pager --json=short --threshold=100 "$file" |
+      python3 -c 'import json, sys; print(*sorted(r["name"] for r in json.load(sys.stdin) if r["set"] is False), sep="\n")' >"$WORK/$(basename "$file").open"
+  done
+  comm -13 "$WORK/mdengine.service.open" "$WORK/clock.service.open" >"$WORK/more"
+  [ "$(cat "$WORK/more")" = "ProtectClock=
+SystemCallFilter=~@clock
+SystemCallFilter=~@privileged" ] || fail "clock.conf opens: $(cat "$WORK/more")"
 fi
 config "    recording: $FIXTURES/demo.wscap.zst
     repeat: 0"
