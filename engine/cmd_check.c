@@ -1,4 +1,5 @@
 /* cmd_check.c - mdengine check: is this configuration right, and what will it use? */
+#include "engine/budget.h"
 #include "engine/cli.h"
 #include "engine/topology.h"
 #include "monitoring/prometheus.h"
@@ -52,6 +53,15 @@ static const struct argp argp = {
     NULL,
     NULL};
 
+static void
+print_budget(const md_config_t *cfg, const md_topology_t *t) {
+  char line[MD_BUDGET_LINE_BYTES];
+  for (unsigned kind = 0; kind < MD_BUDGET_CNT; kind++) {
+    md_budget_line(cfg, t, (md_budget_kind_t)kind, line);
+    (void)printf("budget  %s\n", line);
+  }
+}
+
 static int
 check_file(const char *file) {
   md_config_report_t report = md_cli_report(file);
@@ -66,6 +76,7 @@ check_file(const char *file) {
     status       = err ? md_cli_error(err, msg.text) : MD_EXIT_OK;
     if (!err) {
       md_topology_print(t, stdout);
+      print_budget(cfg, t);
       (void)printf("%s: ok\n", file);
     }
   }

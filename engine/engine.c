@@ -1,6 +1,7 @@
 /* engine.c - start and stop, in order; watch.c has what happens in between. */
 #include "engine/engine_private.h"
 
+#include "engine/budget.h"
 #include "engine/memory.h"
 #include "engine/network.h"
 #include "engine/resume.h"
@@ -12,6 +13,7 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static void
@@ -299,6 +301,7 @@ start_monitor(md_engine_t *e, md_msg_t *msg) {
                                       .log_ctx          = e->log};
   if (!m->enabled) return MD_OK;
   md_err_t err = MD_OK;
+  md_budget_make(e->cfg, &e->topology, &mc.budget);
   if (m->token_file[0]) {
     err      = md_secret_token(m->token_file, e->token, sizeof e->token, msg);
     mc.token = e->token;
@@ -314,6 +317,22 @@ start_monitor(md_engine_t *e, md_msg_t *msg) {
   md_store_relaxed(&e->segment.header->monitor, /* a number by itself, for mdengine status */
                    (uint64_t)ntohl(bound.s_addr) << 32 | (uint64_t)http << 16 | metrics);
   return MD_OK;
+}
+
+static void
+tell_budget(md_engine_t *e) {
+  char          line[MD_BUDGET_LINE_BYTES];
+  md_budget_t   budget;
+  struct rlimit limit;
+  for (unsigned kind = 0; kind < MD_BUDGET_CNT; kind++) {
+    md_budget_line(e->cfg, &e->topology, (md_budget_kind_t)kind, line);
+    md_log(e->log, MD_LOG_INFO, "engine", "budget of %s", line);
+  }
+  md_budget_make(e->cfg, &e->topology, &budget);
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < budget.value[MD_BUDGET_FDS])
+    md_log(e->log, MD_LOG_WARN, "engine",
+           "only %llu descriptors may be open: raise it (ulimit -n, LimitNOFILE=) to %llu or more",
+           (unsigned long long)limit.rlim_cur, (unsigned long long)budget.value[MD_BUDGET_FDS]);
 }
 
 static md_err_t
@@ -348,6 +367,7 @@ md_engine_start(const md_config_t *cfg, const char *only, md_log_t *log, md_engi
     (void)md_engine_stop(e);
     return err;
   }
+  tell_budget(e);
   md_log(log, MD_LOG_INFO, "engine", "epoch %u of journal %s is up: %u feeds, segment %s",
          e->topology.segment.epoch, cfg->journal.dir, e->topology.feed_cnt, e->segment.path);
   *out = e;

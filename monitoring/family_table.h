@@ -77,6 +77,12 @@
     "how far the wall clock may be off, as the kernel estimates") \
   X(SOCKETS, gauge, "mdengine_process_sockets", "state", \
     "sockets that the process holds, by state of TCP; other: no TCP") \
+  X(BUDGET_MEMORY, gauge, "mdengine_budget_memory_bytes", "-", \
+    "resident memory that the configuration explains; the log tells at the start what of") \
+  X(BUDGET_FDS, gauge, "mdengine_budget_descriptors", "-", \
+    "descriptors that it explains") \
+  X(BUDGET_THREADS, gauge, "mdengine_budget_threads", "-", \
+    "threads that it explains") \
   X(PROCESS_CPU, counter, "process_cpu_seconds_total", "-", \
     "processor time, user and system") \
   X(RESIDENT, gauge, "process_resident_memory_bytes", "-", \

@@ -20,8 +20,9 @@ typedef struct side {
   md_http_t             *http;
   md_health_t            health;
   md_board_t            *board;   /* NULL: no page */
-  md_quantile_windows_t *windows; /* of /metrics */
-  const md_http_t       *others;  /* the other server, whose counts are shown, too; NULL: none */
+  md_quantile_windows_t *windows; /* of /metrics, and what it tells the process may have */
+  md_budget_t            budget;
+  const md_http_t       *others; /* the other server, whose counts are shown, too; NULL: none */
 } side_t;
 
 struct md_monitor {
@@ -86,8 +87,12 @@ fill_metrics(void *ctx, md_http_answer_t *a) {
   a->content_type                      = a->takes_openmetrics ? OPENMETRICS_TYPE : METRICS_TYPE;
   a->body.is_openmetrics               = a->takes_openmetrics;
   const md_http_stats_t       *stats[] = {md_http_stats(m->others), md_http_stats(m->http)};
-  const md_prometheus_source_t source  = {
-       .health = &m->health, .http = stats, .http_cnt = MD_CNT(stats), .windows = m->windows};
+  const md_prometheus_source_t source  = {.health   = &m->health,
+                                          .http     = stats,
+                                          .http_cnt = MD_CNT(stats),
+                                          .windows  = m->windows,
+                                          .budget =
+                                             m->budget.value[MD_BUDGET_MEMORY] ? &m->budget : NULL};
   md_prometheus_render(&source, &a->body);
 }
 
@@ -241,6 +246,7 @@ start_metrics(const md_monitor_config_t *cfg, side_t *m, md_msg_t *msg) {
                                          .port      = cfg->metrics_port,
                                          .routes    = metrics_routes,
                                          .route_cnt = MD_CNT(metrics_routes)};
+  m->budget           = cfg->budget;
   m->windows          = md_quantile_windows_new(cfg->health.segment, cfg->health.clock);
   if (!m->windows) return md_fail(msg, MD_ERR_NOMEM, "no memory for the quantiles of /metrics");
   md_health_init(&m->health, &cfg->health);

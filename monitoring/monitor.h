@@ -9,9 +9,11 @@
 #define MONITORING_MONITOR_H
 
 #include "monitoring/health.h"
+#include "monitoring/prometheus.h"
 
 typedef struct md_monitor_config {
   md_health_config_t health;
+  md_budget_t        budget;                  /* all 0: nobody worked it out */
   const char        *bind;                    /* an IPv4 address */
   uint16_t           http_port, metrics_port; /* 0: any free one */
   const char        *token;                   /* of http_port; NULL: everybody may look */

@@ -333,6 +333,11 @@ md_prometheus_render(const md_prometheus_source_t *source, md_text_t *t) {
   add_threads(health, t);
   md_prometheus_http(source->http, source->http_cnt, t);
   md_prometheus_process(t);
+  if (source->budget) {
+    md_prometheus_value(t, MD_FAMILY_BUDGET_MEMORY, source->budget->value[MD_BUDGET_MEMORY]);
+    md_prometheus_value(t, MD_FAMILY_BUDGET_FDS, source->budget->value[MD_BUDGET_FDS]);
+    md_prometheus_value(t, MD_FAMILY_BUDGET_THREADS, source->budget->value[MD_BUDGET_THREADS]);
+  }
   if (t->is_openmetrics) md_text_add(t, "# EOF\n");
 }
 

@@ -28,12 +28,25 @@ typedef struct md_family_info {
 
 extern const md_family_info_t md_family_info[MD_FAMILY_CNT];
 
+/* What the process may have, worked out at its start. */
+typedef enum md_budget_kind {
+  MD_BUDGET_MEMORY, /* resident bytes */
+  MD_BUDGET_FDS,
+  MD_BUDGET_THREADS,
+  MD_BUDGET_CNT
+} md_budget_kind_t;
+
+typedef struct md_budget {
+  uint64_t value[MD_BUDGET_CNT];
+} md_budget_t;
+
 /* What is exported. */
 typedef struct md_prometheus_source {
   const md_health_t            *health; /* observed by its owner, the same thread */
   const md_http_stats_t *const *http;   /* of each HTTP server */
   uint32_t                      http_cnt;
   const md_quantile_windows_t  *windows; /* NULL: none */
+  const md_budget_t            *budget;  /* NULL: nobody worked it out */
 } md_prometheus_source_t;
 
 /* Bounds of the histograms: 100 ns, doubled up to 13.4 s. A bound is the last nanosecond below it,

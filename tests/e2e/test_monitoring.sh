@@ -100,6 +100,18 @@ measured() {
   grep -q '^mdengine_feed_exchange_offset_seconds{feed="binance_spot",window="60s",q="0.999"} -*[0-9]' "$WORK/metrics.txt"
 }
 wait_for "the wait in each ring, and quantiles of the last seconds" measured
+# What the process has is within the budget that it told at its start.
+python3 - "$WORK/metrics.txt" "$WORK/engine.log" <<'END' || fail "the budget"
+import re, sys
+text, log = (open(f).read() for f in sys.argv[1:])
+value = lambda name: float(re.search(r"^%s (\S+)$" % name, text, re.M).group(1))
+for has, may, told in (("process_resident_memory_bytes", "mdengine_budget_memory_bytes", "memory"), ("process_open_fds", "mdengine_budget_descriptors", "descriptors"),
+                       ("process_threads", "mdengine_budget_threads", "threads")):
+    assert 0 < value(has) < value(may), (has, value(has), value(may))
+    total, parts = re.search(r'msg="budget of %s ([\d.]+)(?: MiB)?: (.*)"' % told, log).groups()
+    parts = sum(float(p.rsplit(" ", 1)[1]) for p in parts.split(", "))
+    assert abs(float(total) - parts) < 0.5 and abs(float(total) * (2**20 if told == "memory" else 1) - value(may)) < 2**20, (told, total, parts)
+END
 
 # --- slow and many clients ---
 python3 - "${HEALTH##*:}" "${METRICS##*:}" "$MDENGINE" <<'END' || fail "slow clients disturb the others"
