@@ -12,7 +12,7 @@
 #define SNAPSHOT_ID   50093239212ull
 #define ID_DIGITS     11
 #define MESSAGE_BYTES (6u << 10)
-#define LEVEL_BYTES   (3ull << 14) /* of one instrument's own book, room to grow included */
+#define LEVEL_BYTES   (9ull << 13) /* of one instrument's own book, room to grow included */
 #define NAME          "stream.binance.com:9443"
 
 /* Puts the symbol and the ids of an instrument's next update into a copy of a message. */
@@ -79,7 +79,7 @@ make_feed(md_bench_source_t *s, bool has_segment, md_ring_t *journal) {
                               .keep_raw         = journal != NULL,
                               .epoch            = 1,
                               .instrument_max   = s->cnt,
-                              .level_pool_bytes = s->cnt * LEVEL_BYTES + (64ull << 20),
+                              .level_pool_bytes = 2 * s->cnt * LEVEL_BYTES + (64ull << 20),
                               .sync_pool_bytes  = 64ull << 20,
                               .sync_queue_bytes = 4ull << 20,
                               .segment          = segment,

@@ -50,6 +50,11 @@ md_level_pool_take(md_level_pool_t *pool, uint64_t bytes) {
   return md_run_pool_take(&pool->runs, md_run_order(bytes));
 }
 
+bool
+md_level_pool_has_spare(const md_level_pool_t *pool) {
+  return pool->runs.taken < pool->runs.bytes / 2;
+}
+
 void
 md_level_pool_give(md_level_pool_t *pool, void *run, uint64_t bytes) {
   md_run_pool_give(&pool->runs, run, md_run_order(bytes));

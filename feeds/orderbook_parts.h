@@ -59,6 +59,10 @@ md_side_best(const md_book_side_t *s, int64_t flip) {
 void *md_level_pool_take(md_level_pool_t *pool, uint64_t bytes);
 void  md_level_pool_give(md_level_pool_t *pool, void *run, uint64_t bytes);
 
+/* md_level_pool_has_spare: less than half of the pool is in use. The rest is for levels that have
+ * no other place: windows take none of it. */
+bool md_level_pool_has_spare(const md_level_pool_t *pool);
+
 /* md_side_reserve makes room for cnt levels in the sorted array; those there are stay. */
 MD_MUST_USE md_err_t md_side_reserve(md_level_pool_t *pool, md_book_side_t *s, uint32_t cnt);
 

@@ -61,7 +61,7 @@ shrink(md_level_pool_t *pool, md_book_side_t *s) {
 
 void
 md_window_try(md_level_pool_t *pool, md_book_side_t *s, int64_t flip) {
-  if (s->qty || s->far_cnt < WORTH_CNT) return;
+  if (s->qty || s->far_cnt < WORTH_CNT || !md_level_pool_has_spare(pool)) return;
   const int64_t low = low_for(s->far[s->far_cnt - 1].px ^ flip);
   if (s->far_cnt - md_side_worse_cnt(s, flip, low) < WORTH_CNT) return;
 
