@@ -11,6 +11,7 @@
   X(symbols, md_cmd_symbols, "list the instruments of a running engine")                           \
   X(status,  md_cmd_status,  "feeds, sinks, rates and latencies of a running engine")              \
   X(top,     md_cmd_top,     "watch a running engine on a terminal")                               \
+  X(live,    md_cmd_live,    "does a running engine answer /live? for the health check of a container") \
   X(replay,  md_cmd_replay,  "play a recording or a journal and print the books it ends in")       \
   X(journal, md_cmd_journal, "list, describe, verify and print a journal")                         \
   X(db,      md_cmd_db,      "make, migrate, verify and shorten the tables in PostgreSQL")         \
