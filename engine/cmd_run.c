@@ -1,5 +1,6 @@
 /* cmd_run.c - mdengine run: one engine in the foreground. */
 #include "engine/cli.h"
+#include "engine/crash.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -66,6 +67,7 @@ run_engine(const md_config_t *cfg, const char *feed) {
   block_signals();
   md_err_t err = cfg->engine.log_file[0] ? md_log_open(&log, cfg->engine.log_file, &msg) : MD_OK;
   if (err) return md_cli_error(MD_ERR_CONFIG, msg.text);
+  md_crash_arm(cfg->journal.dir, cfg->engine.name);
   err = md_engine_start(cfg, feed, &log, &engine, &msg);
   if (err) return md_cli_error(err, msg.text);
   int status = md_engine_run(engine);

@@ -2,6 +2,7 @@
 #include "engine/engine_private.h"
 
 #include "engine/budget.h"
+#include "engine/crash.h"
 #include "engine/memory.h"
 #include "engine/network.h"
 #include "engine/resume.h"
@@ -119,6 +120,7 @@ open_storage(md_engine_t *e, md_msg_t *msg) {
   if (!err) err = name_streams(e, msg);
   if (!err) err = md_segment_new(&e->topology.segment, e->lock_fd, e->clock, &e->segment, msg);
   e->segment_made = err == MD_OK;
+  if (!err) md_crash_watch(&e->segment);
   if (!err) open_registry(e);
   return err;
 }
@@ -409,6 +411,7 @@ md_engine_stop(md_engine_t *e) {
   for (uint32_t f = 0; f < MD_FEED_CNT_MAX; f++)
     if (e->feed[f].feed) md_feed_delete(e->feed[f].feed);
   if (e->monitor) md_monitor_stop(e->monitor);
+  md_crash_watch(NULL);
   if (e->segment_made && !err)
     delete_segment(e);
   else if (e->lock_fd >= 0)

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 #define WATCH_INTERVAL_NS 50000000
 
@@ -64,6 +65,8 @@ watch(md_engine_t *e, md_notify_t *notify) {
   struct timespec wait = {0, WATCH_INTERVAL_NS};
   md_stuck_t      stuck;
   md_stuck_init(&stuck, md_clock_mono_ns(e->clock));
+  md_store_relaxed(&e->segment.threads[md_topology_monitor_row(&e->topology)].tid,
+                   (uint64_t)gettid()); /* only shown */
   (void)sigemptyset(&set);
   (void)sigaddset(&set, SIGINT);
   (void)sigaddset(&set, SIGTERM);

@@ -1,5 +1,7 @@
 #include "feeds/feed_thread.h"
 
+#include "shm/signal_stack.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -198,6 +200,7 @@ wait_after(md_feed_thread_t *t, turn_t turn) {
 static void *
 run(void *arg) {
   md_feed_thread_t *t = arg;
+  md_signal_stack();
   prctl(PR_SET_TIMERSLACK, SLACK_NS, 0, 0, 0);
   md_store_relaxed(&t->row->tid, (uint64_t)gettid());
   md_store_relaxed(&t->row->state, MD_THREAD_RUN);

@@ -6,6 +6,7 @@
 #include "feeds/rest_budget.h"
 #include "feeds/rest_ring.h"
 #include "feeds/url.h"
+#include "shm/signal_stack.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -284,6 +285,7 @@ send_next(md_rest_t *r) {
 static void *
 run(void *arg) {
   md_rest_t *r = arg;
+  md_signal_stack();
   while (!md_load_relaxed(&r->stop)) {
     for (uint32_t n = 0; n < r->client_cnt; n++)
       take_requests(r, r->client[n]);

@@ -3,6 +3,7 @@
 #include "monitoring/http.h"
 
 #include "shm/atomics.h"
+#include "shm/signal_stack.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -402,6 +403,7 @@ listen_all(md_http_t *h, md_msg_t *msg) {
 static void *
 serve(void *ctx) {
   md_http_t *h = ctx;
+  md_signal_stack();
   (void)pthread_setname_np(pthread_self(), "md-http");
   lws_sul_schedule(h->context, 0, &h->timer, on_timer, 1);
   if (h->push) md_push_begin(h->push, h->context);

@@ -34,6 +34,9 @@ md_is_pow2(uint64_t v) {
 /* md_assert_fail writes "file:line: what" to stderr and aborts. Any thread. */
 MD_COLD _Noreturn void md_assert_fail(const char *file, int line, const char *what);
 
+/* md_assert_what returns what the last failed assertion wrote, "" before one. */
+const char *md_assert_what(void);
+
 #define md_assert(cond)                                                                            \
   do {                                                                                             \
     if (MD_UNLIKELY(!(cond))) md_assert_fail(__FILE__, __LINE__, #cond);                           \

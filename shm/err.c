@@ -87,8 +87,16 @@ md_fail_errno(md_msg_t *msg, int errno_value, const char *format, ...) {
   return from_errno(errno_value);
 }
 
+static char assert_text[512]; /* the process is about to end */
+
+const char *
+md_assert_what(void) {
+  return assert_text;
+}
+
 _Noreturn void
 md_assert_fail(const char *file, int line, const char *what) {
-  (void)fprintf(stderr, "mdengine: assertion failed at %s:%d: %s\n", file, line, what);
+  (void)snprintf(assert_text, sizeof assert_text, "failed at %s:%d: %s", file, line, what);
+  (void)fprintf(stderr, "mdengine: assertion %s\n", assert_text);
   abort();
 }

@@ -1,6 +1,7 @@
 #include "writers/journal_ahead.h"
 
 #include "shm/atomics.h"
+#include "shm/signal_stack.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -188,6 +189,7 @@ ahead_run(void *arg) {
   md_journal_ahead_t   *a    = arg;
   const struct timespec rest = {.tv_nsec = STEP_REST_NS};
   uint64_t              woken;
+  md_signal_stack();
   (void)pthread_setname_np(pthread_self(), "w:ahead");
   while (!md_load_relaxed(&a->stop)) {
     if (step(a))

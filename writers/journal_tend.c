@@ -1,5 +1,6 @@
 #include "writers/journal_tend.h"
 
+#include "shm/signal_stack.h"
 #include "writers/journal_ahead.h"
 #include "writers/journal_index.h"
 #include "writers/journal_pack.h"
@@ -309,6 +310,8 @@ tend_main(void *arg) {
   bool                held = false;
   md_journal_tended_t done;
   char                last[sizeof((md_msg_t *)0)->text] = "";
+  md_signal_stack();
+  (void)pthread_setname_np(pthread_self(), "w:tend");
   step_back();
   do {
     md_msg_t msg = {0};

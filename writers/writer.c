@@ -1,5 +1,7 @@
 #include "writers/writer.h"
 
+#include "shm/signal_stack.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -58,6 +60,7 @@ writer_run(void *arg) {
   md_metrics_t     *metrics = w->cfg.env.metrics;
   md_thread_row_t  *row     = thread_row(w);
   char              name[16];
+  md_signal_stack();
   (void)snprintf(name, sizeof name, "w:%.12s", sink->name);
   (void)pthread_setname_np(pthread_self(), name);
   pin(w->cfg.core);
@@ -94,7 +97,8 @@ writer_run(void *arg) {
   return NULL;
 }
 
-/* Signals belong to the main thread: the writer inherits a mask that blocks them all. */
+/* Signals belong to the main thread: the writer inherits a mask that blocks all but its own faults.
+ */
 static int
 create_thread(md_writer_t *w) {
   sigset_t all, old;

@@ -7,8 +7,8 @@ BEGIN {
   may["bench"] = "shm feeds writers monitoring engine bench"
   may["tests"] = "shm feeds writers monitoring engine bench tests"
 
-  n = split("argp assert byteswap ctype dirent endian err errno error fcntl fenv float fnmatch ftw " \
-            "getopt glob grp inttypes libgen limits locale malloc math mntent netdb poll semaphore " \
+  n = split("argp assert byteswap ctype dirent endian err errno error execinfo elf fcntl fenv float fnmatch ftw " \
+            "getopt glob grp inttypes libgen limits link locale malloc math mntent netdb poll semaphore " \
             "pthread pwd regex sched signal spawn stdalign stdarg stdatomic stdbool stddef " \
             "stdint stdio stdlib stdnoreturn string strings syslog termios threads time " \
             "ucontext unistd wchar cpuid immintrin nmmintrin x86intrin arm_acle", names, " ")
