@@ -280,17 +280,16 @@ static const md_bench_cell_t cells[] = {
     {"copy.psql.cpu", "ns", turn_psql_cpu, 0, 0, NULL, 0, MD_BENCH_COST, MD_BENCH_NONE,
      MD_BENCH_NONE},
     {"copy.rows_100k", "k/s", turn_sink, 0, 0, by_file, FILE_CELL, MD_BENCH_RATE, 0.75, 0.9},
-    {"copy.rows_100k.cpu", "ns", turn_sink_cpu, 0, 0, by_psql, PSQL_CPU_CELL, MD_BENCH_COST, 1.0,
-     MD_BENCH_NONE},
-    {"copy.rows_100k.cpu.row", "ns", turn_sink_cpu, 0, 0, NULL, 0, MD_BENCH_AT_MOST, MD_BENCH_NONE,
-     50},
+    {"copy.rows_100k.cpu", "ns", turn_sink_cpu, 0, 0, by_psql, PSQL_CPU_CELL, MD_BENCH_COST,
+     MD_BENCH_NONE, MD_BENCH_NONE},
     {"copy.rows_10k", "k/s", turn_sink, 1, 0, by_file, FILE_CELL, MD_BENCH_RATE, MD_BENCH_NONE,
      MD_BENCH_NONE},
-    {"copy.rows_10k.cpu", "ns", turn_sink_cpu, 1, 0, by_psql, PSQL_CPU_CELL, MD_BENCH_COST, 1.0,
-     MD_BENCH_NONE},
+    {"copy.rows_10k.cpu", "ns", turn_sink_cpu, 1, 0, by_psql, PSQL_CPU_CELL, MD_BENCH_COST,
+     MD_BENCH_NONE, MD_BENCH_NONE},
     {"copy.rows_10k.two", "k/s", turn_sink, 2, 0, by_file, FILE_CELL, MD_BENCH_RATE, 0.85, 1.15},
-    {"copy.rows_10k.two.cpu", "ns", turn_sink_cpu, 2, 0, by_psql, PSQL_CPU_CELL, MD_BENCH_COST, 1.0,
+    {"copy.cpu", "ns", turn_sink_cpu, 2, 0, by_psql, PSQL_CPU_CELL, MD_BENCH_COST, 1.0,
      MD_BENCH_NONE},
+    {"copy.cpu.row", "ns", turn_sink_cpu, 2, 0, NULL, 0, MD_BENCH_AT_MOST, MD_BENCH_NONE, 50},
 };
 
 /* ---- setting up ---- */
@@ -356,6 +355,7 @@ open_sink(copy_bench_t *c, unsigned i, const uint8_t uuid[16]) {
                                      .record_types       = 1u << MD_RECORD_TRADE,
                                      .batch_rows         = s->batch_rows,
                                      .batch_ns           = INT64_C(10000000000),
+                                     .connections        = s->connection_cnt,
                                      .partition_days     = 1,
                                      .connect_timeout_ms = 30000,
                                      .epoch              = c->epoch};

@@ -147,6 +147,8 @@
   X(records, RECORDS, "[trade, bbo, kline]", 0, 0, "", "record types that become rows")            \
   X(batch_rows, NUMBER, "10000", 1, 1000000, "", "a transaction closes at this many rows ...")     \
   X(batch_age, DURATION, "50ms", 1000000, 60000000000, "", "... or at this age")                   \
+  X(connections, NUMBER, "2", 1, 4, "",                                                            \
+    "transactions that are sent at the same time; they are committed in order, as with one")       \
   X(partition_days, NUMBER, "3", 1, 60, "", "daily partitions made ahead")                         \
   X(keep_days, NUMBER, "0", 0, 36500, "",                                                          \
     "mdengine db retention drops rows received before so many whole days; definitions stay; 0 keeps all") \

@@ -268,6 +268,7 @@ set_postgres_config(md_engine_t *e) {
                              .record_types       = (uint64_t)p->records,
                              .batch_rows         = (uint32_t)p->batch_rows,
                              .batch_ns           = p->batch_age,
+                             .connections        = (uint32_t)p->connections,
                              .partition_days     = (uint32_t)p->partition_days,
                              .connect_timeout_ms = (int)(p->connect_timeout / 1000000),
                              .timeout_ms         = (int)(p->timeout / 1000000),

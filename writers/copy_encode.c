@@ -157,6 +157,41 @@ split_groups(u128_t v, uint16_t *group, uint32_t cnt) {
   return cnt;
 }
 
+/* What nearly every price and quantity is: a mantissa of 64 bits. As md_copy_numeric; the divisors
+ * are constants, so nothing divides. */
+static uint8_t *
+put_numeric64(uint8_t *p, int64_t mantissa, int exponent) {
+  uint64_t v   = mantissa < 0 ? 0 - (uint64_t)mantissa : (uint64_t)mantissa;
+  uint32_t cnt = 0, low = 0, shift = (uint32_t)(exponent + 128) % 4;
+  uint16_t group[8];
+  if (shift == 1) {
+    group[cnt++] = (uint16_t)(v % 1000 * 10);
+    v /= 1000;
+  } else if (shift == 2) {
+    group[cnt++] = (uint16_t)(v % 100 * 100);
+    v /= 100;
+  } else if (shift == 3) {
+    group[cnt++] = (uint16_t)(v % 10 * 1000);
+    v /= 10;
+  }
+  for (; v > UINT32_MAX; v /= 10000)
+    group[cnt++] = (uint16_t)(v % 10000);
+  for (uint32_t rest = (uint32_t)v; rest != 0; rest /= 10000)
+    group[cnt++] = (uint16_t)(rest % 10000);
+  while (cnt > 0 && group[cnt - 1] == 0)
+    cnt--;
+  while (low < cnt && group[low] == 0)
+    low++;
+  int      weight = cnt == 0 ? 0 : (exponent - (int)shift) / 4 + (int)cnt - 1;
+  uint64_t scale  = exponent < 0 ? (uint64_t)-exponent : 0;
+  p               = put32(p, 8 + 2 * (cnt - low));
+  p               = put64(p, (uint64_t)(cnt - low) << 48 | (uint64_t)(uint16_t)weight << 32 |
+                                 (mantissa < 0 ? UINT64_C(0x40000000) : 0) | scale);
+  for (uint32_t i = cnt; i > low; i--)
+    p = put16(p, group[i - 1]);
+  return p;
+}
+
 uint32_t
 md_copy_numeric(md_i128 mantissa, int exponent, uint8_t *out) {
   static const uint16_t pow10[4] = {1, 10, 100, 1000};
@@ -201,7 +236,7 @@ static uint8_t *
 put_mantissa(uint8_t *p, const uint8_t *at, int exponent) {
   int64_t v;
   memcpy(&v, at, sizeof v);
-  return v == MD_NULL_I64 ? put_null(p) : put_numeric(p, v, exponent);
+  return v == MD_NULL_I64 ? put_null(p) : put_numeric64(p, v, exponent);
 }
 
 static uint8_t *
@@ -352,7 +387,7 @@ put_numbers(uint8_t *p, const int64_t *first, uint32_t cnt, int exponent) {
   p              = put32(p, NUMERIC_OID);
   if (cnt != 0) p = put32(put32(p, cnt), 1);
   for (uint32_t i = 0; i < cnt; i++)
-    p = put_numeric(p, first[i * (sizeof(md_level_t) / sizeof *first)], exponent);
+    p = put_numeric64(p, first[i * (sizeof(md_level_t) / sizeof *first)], exponent);
   put32(start, (uint32_t)(p - start) - 4);
   return p;
 }
@@ -368,17 +403,27 @@ floor_us(int64_t ns) {
   return ns / 1000 - (ns % 1000 < 0);
 }
 
+/* The column that cannot hold what rec has for it, NULL when all can. */
+static const char *
+misfit(const md_record_t *rec) {
+  return rec->epoch > INT32_MAX           ? "epoch"
+         : rec->seq > INT64_MAX           ? "seq"
+         : rec->stream > INT16_MAX        ? "stream"
+         : rec->instrument > INT32_MAX    ? "instrument"
+         : rec->exch_seq > INT64_MAX      ? "exch_seq"
+         : rec->ts_recv_ns == MD_NULL_I64 ? "recv_ts"
+                                          : NULL;
+}
+
 /* The columns of md_copy_fixed, in their order; NULL and *column when one does not fit. */
 static uint8_t *
 put_fixed(uint8_t *p, const md_record_t *rec, int32_t journal, const char **column) {
-  *column = rec->epoch > INT32_MAX           ? "epoch"
-            : rec->seq > INT64_MAX           ? "seq"
-            : rec->stream > INT16_MAX        ? "stream"
-            : rec->instrument > INT32_MAX    ? "instrument"
-            : rec->exch_seq > INT64_MAX      ? "exch_seq"
-            : rec->ts_recv_ns == MD_NULL_I64 ? "recv_ts"
-                                             : NULL;
-  if (*column) return NULL;
+  uint64_t wide   = rec->seq | rec->exch_seq;
+  uint32_t narrow = rec->epoch | rec->instrument | (uint32_t)rec->stream << 16;
+  if (MD_UNLIKELY(wide > INT64_MAX || narrow > INT32_MAX || rec->ts_recv_ns == MD_NULL_I64)) {
+    *column = misfit(rec);
+    return NULL;
+  }
   p = put_int8(p, (uint64_t)(floor_us(rec->ts_recv_ns) - PG_EPOCH_US));
   p = put_int4(p, (uint32_t)journal);
   p = put_int2(p, rec->stream);

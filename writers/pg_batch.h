@@ -1,6 +1,7 @@
 /* pg_batch.h - one transaction: the rows that go into it, and how it is sent.
  *
- * A batch is filled from records while another one is on its way (two batches, one connection).
+ * A batch is filled from records while others are on their way, one a connection; they are
+ * committed in the order in which they were filled.
  * Rows are encoded at once into chunks of 128 KiB, a list for each table, from memory taken at
  * open. Sending is a state machine over pg.h; its last statement moves the progress rows from where
  * they stood when the batch began to where it ends, and when one of them does not stand there any
@@ -124,10 +125,14 @@ void                 md_pg_send_delete(md_pg_send_t *s);
 void md_pg_send_start(md_pg_send_t *s, md_pg_batch_t *b);
 void md_pg_send_stop(md_pg_send_t *s);
 
-/* md_pg_send_step goes on: 0 under way, 1 committed, MD_ERR_DB (see md_pg_fault), MD_ERR_FENCED: a
- * progress row does not stand where the batch begins. After an error the transaction is not
- * committed, or, when the link was lost during COMMIT, its outcome is unknown: connect again and
- * read progress. */
-int md_pg_send_step(md_pg_send_t *s, md_pg_t *pg, const md_pg_context_t *ctx);
+/* md_pg_send_step goes on. May_finish: every batch before this one is committed; without it the
+ * rows are sent, and progress stays. Returns 0 under way, 1 committed, MD_ERR_DB (see md_pg_fault),
+ * MD_ERR_FENCED: a progress row does not stand where the batch begins. After an error the
+ * transaction is not committed, or, when the link was lost during COMMIT, its outcome is unknown:
+ * connect again and read progress. */
+int md_pg_send_step(md_pg_send_t *s, md_pg_t *pg, const md_pg_context_t *ctx, bool may_finish);
+
+/* md_pg_send_waits: all rows are sent, only its turn to finish is missing. */
+bool md_pg_send_waits(const md_pg_send_t *s, const md_pg_context_t *ctx);
 
 #endif

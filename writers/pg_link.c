@@ -51,8 +51,8 @@ step_connect(md_pg_link_t *l, int64_t mono_ns, md_msg_t *msg) {
     return fail(l, mono_ns);
   }
   if (state == MD_PG_READY) {
-    l->phase         = MD_PG_LINK_SETUP;
-    l->moved_mono_ns = mono_ns;
+    l->phase                 = MD_PG_LINK_SETUP;
+    l->silence.moved_mono_ns = mono_ns;
     md_pg_setup_start(&l->setup, l->pg);
     return 0;
   }
@@ -73,28 +73,34 @@ step_setup(md_pg_link_t *l, md_pg_schema_t *schema, md_pg_progress_t *progress, 
   return fail(l, mono_ns);
 }
 
+int64_t
+md_pg_silence_ns(md_pg_silence_t *s, md_pg_t *pg, int64_t mono_ns) {
+  md_pg_state_t state = md_pg_step(pg);
+  uint64_t      moved = md_pg_moved_cnt(pg);
+  if ((state != MD_PG_BUSY && state != MD_PG_COPY) || moved != s->moved_cnt) {
+    s->moved_cnt     = moved;
+    s->moved_mono_ns = mono_ns;
+  }
+  return mono_ns - s->moved_mono_ns;
+}
+
 /* Whoever waits for an answer and hears nothing for so long gives the connection up: the server
  * may hang, or the way to it may be gone without a word. */
-static void
-watch(md_pg_link_t *l, int64_t mono_ns) {
-  md_pg_state_t state = md_pg_step(l->pg);
-  uint64_t      moved = md_pg_moved_cnt(l->pg);
-  if ((state != MD_PG_BUSY && state != MD_PG_COPY) || moved != l->moved_cnt) {
-    l->moved_cnt     = moved;
-    l->moved_mono_ns = mono_ns;
-    return;
-  }
-  if (l->silence_ns == 0 || mono_ns - l->moved_mono_ns < l->silence_ns) return;
+void
+md_pg_silence_end(md_pg_silence_t *s, md_pg_t *pg, int64_t mono_ns, int64_t limit_ns) {
+  int64_t silent_ns = md_pg_silence_ns(s, pg, mono_ns);
+  if (limit_ns == 0 || silent_ns < limit_ns) return;
   char why[64];
   (void)snprintf(why, sizeof why, "the server was silent for %lld ms",
-                 (long long)((mono_ns - l->moved_mono_ns) / 1000000));
-  md_pg_give_up(l->pg, why);
+                 (long long)(silent_ns / 1000000));
+  md_pg_give_up(pg, why);
 }
 
 int
 md_pg_link_step(md_pg_link_t *l, md_pg_schema_t *schema, md_pg_progress_t *progress,
                 int64_t mono_ns, md_msg_t *msg) {
-  if (l->phase == MD_PG_LINK_SETUP || l->phase == MD_PG_LINK_UP) watch(l, mono_ns);
+  if (l->phase == MD_PG_LINK_SETUP || l->phase == MD_PG_LINK_UP)
+    md_pg_silence_end(&l->silence, l->pg, mono_ns, l->silence_ns);
   switch (l->phase) {
   case MD_PG_LINK_DOWN:
     return step_down(l, mono_ns, msg);

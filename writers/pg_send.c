@@ -119,8 +119,6 @@ ask_finish(md_pg_send_t *s, md_pg_t *pg, const md_pg_context_t *ctx) {
 /* The next table with rows; behind the last one, what ends the transaction. */
 static void
 step_begin(md_pg_send_t *s, md_pg_t *pg, const md_pg_context_t *ctx) {
-  while (s->table < ctx->schema->table_cnt && !s->batch->table[s->table].first)
-    s->table++;
   if (s->table == ctx->schema->table_cnt) {
     ask_finish(s, pg, ctx);
     return;
@@ -172,8 +170,19 @@ step_commit(md_pg_send_t *s, md_pg_t *pg, const md_pg_context_t *ctx) {
   return 1;
 }
 
+static void
+find_table(md_pg_send_t *s, const md_pg_context_t *ctx) {
+  while (s->table < ctx->schema->table_cnt && !s->batch->table[s->table].first)
+    s->table++;
+}
+
+bool
+md_pg_send_waits(const md_pg_send_t *s, const md_pg_context_t *ctx) {
+  return s->phase == MD_PG_SEND_BEGIN && s->table == ctx->schema->table_cnt;
+}
+
 int
-md_pg_send_step(md_pg_send_t *s, md_pg_t *pg, const md_pg_context_t *ctx) {
+md_pg_send_step(md_pg_send_t *s, md_pg_t *pg, const md_pg_context_t *ctx, bool may_finish) {
   md_assert(s->phase != MD_PG_SEND_IDLE);
   for (unsigned i = 0; i < STEP_MAX; i++) {
     md_pg_state_t state = md_pg_step(pg);
@@ -190,6 +199,8 @@ md_pg_send_step(md_pg_send_t *s, md_pg_t *pg, const md_pg_context_t *ctx) {
       step_partition(s, pg, ctx);
       break;
     case MD_PG_SEND_BEGIN:
+      find_table(s, ctx);
+      if (!may_finish && md_pg_send_waits(s, ctx)) return 0;
       step_begin(s, pg, ctx);
       break;
     case MD_PG_SEND_COPIED:

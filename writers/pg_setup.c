@@ -40,8 +40,8 @@ md_pg_setup_session(void) {
          "SET timezone = 'UTC'; SET datestyle = 'ISO'; SET search_path = pg_catalog";
 }
 
-void
-md_pg_setup_start(md_pg_setup_t *u, md_pg_t *pg) {
+const char *
+md_pg_setup_settings(md_pg_setup_t *u) {
   md_sql_clear(&u->sql);
   md_sql_add(&u->sql, "%s", md_pg_setup_session());
   /* A server that waits for a lock or for us gives up by itself, so that no session of ours stays
@@ -52,6 +52,12 @@ md_pg_setup_start(md_pg_setup_t *u, md_pg_t *pg) {
                "SET idle_in_transaction_session_timeout = %d; SET tcp_keepalives_idle = 30; "
                "SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3",
                u->timeout_ms, u->timeout_ms, u->timeout_ms);
+  return u->sql.text;
+}
+
+void
+md_pg_setup_start(md_pg_setup_t *u, md_pg_t *pg) {
+  (void)md_pg_setup_settings(u);
   ask(u, pg, MD_PG_SETUP_SESSION);
 }
 

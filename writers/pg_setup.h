@@ -40,6 +40,10 @@ MD_MUST_USE md_err_t md_pg_setup_new(md_pg_setup_t *u, const uint8_t uuid[16],
                                      const char *journal_dir, uint32_t epoch, int timeout_ms);
 void                 md_pg_setup_delete(md_pg_setup_t *u);
 
+/* md_pg_setup_settings returns these and the timeouts; valid until u is used again. Not between
+ * md_pg_setup_start and the end of md_pg_setup_step. */
+const char *md_pg_setup_settings(md_pg_setup_t *u);
+
 /* md_pg_setup_start sends the first statement; pg is READY. */
 void md_pg_setup_start(md_pg_setup_t *u, md_pg_t *pg);
 

@@ -16,6 +16,7 @@ typedef struct md_postgres_config {
   uint64_t    record_types;   /* bit (1 << type) for every type that goes to the database */
   uint32_t    batch_rows;     /* a transaction closes at this many rows ... */
   int64_t     batch_ns;       /* ... or at this age */
+  uint32_t    connections;    /* 1 to MD_PG_LANE_MAX; 0 is 1 */
   uint32_t    partition_days; /* daily partitions made ahead */
   int         connect_timeout_ms;
   int         timeout_ms; /* of one answer; 0: none */

@@ -22,7 +22,7 @@ for row in rows.values():
 wanted = ["book.top.at_1m", "book.ladder.client", "book.depth_1000.flat_out.within_4", "book.publish.1.readers_64",
           "book.publish.10000", "tape.append.readers_8", "tape.round_trip", "tick.decode_apply_publish",
           "tick.100.stopped_100", "tick.10000.readers_64", "tick.visible.p99", "journal.write", "journal.durable.p99",
-          "journal.recovery_scan", "replay.raw", "copy.from_file", "copy.rows_100k", "copy.rows_100k.cpu",
+          "journal.recovery_scan", "replay.raw", "copy.from_file", "copy.rows_100k", "copy.cpu",
           "copy.rows_10k.two"]
 missing = [name for name in wanted if name not in rows]
 assert not missing, f"{missing} are missing"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # PostgreSQL holds exactly the trades, book tops and klines of the journal; after kill -9 of the engine in the
 # middle, KILLS times, restarted each time, still exactly; and every epoch's RAW frames make its records again.
-# IO=poll: without io_uring.
+# Every other start sends over one connection, the others over two. IO=poll: without io_uring.
 # alone: kills at moments that are chosen by time
 . "$(dirname "$0")/lib.sh"
 
@@ -12,11 +12,13 @@ config "    recording: $FIXTURES/demo.wscap.zst
     repeat: 0" "postgres:
   enabled: true
   conninfo: \"$CONNINFO\"
-  batch_rows: 2000
-  batch_age: 20ms"
+  batch_rows: 500
+  batch_age: 20ms
+  connections: 2"
 
 kills=0
 while [ "$kills" -lt "$KILLS" ]; do
+  sed -i "s/^  connections: .*/  connections: $((kills % 2 + 1))/" "$WORK/engine.yaml"
   start
   # Between 0.05 and 0.95 s, other each time, the same in each run of this test.
   sleep "0.$(printf '%02d' $(((kills * 37 + 5) % 95)))"

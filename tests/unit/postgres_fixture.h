@@ -110,6 +110,7 @@ world_begin(uint64_t seed) {
                                               .record_types       = UINT64_MAX,
                                               .batch_rows         = 200,
                                               .batch_ns           = 2000000,
+                                              .connections        = 2,
                                               .partition_days     = 1,
                                               .connect_timeout_ms = 5000};
   return system("ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1") == 0;

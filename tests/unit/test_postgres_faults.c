@@ -17,16 +17,24 @@ turn_until_said(const char *text) {
   cr_assert(strstr(world.log, text), "%s is missing in: %s", text, world.log);
 }
 
-static long
-backend(void) {
-  return strtol(sql("SELECT max(pid) FROM pg_stat_activity WHERE application_name = 'mdengine'"),
-                NULL, 10);
+/* All backends of the sink, parted by blanks. */
+typedef struct backends {
+  char pids[100];
+} backends_t;
+
+static backends_t
+backends(void) {
+  backends_t b;
+  snprintf(b.pids, sizeof b.pids, "%.99s",
+           sql("SELECT string_agg(pid::text, ' ') FROM pg_stat_activity WHERE application_name = "
+               "'mdengine'"));
+  return b;
 }
 
 static void
-send_signal(const char *name, long pid) {
-  char command[64], out[64];
-  snprintf(command, sizeof command, "kill -%s %ld", name, pid);
+send_signal(const char *name, backends_t b) {
+  char command[128], out[64];
+  snprintf(command, sizeof command, "kill -%s %s", name, b.pids);
   run_command(command, out, sizeof out);
 }
 
@@ -92,7 +100,7 @@ Test(postgres_faults, a_backend_that_hangs_is_given_up, .timeout = 60) {
   produce(400);
   drain(0);
   drain(1);
-  const long pid = backend();
+  const backends_t pid = backends();
   send_signal("STOP", pid);
   produce(400);
   drain(0);
@@ -114,7 +122,7 @@ Test(postgres_faults, a_stop_does_not_wait_for_a_backend_that_hangs, .timeout = 
   produce(400);
   drain(0);
   drain(1);
-  const long pid = backend();
+  const backends_t pid = backends();
   send_signal("STOP", pid);
   produce(400);
   drain(0);
@@ -139,7 +147,7 @@ Test(postgres_faults, one_question_is_asked_at_a_time, .timeout = 60) {
   world.postgres_cfg.batch_ns   = 60000000000;
   cluster("start", "");
   start();
-  const long pid = backend();
+  const backends_t pid = backends();
   send_signal("STOP", pid);
   for (unsigned i = 0; i < 10; i++) { /* more than the sink reads in one turn */
     produce(300);
@@ -171,7 +179,7 @@ Test(postgres_faults, a_lock_held_longer_than_the_timeout_leaves_no_session_behi
   cr_assert_leq(strtol(sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = "
                            "'mdengine'"),
                        NULL, 10),
-                1);
+                (long)world.postgres_cfg.connections);
   expect_equal();
   world_end();
 }

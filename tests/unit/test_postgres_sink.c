@@ -44,6 +44,72 @@ Test(postgres_sink, stays_exact_when_connections_servers_and_engines_are_cut, .t
   world_end();
 }
 
+Test(postgres_sink, stays_exact_over_one_connection_and_over_four, .timeout = 110) {
+  BEGIN(20260102);
+  world.postgres_cfg.connections = 1;
+  cluster("start", "");
+  start();
+  storm(80);
+  engine_stop();
+  world.postgres_cfg.connections = 4;
+  world.postgres_cfg.batch_rows  = 40;
+  start();
+  storm(120);
+  drain(0);
+  drain(1);
+  expect_equal();
+  world_end();
+}
+
+/* The first connection may be all that the server has room for, and a second one may go away. */
+Test(postgres_sink, goes_on_over_one_connection_where_there_is_no_second) {
+  BEGIN(11);
+  cluster("start", "");
+  (void)sql("CREATE ROLE narrow LOGIN SUPERUSER CONNECTION LIMIT 1");
+  (void)sql("ALTER ROLE narrow NOSUPERUSER; GRANT CREATE ON DATABASE postgres TO narrow");
+  char *user = strstr(world.conninfo, "user=mdengine");
+  cr_assert(user);
+  char all[sizeof world.conninfo];
+  snprintf(all, sizeof all, "%s", world.conninfo);
+  snprintf(user, 16, "user=narrow");
+  start();
+  snprintf(world.conninfo, sizeof world.conninfo, "%s", all); /* of the test's own questions */
+  for (unsigned i = 0; i < 20; i++) {
+    produce(300);
+    drain(0);
+    turn(1, 20, 100000);
+  }
+  drain(1);
+  expect_equal();
+  world_end();
+}
+
+/* Batch after batch is sent while the one before it is not committed yet. */
+Test(postgres_sink, commits_in_order_over_several_connections) {
+  BEGIN(12);
+  world.postgres_cfg.connections = 3;
+  world.postgres_cfg.batch_rows  = 20;
+  cluster("start", "");
+  start();
+  (void)sql(
+      "CREATE TABLE md.seen (stream int, next bigint, n serial); CREATE FUNCTION md.see() "
+      "RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO md.seen (stream, next) VALUES "
+      "(NEW.stream, NEW.next); RETURN NEW; END $$; CREATE TRIGGER see AFTER UPDATE ON "
+      "md.progress FOR EACH ROW EXECUTE FUNCTION md.see()");
+  for (unsigned i = 0; i < 40; i++) {
+    produce(300);
+    drain(0);
+    turn(1, 20, 100000);
+  }
+  drain(1);
+  expect_equal();
+  cr_assert_str_eq(sql("SELECT count(*) FROM (SELECT next < lag(next) OVER (PARTITION BY stream "
+                       "ORDER BY n) AS is_back FROM md.seen) q WHERE is_back"),
+                   "0");
+  cr_assert_str_eq(sql("SELECT count(*) > 100 FROM md.seen"), "t");
+  world_end();
+}
+
 /* Retention deletes segments that are stored; where commits are asynchronous by default, a crash of
  * the server could have taken such rows back. */
 Test(postgres_sink, commits_are_synchronous_even_where_the_default_is_not) {

@@ -1,11 +1,12 @@
 /* The PostgreSQL sink: one turn is link, intake (ring or journal into the batch that fills),
- * transaction (the batch that is sent). Whatever fails, the connection is dropped, both batches are
- * forgotten and the journal is read again from where the database says that it stands: there is no
- * other kind of retry. */
+ * transactions (the batches that are sent, one a lane, committed in the order in which they were
+ * filled). Whatever fails, all connections are dropped, all batches are forgotten and the journal
+ * is read again from where the database says that it stands: there is no other kind of retry. */
 #include "writers/postgres.h"
 
 #include "writers/pg_catchup.h"
 #include "writers/pg_lag.h"
+#include "writers/pg_lane.h"
 #include "writers/pg_link.h"
 #include "writers/pg_ring.h"
 #include "writers/sink.h"
@@ -39,12 +40,11 @@ typedef struct md_pg_sink {
   md_pg_catchup_t      catchup;
   md_pg_ring_t         ring[MD_FEED_CNT_MAX];
   uint32_t             ring_cnt;
-  md_pg_batch_t        batch[2];
+  md_pg_lanes_t        lanes;                     /* the first one's connection is the link's */
+  md_pg_batch_t        batch[MD_PG_LANE_MAX + 1]; /* one more than lanes */
   md_pg_lag_t          lag;
-  uint32_t             filling;   /* the other one is being sent, or empty */
+  uint32_t             filling;   /* the others are being sent, or empty */
   bool                 is_closed; /* the filling one takes no more */
-  md_pg_send_t         send;
-  int64_t              send_mono_ns; /* when it began */
   md_pg_mode_t         mode;
   bool                 is_stopping;
   bool                 is_marking; /* the statement that moves complete_epoch is under way */
@@ -80,9 +80,9 @@ read_journal(md_pg_sink_t *k) {
 static void
 forget(md_pg_sink_t *k, bool at_once) {
   md_pg_link_drop(&k->link, mono_ns(k), at_once);
-  md_pg_send_stop(&k->send);
-  md_pg_batch_clear(&k->batch[0]);
-  md_pg_batch_clear(&k->batch[1]);
+  md_pg_lanes_drop(&k->lanes);
+  for (uint32_t i = 0; i <= k->lanes.cnt; i++)
+    md_pg_batch_clear(&k->batch[i]);
   md_pg_progress_clear(&k->progress);
   k->is_closed = k->is_marking = false;
   read_journal(k);
@@ -103,14 +103,14 @@ go_down(md_pg_sink_t *k, const char *why) {
 /* The server refused a value. Half as many rows are tried until one is alone; that one is put
  * aside. */
 static void
-narrow(md_pg_sink_t *k) {
-  const md_pg_batch_t *b = k->send.batch;
+narrow(md_pg_sink_t *k, const md_pg_lane_t *lane) {
+  const md_pg_batch_t *b = lane->send.batch;
   md_count(k->env.metrics, MD_COUNTER_SINK_ERRORS, 1);
   if (b->row_cnt == 1) {
     md_pg_refusal_t *r = &k->ctx.refusal;
     r->is_set          = true;
     r->place           = b->last_row;
-    snprintf(r->why, sizeof r->why, "%s", md_pg_error(k->link.pg));
+    snprintf(r->why, sizeof r->why, "%s", md_pg_error(lane->pg));
     for (char *c = r->why; *c; c++)
       if ((unsigned char)*c < 0x20 || (unsigned char)*c > 0x7e) *c = '?';
     say(k, "error", "PostgreSQL refuses record %u/%u/%llu, it goes to table rejects: %s",
@@ -122,17 +122,18 @@ narrow(md_pg_sink_t *k) {
 }
 
 static void
-fail_send(md_pg_sink_t *k, int err) {
+fail_send(md_pg_sink_t *k, const md_pg_lane_t *lane, int err) {
   if (err == MD_ERR_FENCED) {
     md_count(k->env.metrics, MD_COUNTER_SINK_ERRORS, 1);
     say(k, "warn", "progress in PostgreSQL was moved by another writer: reading it again");
     forget(k, false);
     return;
   }
-  if (md_pg_fault(k->link.pg) == MD_PG_FAULT_DATA && k->send.batch && k->send.batch->row_cnt > 0)
-    narrow(k);
+  if (md_pg_fault(lane->pg) == MD_PG_FAULT_DATA && lane->send.batch &&
+      lane->send.batch->row_cnt > 0)
+    narrow(k, lane);
   else
-    go_down(k, md_pg_error(k->link.pg));
+    go_down(k, md_pg_error(lane->pg));
 }
 
 static void
@@ -268,19 +269,28 @@ intake(md_pg_sink_t *k) {
 
 /* ---- transactions ---- */
 
+/* Once what stands behind the refused record is stored. */
 static void
-committed(md_pg_sink_t *k, md_pg_batch_t *b) {
+forget_refusal(md_pg_sink_t *k) {
+  const md_pg_place_t *p   = &k->ctx.refusal.place;
+  uint32_t             row = md_pg_progress_find(&k->progress, p->stream, p->epoch);
+  if (row == UINT32_MAX || k->progress.row[row].stored > p->seq) k->ctx.refusal.is_set = false;
+}
+
+static void
+committed(md_pg_sink_t *k, const md_pg_lane_t *lane, md_pg_batch_t *b) {
   int64_t now = md_clock_real_ns(k->env.clock);
+  md_pg_lanes_stored(&k->lanes);
   for (uint32_t i = 0; i < b->sample_cnt; i++)
     md_stage_add(k->env.metrics, MD_STAGE_STORED, now - b->sample_pub_ns[i]);
-  md_stage_add(k->env.metrics, MD_STAGE_BATCH, mono_ns(k) - k->send_mono_ns);
+  md_stage_add(k->env.metrics, MD_STAGE_BATCH, mono_ns(k) - lane->send_mono_ns);
   md_count(k->env.metrics, MD_COUNTER_SINK_ROWS, b->row_cnt);
   md_count(k->env.metrics, MD_COUNTER_SINK_BYTES, b->byte_cnt);
   md_count(k->env.metrics, MD_COUNTER_SINK_BATCHES, 1);
   md_pg_lag_stored(&k->lag, b->record_cnt, b->last_pub_ns);
   md_pg_link_works(&k->link);
   md_pg_batch_clear(b);
-  k->ctx.refusal.is_set = false;
+  forget_refusal(k);
   k->ctx.row_limit =
       k->ctx.row_limit > k->cfg.batch_rows / 2 ? k->cfg.batch_rows : 2 * k->ctx.row_limit;
   publish_stored(k);
@@ -338,30 +348,62 @@ watch_defaults(md_pg_sink_t *k) {
   return true;
 }
 
-/* Returns 1 when something moved. */
+/* Statements of the first lane that are no batch; true while there is one. */
+static bool
+keep_house(md_pg_sink_t *k) {
+  if (k->lanes.lane[0].send.phase != MD_PG_SEND_IDLE) return false;
+  if (k->watch.is_asked && watch_defaults(k)) return true; /* one statement at a time */
+  return mark_complete(k) || watch_defaults(k);
+}
+
+/* Gives the closed batch to a lane, and goes on filling another one. Making a partition waits for
+ * all who write to its table, and they may have to wait for this batch: it goes alone. So do all
+ * where TimescaleDB makes chunks in our transactions. */
+static void
+start_batch(md_pg_sink_t *k, bool is_first_taken) {
+  if (!k->is_closed) return;
+  md_pg_partitions_ahead(&k->partitions, &k->schema, k->cfg.record_types,
+                         md_clock_real_ns(k->env.clock), k->cfg.partition_days);
+  bool          is_alone = k->partitions.wanted_cnt > 0 || k->schema.timescale[0] != 0;
+  md_pg_lane_t *lane     = md_pg_lanes_free(&k->lanes, is_alone, is_first_taken);
+  if (!lane) return;
+  md_pg_lanes_start(&k->lanes, lane, &k->batch[k->filling], mono_ns(k));
+  k->is_closed = false;
+  while (md_pg_lanes_have(&k->lanes, &k->batch[k->filling]))
+    k->filling = (k->filling + 1) % (k->lanes.cnt + 1);
+}
+
+/* Returns 1 when something moved: the batch is committed, or all is dropped. */
+static uint32_t
+step_lane(md_pg_sink_t *k, md_pg_lane_t *lane) {
+  md_pg_batch_t *b       = lane->send.batch;
+  bool           is_turn = lane->ticket == k->lanes.committed + 1;
+  int            rc      = md_pg_send_step(&lane->send, lane->pg, &k->ctx, is_turn);
+  if (lane->send.warning[0]) {
+    say(k, "warn", "PostgreSQL: %s", lane->send.warning);
+    lane->send.warning[0] = 0;
+  }
+  if (rc < 0) fail_send(k, lane, rc);
+  if (rc == 1) committed(k, lane, b);
+  return rc != 0;
+}
+
+/* The oldest first: behind its commit the next one may finish at once. */
 static uint32_t
 transact(md_pg_sink_t *k) {
-  if (k->send.phase == MD_PG_SEND_IDLE) {
-    if (k->watch.is_asked && watch_defaults(k)) return 0; /* one statement at a time */
-    if (mark_complete(k)) return 1;
-    if (watch_defaults(k)) return 0;
-    if (!k->is_closed) return 0;
-    md_pg_partitions_ahead(&k->partitions, &k->schema, k->cfg.record_types,
-                           md_clock_real_ns(k->env.clock), k->cfg.partition_days);
-    md_pg_send_start(&k->send, &k->batch[k->filling]);
-    k->send_mono_ns = mono_ns(k);
-    k->filling ^= 1;
-    k->is_closed = false;
+  uint32_t moved          = 0;
+  bool     is_first_taken = keep_house(k);
+  if (k->link.phase != MD_PG_LINK_UP) return 1;
+  start_batch(k, is_first_taken);
+  for (uint64_t t = k->lanes.committed + 1; t <= k->lanes.ticket; t++) {
+    md_pg_lane_t *lane = md_pg_lanes_of(&k->lanes, t);
+    if (lane) moved += step_lane(k, lane);
   }
-  md_pg_batch_t *b  = k->send.batch;
-  int            rc = md_pg_send_step(&k->send, k->link.pg, &k->ctx);
-  if (k->send.warning[0]) {
-    say(k, "warn", "PostgreSQL: %s", k->send.warning);
-    k->send.warning[0] = 0;
+  if (md_pg_lanes_are_stuck(&k->lanes, &k->link, &k->ctx, mono_ns(k))) {
+    say(k, "warn", "PostgreSQL: two transactions stand in each other's way: one at a time");
+    forget(k, true);
   }
-  if (rc < 0) fail_send(k, rc);
-  if (rc == 1) committed(k, b);
-  return rc != 0;
+  return moved;
 }
 
 /* ---- the row of the sink table ---- */
@@ -376,6 +418,7 @@ work(md_pg_sink_t *k) {
   if (rc == 1) come_up(k);
   md_gauge(k->env.metrics, MD_COUNTER_SINK_UP, k->link.phase == MD_PG_LINK_UP);
   if (k->link.phase != MD_PG_LINK_UP) return let_rings_go(k) + (rc != 0);
+  md_pg_lanes_step(&k->lanes, &k->link, mono_ns(k));
   uint32_t cnt = intake(k);
   return k->link.phase == MD_PG_LINK_UP ? cnt + transact(k) : cnt;
 }
@@ -412,9 +455,8 @@ pg_drained(void *state, bool stopping) {
   if (stopping && (k->link.silence_ns == 0 || k->link.silence_ns > k->link.connect_timeout_ns))
     k->link.silence_ns = k->link.connect_timeout_ns;
   if (stopping && is_given_up(k)) return true;
-  if (k->mode != MODE_LIVE || k->send.phase != MD_PG_SEND_IDLE || k->is_marking) return false;
-  if (k->watch.is_asked) return false;
-  if (k->batch[0].record_cnt > 0 || k->batch[1].record_cnt > 0) return false;
+  if (k->mode != MODE_LIVE || !md_pg_lanes_are_idle(&k->lanes) || k->is_marking) return false;
+  if (k->watch.is_asked || k->batch[k->filling].record_cnt > 0) return false;
   for (uint32_t i = 0; i < k->ring_cnt; i++)
     if (!md_pg_ring_is_empty(&k->ring[i], next_seq(k, i))) return false;
   return true;
@@ -426,11 +468,13 @@ pg_close(void *state) {
   if (!k) return;
   md_pg_catchup_stop(&k->catchup);
   md_pg_close(k->link.pg);
+  for (uint32_t i = 1; i < k->lanes.cnt; i++)
+    md_pg_close(k->lanes.lane[i].pg);
   md_io_close(k->io);
   md_pg_setup_delete(&k->link.setup);
-  md_pg_send_delete(&k->send);
-  md_pg_batch_delete(&k->batch[0]);
-  md_pg_batch_delete(&k->batch[1]);
+  md_pg_lanes_delete(&k->lanes);
+  for (uint32_t i = 0; i <= k->lanes.cnt; i++)
+    md_pg_batch_delete(&k->batch[i]);
   md_pg_progress_delete(&k->progress);
   free(k);
 }
@@ -439,9 +483,9 @@ static md_err_t
 take_memory(md_pg_sink_t *k, md_msg_t *msg) {
   md_err_t err = md_pg_setup_new(&k->link.setup, k->cfg.journal_uuid, k->env.journal_dir,
                                  k->cfg.epoch, k->cfg.timeout_ms);
-  if (err == MD_OK) err = md_pg_send_new(&k->send);
-  if (err == MD_OK) err = md_pg_batch_new(&k->batch[0], k->cfg.batch_rows);
-  if (err == MD_OK) err = md_pg_batch_new(&k->batch[1], k->cfg.batch_rows);
+  if (err == MD_OK) err = md_pg_lanes_new(&k->lanes, k->cfg.connections ? k->cfg.connections : 1);
+  for (uint32_t i = 0; err == MD_OK && i <= k->lanes.cnt; i++)
+    err = md_pg_batch_new(&k->batch[i], k->cfg.batch_rows);
   if (err != MD_OK)
     return md_fail(msg, err,
                    "PostgreSQL: no memory for batches of %u rows: make batch_rows smaller",
@@ -506,7 +550,9 @@ pg_open(const md_sink_env_t *env, void **state, md_msg_t *msg) {
   md_pg_schema_extras(&k->schema, k->cfg.compat_schema, k->cfg.timescale);
   if (err == MD_OK) err = take_memory(k, msg);
   if (err == MD_OK) err = md_sink_open_io(env, &io, &k->io, msg);
-  if (err == MD_OK) err = md_pg_open(k->io, k->cfg.conninfo, &k->link.pg, msg);
+  for (uint32_t i = 0; err == MD_OK && i < k->lanes.cnt; i++)
+    err = md_pg_open(k->io, k->cfg.conninfo, &k->lanes.lane[i].pg, msg);
+  k->link.pg = k->lanes.lane[0].pg;
   if (err == MD_OK) join_rings(k);
   if (err == MD_OK && !k->cfg.wait_at_start) err = wait_up(k, msg);
   if (err != MD_OK) {
