@@ -185,7 +185,7 @@ md_bench_rig_retire(md_bench_rig_t *r) {
 
 bool
 md_bench_rig_record(md_bench_rig_t *r, md_bench_source_t *s, uint64_t bytes) {
-  bool good = md_bench_source_recorded(s, 1, r->ring);
+  bool good = md_bench_source_recorded(s, 1, false, r->ring);
   if (!good) (void)snprintf(r->why, sizeof r->why, "%.190s", s->world.why);
   /* Relaxed: counted by this thread. */
   while (good && md_load_relaxed(&r->metrics->counter[MD_COUNTER_SINK_BYTES]) < bytes) {

@@ -140,8 +140,8 @@ md_bench_source_new(md_bench_source_t *s, uint32_t cnt, bool has_segment) {
 }
 
 bool
-md_bench_source_recorded(md_bench_source_t *s, uint32_t cnt, md_ring_t *journal) {
-  return source_new(s, cnt, false, journal);
+md_bench_source_recorded(md_bench_source_t *s, uint32_t cnt, bool has_segment, md_ring_t *journal) {
+  return source_new(s, cnt, has_segment, journal);
 }
 
 void

@@ -34,9 +34,10 @@ typedef struct md_bench_source {
 bool md_bench_source_new(md_bench_source_t *s, uint32_t cnt, bool has_segment);
 void md_bench_source_delete(md_bench_source_t *s);
 
-/* md_bench_source_recorded is the same without shared memory, with a journal's ring (of stream 1,
- * RAW 2): everything that the feed gets and makes is in it. */
-bool md_bench_source_recorded(md_bench_source_t *s, uint32_t cnt, md_ring_t *journal);
+/* md_bench_source_recorded is the same with a journal's ring (of stream 1, RAW 2): everything that
+ * the feed gets and makes is in it. */
+bool md_bench_source_recorded(md_bench_source_t *s, uint32_t cnt, bool has_segment,
+                              md_ring_t *journal);
 
 /* md_bench_source_fill makes the next batch, for instruments below cnt chosen at random. */
 void md_bench_source_fill(md_bench_source_t *s, uint32_t cnt);
