@@ -139,7 +139,8 @@ typedef struct overwriter {
   uint64_t   off, file_bytes, done_bytes;
   bool       bad;
   uint8_t   *memory;
-  md_io_op_t op[DEPTH];
+  md_io_op_t op[DEPTH], sync_op;
+  int64_t    sync_every_ns, sync_ns; /* 0: never; when the last one began */
 } overwriter_t;
 
 static void
@@ -161,11 +162,27 @@ write_done(md_io_op_t *op, int32_t result) {
   if (!w->bad && md_bench_now_ns() < w->end_ns) write_next(w, (uint32_t)(op - w->op));
 }
 
+static void
+sync_done(md_io_op_t *op, int32_t result) {
+  overwriter_t *w = op->ctx;
+  if (result < 0) w->bad = true;
+}
+
+static void
+sync_when_due(overwriter_t *w) {
+  int64_t now_ns = md_bench_now_ns();
+  if (w->sync_every_ns == 0 || w->sync_op.in_flight || now_ns >= w->end_ns) return;
+  if (now_ns - w->sync_ns < w->sync_every_ns) return;
+  w->sync_ns   = now_ns;
+  md_err_t err = md_io_sync(w->io, &w->sync_op, w->fd);
+  md_assert(err == MD_OK); /* there are entries for all */
+}
+
 static bool
 any_in_flight(const overwriter_t *w) {
   for (uint32_t i = 0; i < DEPTH; i++)
     if (w->op[i].in_flight) return true;
-  return false;
+  return w->sync_op.in_flight;
 }
 
 static double
@@ -187,20 +204,23 @@ overwrite(overwriter_t *w, int64_t turn_ns) {
   w->end_ns        = begin_ns + turn_ns;
   for (uint32_t i = 0; i < DEPTH; i++)
     write_next(w, i);
-  while (any_in_flight(w) && md_io_turn(w->io, 1000000) >= 0) {
-  }
+  w->sync_op = (md_io_op_t){.done = sync_done, .ctx = w};
+  w->sync_ns = begin_ns;
+  while (any_in_flight(w) && md_io_turn(w->io, 1000000) >= 0)
+    sync_when_due(w);
   double ns = (double)(md_bench_now_ns() - begin_ns);
   md_io_close(w->io);
   return w->bad ? MD_BENCH_NONE : (double)w->done_bytes * 1e3 / ns;
 }
 
 double
-md_bench_overwrite(const md_bench_store_t *s, int64_t turn_ns) {
+md_bench_overwrite(const md_bench_store_t *s, int64_t turn_ns, int64_t sync_every_ns) {
   overwriter_t w      = {.fd         = open(s->file, O_RDWR | O_DIRECT | O_CLOEXEC),
                          .file_bytes = s->file_bytes};
   void        *memory = mmap(NULL, (size_t)DEPTH * WRITE_BYTES, PROT_READ | PROT_WRITE,
                              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   double       value  = MD_BENCH_NONE;
+  w.sync_every_ns     = sync_every_ns;
   if (w.fd >= 0 && memory != MAP_FAILED && !md_bench_interrupted()) {
     w.memory = memory;
     memset(memory, 0x5a, (size_t)DEPTH * WRITE_BYTES);

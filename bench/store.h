@@ -30,9 +30,10 @@ void md_bench_store_delete(md_bench_store_t *s);
 bool md_bench_interrupted(void);
 
 /* md_bench_fio and md_bench_overwrite overwrite the file for turn_ns, O_DIRECT by io_uring, 256 KiB
- * each, eight in flight, from registered buffers: MB a second, or MD_BENCH_NONE. */
+ * each, eight in flight, from registered buffers, the second with an fdatasync every so often (0:
+ * never): MB a second, or MD_BENCH_NONE. */
 double md_bench_fio(const md_bench_store_t *s, int64_t turn_ns);
-double md_bench_overwrite(const md_bench_store_t *s, int64_t turn_ns);
+double md_bench_overwrite(const md_bench_store_t *s, int64_t turn_ns, int64_t sync_every_ns);
 
 /* md_bench_group_commit is the plainest program that makes records durable that come at
  * MD_BENCH_APPEND_RATE: two threads in turn write all that came meanwhile with RWF_DSYNC. Times of

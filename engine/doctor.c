@@ -254,7 +254,7 @@ examine_clock(const doctor_t *d) {
 
 static void
 examine_memlock(const doctor_t *d) {
-  uint64_t      want = (uint64_t)MD_JOURNAL_SLOT_CNT * MD_JOURNAL_SLOT_BYTES;
+  uint64_t      want = MD_JOURNAL_SLOTS_BYTES;
   md_finding_t *f    = add(d, "memlock", d->m->memlock_bytes < want);
   if (d->m->memlock_bytes == UINT64_MAX)
     say(f->found, "no limit of locked memory");

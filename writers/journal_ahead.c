@@ -33,6 +33,7 @@ struct md_journal_ahead {
   md_atomic_u64             stop;  /* relaxed: it orders nothing */
   md_atomic_u64             state; /* ahead_state_t: R1, R2, A1, A2 below */
   md_journal_file_t         file;  /* fd -1: not begun */
+  uint64_t                  bytes; /* that it will have */
   uint64_t                  filled_bytes;
   uint32_t                  step_cnt;
   md_atomic_u64             finishing; /* 1: old and old_bytes wait: R3, A3, R4, A4 below */
@@ -104,22 +105,31 @@ begin_file(md_journal_ahead_t *a) {
   char             path[MD_JOURNAL_PATH_BYTES];
   const md_disk_t *disk = a->cfg.disk;
   md_journal_ahead_path(a->dir, path);
-  const int flags = O_RDWR | O_CREAT | (take_spare(a, path) ? 0 : O_TRUNC);
-  int       fd    = md_disk_open(disk, path, flags | O_DIRECT, 0640);
-  a->file         = (md_journal_file_t){.disk = disk, .fd = fd, .direct = fd >= 0};
+  const bool is_spare = take_spare(a, path);
+  const int  flags    = O_RDWR | O_CREAT | (is_spare ? 0 : O_TRUNC);
+  int        fd       = md_disk_open(disk, path, flags | O_DIRECT, 0640);
+  a->file             = (md_journal_file_t){.disk = disk, .fd = fd, .direct = fd >= 0};
   if (fd == -EINVAL) a->file.fd = md_disk_open(disk, path, flags, 0640);
   if (a->file.fd < 0) return a->file.fd;
-  a->filled_bytes = 0;
-  a->step_cnt     = 0;
-  int rc          = md_disk_allocate(disk, a->file.fd, 0, a->cfg.bytes);
+  int64_t written = is_spare ? md_disk_size(disk, a->file.fd) : 0;
+  if (written < 0) return (int)written;
+  /* A segment ends later than it is meant to when much waits in the rings: so will the next one. */
+  const uint64_t most = a->cfg.bytes + MD_JOURNAL_GROW_BYTES;
+  a->filled_bytes     = (uint64_t)written & ~(uint64_t)(MD_JOURNAL_PAGE_BYTES - 1);
+  if (a->filled_bytes > most) a->filled_bytes = most;
+  a->bytes       = a->filled_bytes > a->cfg.bytes ? a->filled_bytes : a->cfg.bytes;
+  a->file.reused = a->filled_bytes > MD_JOURNAL_PAGE_BYTES;
+  a->step_cnt    = 0;
+  int rc         = md_disk_allocate(disk, a->file.fd, 0, a->bytes);
   return rc == -EOPNOTSUPP ? 0 : rc;
 }
 
-/* Zeros over everything, also over a file of the pool: its old blocks would be told from new ones
- * by their segment and checksum, but a reader at the end would have to look at each of them. */
+/* Zeros behind what a file of the pool has: that was written once, which is all that the file
+ * system wants. Its old blocks are told from new ones by segment and checksum, and its header says
+ * that they are there. */
 static int
 fill_step(md_journal_ahead_t *a) {
-  uint64_t rest  = a->cfg.bytes - a->filled_bytes;
+  uint64_t rest  = a->bytes - a->filled_bytes;
   size_t   bytes = rest < STEP_BYTES ? (size_t)rest : STEP_BYTES;
   int      rc    = md_disk_pwrite_all(a->cfg.disk, a->file.fd, a->zeros, bytes, a->filled_bytes);
   if (rc == -EINVAL && a->file.direct) {
@@ -135,7 +145,7 @@ fill_step(md_journal_ahead_t *a) {
 
 static int
 end_file(md_journal_ahead_t *a) {
-  int rc = md_disk_truncate(a->cfg.disk, a->file.fd, a->cfg.bytes); /* a longer one of the pool */
+  int rc = md_disk_truncate(a->cfg.disk, a->file.fd, a->bytes); /* a longer one of the pool */
   return rc < 0 ? rc : md_disk_fsync(a->cfg.disk, a->file.fd);
 }
 
@@ -154,7 +164,7 @@ make_step(md_journal_ahead_t *a) {
   bool done = false;
   if (a->file.fd < 0) {
     rc = begin_file(a);
-  } else if (a->filled_bytes < a->cfg.bytes) {
+  } else if (a->filled_bytes < a->bytes) {
     rc = fill_step(a);
   } else {
     rc   = end_file(a);
@@ -277,7 +287,7 @@ bool
 md_journal_ahead_take(md_journal_ahead_t *a, md_journal_file_t *f) {
   if (!md_journal_ahead_ready(a)) return false;
   *f                 = a->file;
-  f->allocated_bytes = a->cfg.bytes;
+  f->allocated_bytes = a->bytes;
   f->end_off         = MD_JOURNAL_PAGE_BYTES;
   a->file.fd         = -1;
   md_store_relaxed(&a->state, AHEAD_IDLE); /* both sides of it belong to this thread */

@@ -2,6 +2,8 @@
  * and filled with zeros, so that a roll is a header and a rename, and no block write has to change
  * the file's extents. It is taken from the pool of retired segment files when there is one.
  *
+ * Such a file is not written again: at full speed that would cost half of the disk's.
+ *
  * Used by the journal sink's thread. The work is done by a thread of its own, or, with a disk of
  * the caller (tests), by md_journal_ahead_turn on the caller's thread, one bounded step a call. It
  * never touches a segment that has its name, but to cut the one that was handed over to it.
@@ -20,7 +22,7 @@ typedef struct md_journal_ahead md_journal_ahead_t;
 typedef struct md_journal_ahead_config {
   const md_disk_t *disk; /* NULL: the system's, on a thread of its own */
   const char      *dir;
-  uint64_t         bytes; /* of the file; a multiple of MD_JOURNAL_PAGE_BYTES */
+  uint64_t         bytes; /* of the file, at least; a multiple of MD_JOURNAL_PAGE_BYTES */
 } md_journal_ahead_config_t;
 
 MD_MUST_USE md_err_t md_journal_ahead_open(const md_journal_ahead_config_t *cfg,

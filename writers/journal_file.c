@@ -180,6 +180,7 @@ md_journal_file_adopt(md_journal_file_t *f, const char *dir, md_journal_head_t *
   char ahead[MD_JOURNAL_PATH_BYTES], path[MD_JOURNAL_PATH_BYTES];
   md_journal_ahead_path(dir, ahead);
   md_journal_path(dir, head->segment, path);
+  head->reused = f->reused;
   md_journal_head_seal(head);
   aligned    = *head;
   f->segment = head->segment;

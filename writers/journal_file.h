@@ -23,6 +23,7 @@ typedef struct md_journal_file {
   uint64_t         allocated_bytes; /* UINT64_MAX: the file system cannot reserve */
   bool             direct;          /* O_DIRECT is on */
   uint64_t         grow_bytes;      /* reserved at once; 0: MD_JOURNAL_GROW_BYTES */
+  bool             reused;          /* it was another segment's: no zeros behind the end */
 } md_journal_file_t;
 
 /* md_journal_name writes "seg-0000000003.mdj"; md_journal_path puts dir before it. */

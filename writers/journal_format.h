@@ -33,19 +33,20 @@ typedef struct md_journal_mark {
 
 /* The first 4096 bytes of a segment. The file appears under its name only when this is durable. */
 typedef struct md_journal_head {
-  uint64_t          magic;
-  uint32_t          version;
-  uint32_t          head_bytes; /* MD_JOURNAL_PAGE_BYTES: the first block begins here */
-  uint8_t           uuid[16];
-  uint64_t          segment;
-  uint32_t          epoch;
-  uint32_t          mark_cnt;
-  int64_t           created_ns;
-  uint64_t          prev_segment; /* 0: none */
-  uint64_t          prev_bytes;   /* the predecessor counts up to this byte, whatever it holds */
-  uint64_t          plain_bytes;  /* packed: what the segment counted to before, else 0 */
-  uint64_t          packed_bytes; /* packed: of this file, all of which counts, else 0 */
-  uint8_t           reserved0[40];
+  uint64_t magic;
+  uint32_t version;
+  uint32_t head_bytes; /* MD_JOURNAL_PAGE_BYTES: the first block begins here */
+  uint8_t  uuid[16];
+  uint64_t segment;
+  uint32_t epoch;
+  uint32_t mark_cnt;
+  int64_t  created_ns;
+  uint64_t prev_segment; /* 0: none */
+  uint64_t prev_bytes;   /* the predecessor counts up to this byte, whatever it holds */
+  uint64_t plain_bytes;  /* packed: what the segment counted to before, else 0 */
+  uint64_t packed_bytes; /* packed: of this file, all of which counts, else 0 */
+  uint64_t reused;       /* 1: the file was another segment's, whose bytes stand behind the end */
+  uint8_t  reserved0[32];
   md_journal_mark_t mark[MD_JOURNAL_MARK_CNT]; /* every stream at the end of the predecessor */
   uint8_t
       reserved1[MD_JOURNAL_PAGE_BYTES - 128 - 4 - MD_JOURNAL_MARK_CNT * sizeof(md_journal_mark_t)];

@@ -11,7 +11,8 @@
 #include <string.h>
 
 #define NO_LIMIT UINT64_MAX
-/* How far a reader looks behind zeros, where a live journal ends: the cost of every look for more.
+/* How far a reader looks behind zeros, or behind the bytes of another segment once it knows that
+ * they are there, where a live journal ends: the cost of every look for more.
  * What is lost further on is found by recovery and by verify. */
 #define LOOK_BYTES (256u << 10)
 
@@ -25,6 +26,9 @@ struct md_journal_reader {
   uint64_t            off;     /* of the next block */
   uint64_t            limit;   /* what its successor says it counts to, NO_LIMIT when nobody says */
   bool                packed;  /* the open one */
+  bool                reused;  /* the open one has bytes of another behind its end */
+  bool                at_end;  /* a look at all of the rest found no block of it */
+  uint64_t            look_off; /* where the next look begins when that is so */
   md_journal_damage_t damage;
 
   uint64_t       block_off; /* of the block in buf; packed: where it stood before */
@@ -102,6 +106,9 @@ set_segment(md_journal_reader_t *r, int fd, uint64_t segment, uint64_t limit) {
   r->segment    = segment;
   r->off        = MD_JOURNAL_PAGE_BYTES;
   r->limit      = limit;
+  r->reused     = false;
+  r->at_end     = false;
+  r->look_off   = 0;
   r->record_cnt = r->record_next = 0;
 }
 
@@ -131,6 +138,7 @@ open_segment(md_journal_reader_t *r, uint64_t segment, md_msg_t *msg) {
   if (err == MD_OK) {
     r->packed = head.packed_bytes != 0;
     set_segment(r, fd, segment, r->packed ? head.packed_bytes : NO_LIMIT);
+    r->reused = head.reused && !r->packed;
     if (!r->packed) (void)!learn_limit(r); /* nobody knows yet: asked again at the end */
     return MD_OK;
   }
@@ -191,6 +199,32 @@ is_gone(const md_journal_reader_t *r) {
   return fd == -ENOENT;
 }
 
+/* Looks for a block that was written when the bad one at off was durable. Where old bytes stand
+ * behind the end, one look at all of them is enough to know that this is the end; from then on a
+ * piece at a time is looked at, over and over. MD_ERR_END: there is none. */
+static md_err_t
+find_proof(md_journal_reader_t *r, md_err_t why) {
+  const uint64_t      from   = r->off + MD_JOURNAL_PAGE_BYTES;
+  md_journal_search_t search = {.segment     = r->segment,
+                                .reach       = why == MD_ERR_EMPTY ? from + LOOK_BYTES : NO_LIMIT,
+                                .limit       = NO_LIMIT,
+                                .min_durable = r->off};
+  uint64_t            proof  = from;
+  if (r->reused && r->at_end) {
+    int64_t end = md_disk_size(r->disk, r->fd);
+    if (end < 0) return MD_ERR_IO;
+    if (r->look_off < from || r->look_off >= (uint64_t)end) r->look_off = from;
+    proof        = r->look_off;
+    search.reach = r->look_off += LOOK_BYTES;
+  } else if (r->reused) {
+    search.reach = NO_LIMIT;
+  }
+  md_err_t err = md_journal_find_block(&r->buf, r->fd, &search, &proof);
+  if (err || proof != UINT64_MAX) return err;
+  r->at_end = true;
+  return MD_ERR_END;
+}
+
 /* The block at off cannot be read. Moves off behind the damage, or says MD_ERR_END when nothing
  * proves that it should be readable. */
 static md_err_t
@@ -198,13 +232,8 @@ skip_damage(md_journal_reader_t *r, md_err_t why) {
   const uint64_t from = r->off + MD_JOURNAL_PAGE_BYTES;
   md_err_t       err;
   if (r->limit == NO_LIMIT) {
-    md_journal_search_t search = {.segment     = r->segment,
-                                  .reach       = why == MD_ERR_EMPTY ? from + LOOK_BYTES : NO_LIMIT,
-                                  .limit       = NO_LIMIT,
-                                  .min_durable = r->off};
-    uint64_t            proof  = from;
-    err                        = md_journal_find_block(&r->buf, r->fd, &search, &proof);
-    if (err || proof == UINT64_MAX) return err ? err : MD_ERR_END;
+    err = find_proof(r, why);
+    if (err) return err;
   }
   /* Between the first look and the proof a live writer may have finished the block. */
   err = md_journal_load(&r->buf, r->fd, r->segment, r->off, r->limit);

@@ -211,6 +211,23 @@ last_data(const md_disk_t *disk, int fd, uint64_t file_bytes, uint64_t *end) {
   return MD_OK;
 }
 
+/* The same in a file that was another segment's: to the end of the last block that claims to be of
+ * this one. */
+static md_err_t
+last_claim(const md_journal_buffer_t *buf, int fd, uint64_t segment, uint64_t file_bytes,
+           uint64_t *end) {
+  md_journal_block_t claim;
+  uint64_t           off = *end;
+  for (;;) {
+    md_err_t err = find_claim(buf, fd, segment, file_bytes, &off);
+    if (err || off == UINT64_MAX) return err;
+    int64_t n = md_disk_pread_all(buf->disk, fd, &claim, sizeof claim, off);
+    if (n != (int64_t)sizeof claim) return n < 0 ? MD_ERR_IO : MD_OK;
+    *end = off + claim.block_bytes < file_bytes ? off + claim.block_bytes : file_bytes;
+    off += MD_JOURNAL_PAGE_BYTES;
+  }
+}
+
 /* A walk over one open segment. */
 typedef struct walk {
   md_journal_scan_t        *s;
@@ -310,8 +327,11 @@ scan_file(walk_t *w, uint64_t limit) {
   s->info.bytes = s->valid_end = s->file_end;
   if (s->packed && s->head_ok) s->valid_end = s->head.plain_bytes;
   if (limit != 0) return MD_OK;
-  uint64_t end       = s->file_end;
-  err                = last_data(disk, w->fd, s->file_bytes, &end);
+  uint64_t end = s->file_end;
+  if (s->head_ok && s->head.reused)
+    err = last_claim(&w->buf, w->fd, s->info.id, s->file_bytes, &end);
+  else
+    err = last_data(disk, w->fd, s->file_bytes, &end);
   s->info.torn_bytes = end - s->file_end;
   return err;
 }

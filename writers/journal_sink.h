@@ -20,8 +20,9 @@
 #include "writers/journal_scan.h"
 #include "writers/sink.h"
 
-#define MD_JOURNAL_SLOT_CNT       4u /* registered buffers: 4 MiB of the 8 MiB memlock limit */
-#define MD_JOURNAL_SLOT_BYTES     (1u << 20)
+#define MD_JOURNAL_SLOTS_BYTES    (4u << 20) /* registered, of the 8 MiB memlock limit */
+#define MD_JOURNAL_SLOT_CNT       16u        /* at most; as many as configured blocks fit there */
+#define MD_JOURNAL_SLOT_BYTES     (1u << 20) /* of one at most */
 #define MD_JOURNAL_LARGE_SLOT     MD_JOURNAL_SLOT_CNT /* the one for a group that fits no other */
 #define MD_JOURNAL_SPARE_SUBS     4u
 #define MD_JOURNAL_SAMPLE_CNT     64u
@@ -102,10 +103,11 @@ struct md_journal_sink {
   md_stream_row_t     *row[MD_STREAM_CNT_MAX]; /* by stream index, NULL when the segment has none */
   uint32_t             sub_cap;
 
-  uint8_t             *memory; /* all slots */
-  md_journal_slot_t    slot[MD_JOURNAL_SLOT_CNT + 1];
-  int                  filling; /* slot being filled, -1 none */
-  int64_t              filling_since_ns;
+  uint8_t          *memory;                        /* all slots */
+  md_journal_slot_t slot[MD_JOURNAL_SLOT_CNT + 1]; /* one without room (cap_bytes 0) is not there */
+  uint32_t          slot_cnt;                      /* without the large one */
+  int               filling;                       /* slot being filled, -1 none */
+  int64_t           filling_since_ns;
   md_journal_builder_t builder;
   uint32_t             queue[MD_JOURNAL_SLOT_CNT + 1]; /* slots on their way, oldest first */
   uint32_t             queue_cnt;

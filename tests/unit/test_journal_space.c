@@ -183,6 +183,107 @@ Test(journal_space, what_a_killed_engine_made_ahead_is_removed) {
   help_fini(&h);
 }
 
+/* Runs until the current segment is in a file that was another's, with room behind its end. */
+static const md_journal_sink_t *
+write_to_used_file(help_t *h) {
+  start(h, MD_JOURNAL_BATCH, AHEAD_BYTES, 0);
+  fill_segments(h, 3);
+  cr_assert_eq(md_journal_retire(&disk, h->dir, 1, 1, NULL), MD_OK);
+  const md_journal_sink_t *s = h->state;
+  for (uint64_t cnt = 4; !s->file.reused && cnt < 8; cnt++)
+    fill_segments(h, cnt);
+  cr_assert(s->file.reused);
+  help_trades(h, 0, 5);
+  cr_assert(help_drain(h, false));
+  cr_assert_lt(s->file.end_off, SEGMENT_BYTES / 2);
+  return s;
+}
+
+/* Something else than zeros stands in the file at off. */
+static bool
+has_old_bytes(const help_t *h, uint64_t segment, uint64_t off) {
+  static const uint8_t zero[MD_JOURNAL_PAGE_BYTES];
+  uint8_t              page[MD_JOURNAL_PAGE_BYTES];
+  char                 path[MD_JOURNAL_PATH_BYTES];
+  md_journal_path(h->dir, segment, path);
+  int fd = open(path, O_RDONLY);
+  cr_assert_eq(pread(fd, page, sizeof page, (off_t)off), (ssize_t)sizeof page);
+  (void)close(fd);
+  return memcmp(page, zero, sizeof page) != 0;
+}
+
+static void
+read_on(md_journal_reader_t *r, help_tally_t *t) {
+  const md_record_t *rec;
+  while (md_journal_reader_next(r, &rec, NULL, NULL) == MD_OK)
+    help_tally_record(t, rec);
+}
+
+Test(journal_space, a_reader_follows_in_a_file_that_has_old_blocks_behind_the_end) {
+  help_t                         h;
+  help_tally_t                   t = {0};
+  md_journal_reader_t           *r = NULL;
+  const md_journal_sink_t *const s = write_to_used_file(&h);
+  cr_expect(has_old_bytes(&h, s->file.segment, s->file.end_off));
+  cr_assert_eq(md_journal_reader_open(h.dir, &r, NULL), MD_OK);
+  read_on(r, &t);
+  for (uint32_t i = 0; i < 20; i++) {
+    cr_expect_eq(t.last[1][1], h.seq[1], "turn %u", i);
+    help_trades(&h, 0, 1 + i);
+    cr_assert(help_drain(&h, false));
+    read_on(r, &t);
+    read_on(r, &t); /* a second look at the end finds nothing, and loses nothing */
+  }
+  cr_expect_eq(t.last[1][1], h.seq[1]);
+  md_journal_reader_damage(r, &t.damage);
+  cr_expect_eq(t.repeat_cnt + t.damage.block_cnt, 0, "%s", t.damage.first);
+  md_journal_reader_close(r);
+  cr_assert(help_drain(&h, true));
+  help_fini(&h);
+}
+
+/* Of the last block in a file that was another's: torn or whole, nothing old comes back. */
+static void
+crash_in_used_file(bool torn) {
+  help_t                         h;
+  md_journal_scan_t              scan;
+  md_recovery_t                  found;
+  const md_journal_sink_t *const s       = write_to_used_file(&h);
+  const uint64_t                 segment = s->file.segment, before = h.seq[1];
+  const uint64_t                 end = s->file.end_off;
+  help_trades(&h, 0, 3);
+  cr_assert(help_drain(&h, false));
+  const uint64_t last_bytes = s->file.end_off - end;
+  char           path[MD_JOURNAL_PATH_BYTES];
+  md_journal_path(h.dir, segment, path);
+  int fd = open(path, O_RDWR);
+  if (torn) cr_assert_eq(pwrite(fd, "x", 1, (off_t)(end + 700)), 1);
+  (void)close(fd);
+  cr_assert_eq(md_journal_scan_segment(NULL, h.dir, segment, 0, &scan, NULL), MD_OK);
+  cr_expect_eq(scan.head.reused, 1);
+  cr_expect_eq(scan.info.torn_bytes, torn ? last_bytes : 0);
+  cr_assert_eq(md_journal_recover(&h.cfg, NULL, 0, &h.clock, &found, NULL), MD_OK);
+  cr_expect_eq(found.torn_bytes, torn ? last_bytes : 0);
+  cr_expect_eq(found.damaged_blocks, 0);
+  struct stat st;
+  cr_assert_eq(stat(path, &st), 0);
+  cr_expect_eq((uint64_t)st.st_size, torn ? end : end + last_bytes, "what is old is cut off too");
+  help_tally_t t = help_read(h.dir);
+  cr_expect_eq(t.repeat_cnt + t.damage.block_cnt, 0, "%s", t.damage.first);
+  cr_expect_eq(t.last[1][1], torn ? before : before + 3);
+  h.dead  = h.state;
+  h.state = NULL;
+  help_fini(&h);
+}
+
+Test(journal_space, a_crash_in_a_file_used_again_brings_no_old_block_back) {
+  crash_in_used_file(false);
+}
+
+Test(journal_space, a_torn_block_in_a_file_used_again_is_cut) {
+  crash_in_used_file(true);
+}
+
 Test(journal_space, a_retired_file_is_used_again_and_its_old_records_never_come_back) {
   help_t h;
   start(&h, MD_JOURNAL_BATCH, AHEAD_BYTES, 0);

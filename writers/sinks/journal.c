@@ -9,32 +9,34 @@
 
 extern const md_sink_t md_sink_journal;
 
-#define IO_ENTRY_CNT 16u
-#define MEMORY_BYTES ((size_t)MD_JOURNAL_SLOT_CNT * MD_JOURNAL_SLOT_BYTES + MD_BLOCK_BYTES_MAX)
+#define IO_ENTRY_CNT 32u
+#define MEMORY_BYTES ((size_t)MD_JOURNAL_SLOTS_BYTES + MD_BLOCK_BYTES_MAX)
 #define SEGMENT_MIN  (1u << 16)
 
 _Static_assert(IO_ENTRY_CNT > MD_JOURNAL_SLOT_CNT + 2, "an entry for each slot and the sync");
 
 /* ---- open ---- */
 
-/* Slots stand one behind the other; the large one is last, and its pages are touched by the first
- * large group only. */
+/* Slots stand one behind the other, as many as there is memory for: a disk likes several writes in
+ * hand. The large one is last, and its pages are touched by the first large group only. */
 static md_err_t
 open_memory(md_journal_sink_t *s, md_msg_t *msg) {
   void *memory =
       mmap(NULL, MEMORY_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return md_fail(msg, MD_ERR_NOMEM, "no memory for the journal's blocks");
   s->memory = memory;
-  memset(s->memory, 0, (size_t)MD_JOURNAL_SLOT_CNT * MD_JOURNAL_SLOT_BYTES);
+  memset(s->memory, 0, MD_JOURNAL_SLOTS_BYTES);
   uint32_t cap_bytes = s->cfg.block_bytes;
   if (cap_bytes == 0 || cap_bytes > MD_JOURNAL_SLOT_BYTES) cap_bytes = MD_JOURNAL_SLOT_BYTES;
   cap_bytes = (uint32_t)md_align_up(cap_bytes, MD_JOURNAL_PAGE_BYTES);
   if (cap_bytes < 2 * MD_JOURNAL_PAGE_BYTES) cap_bytes = 2 * MD_JOURNAL_PAGE_BYTES;
-  for (uint32_t i = 0; i <= MD_JOURNAL_LARGE_SLOT; i++) {
-    s->slot[i].sink      = s;
-    s->slot[i].data      = s->memory + (size_t)i * MD_JOURNAL_SLOT_BYTES;
-    s->slot[i].cap_bytes = i < MD_JOURNAL_LARGE_SLOT ? cap_bytes : MD_BLOCK_BYTES_MAX;
-  }
+  s->slot_cnt = MD_JOURNAL_SLOTS_BYTES / cap_bytes;
+  if (s->slot_cnt > MD_JOURNAL_SLOT_CNT) s->slot_cnt = MD_JOURNAL_SLOT_CNT;
+  for (uint32_t i = 0; i < s->slot_cnt; i++)
+    s->slot[i] = (md_journal_slot_t){
+        .sink = s, .data = s->memory + (size_t)i * cap_bytes, .cap_bytes = cap_bytes};
+  s->slot[MD_JOURNAL_LARGE_SLOT] = (md_journal_slot_t){
+      .sink = s, .data = s->memory + MD_JOURNAL_SLOTS_BYTES, .cap_bytes = MD_BLOCK_BYTES_MAX};
   return MD_OK;
 }
 
@@ -42,15 +44,15 @@ static md_err_t
 open_io(md_journal_sink_t *s, md_msg_t *msg) {
   void  *buffers[MD_JOURNAL_SLOT_CNT];
   size_t buffer_bytes[MD_JOURNAL_SLOT_CNT];
-  for (uint32_t i = 0; i < MD_JOURNAL_SLOT_CNT; i++) {
+  for (uint32_t i = 0; i < s->slot_cnt; i++) {
     buffers[i]      = s->slot[i].data;
-    buffer_bytes[i] = MD_JOURNAL_SLOT_BYTES;
+    buffer_bytes[i] = s->slot[i].cap_bytes;
   }
   md_io_config_t cfg = {.entry_cnt    = IO_ENTRY_CNT,
                         .disk         = s->cfg.disk,
                         .buffers      = buffers,
                         .buffer_bytes = buffer_bytes,
-                        .buffer_cnt   = MD_JOURNAL_SLOT_CNT};
+                        .buffer_cnt   = s->slot_cnt};
   return md_sink_open_io(&s->env, &cfg, &s->io, msg);
 }
 
