@@ -17,6 +17,9 @@
 #define md_book_depth_apply     md_bench_try_depth_apply
 #define md_book_depth_meta      md_bench_try_depth_meta
 #define md_book_depth_floor     md_bench_try_depth_floor
+#define md_book_depth_prefetch  md_bench_try_depth_prefetch
+#define md_book_prefetch        md_bench_try_prefetch
+#define md_book_prefetch_levels md_bench_try_prefetch_levels
 
 #include "shm/limits.h"
 #undef MD_READ_RETRY_MAX

@@ -4,6 +4,7 @@
 
 #include "bench/bench.h"
 #include "bench/message.h"
+#include "bench/surprise.h"
 #include "feeds/json.h"
 
 #define CORPUS_SEED 20240808u
@@ -261,6 +262,81 @@ run_case(md_bench_t *b, const decode_case_t *d, const md_bench_corpus_t *c, md_b
   report(b, d->dom_name, &series[OURS], "simdjson DOM, no extract", &series[DOM], NULL);
 }
 
+/* ---- messages that surprise, and messages that are refused ---- */
+
+static bool
+read_surprise(bool is_ours, const md_bench_corpus_t *c, uint32_t i, md_bench_message_t *out) {
+  return is_ours ? ours(c->kind, c->text[i], c->len[i], out)
+                 : md_bench_jansson_depth(c->text[i], c->len[i], out);
+}
+
+/* Both read all of them, or both refuse all of them. */
+static bool
+surprises_agree(const md_bench_corpus_t *c, bool is_broken) {
+  static md_bench_message_t first, other;
+  bool                      good = true;
+  for (uint32_t i = 0; good && i < c->cnt; i++) {
+    memset(&first, 0, sizeof first);
+    memset(&other, 0, sizeof other);
+    good = read_surprise(true, c, i, &first) == !is_broken &&
+           read_surprise(false, c, i, &other) == !is_broken;
+    other.symbol     = first.symbol;
+    other.symbol_len = first.symbol_len;
+    good             = good && (is_broken || equal(&first, &other));
+  }
+  if (!good) fprintf(stderr, "mdengine bench: surprising messages are misread: a defect\n");
+  return good;
+}
+
+static double
+surprise_turn(bool is_ours, const md_bench_corpus_t *c) {
+  static md_bench_message_t out;
+  int64_t                   switches = md_bench_switches();
+  int64_t                   start_ns = md_bench_now_ns(), now_ns;
+  uint64_t                  cnt      = 0;
+  do {
+    for (uint32_t i = 0; i < c->cnt; i++)
+      (void)read_surprise(is_ours, c, i, &out);
+    cnt += c->cnt;
+    now_ns = md_bench_now_ns();
+  } while (now_ns - start_ns < SLICE_NS);
+  if (md_bench_switches() - switches > SWITCH_MAX) return MD_BENCH_NONE;
+  return (double)(now_ns - start_ns) / (double)cnt;
+}
+
+/* Rounds of ours, jansson, jansson, ours; the first one warms up. */
+static void
+run_surprise(md_bench_t *b, const decode_case_t *d, const md_bench_corpus_t *c, int64_t budget_ns) {
+  static md_bench_series_t series[2];
+  int64_t                  end_ns = md_bench_now_ns() + budget_ns;
+  memset(series, 0, sizeof series);
+  for (unsigned round = 0; round < MD_BENCH_ROUND_MAX && md_bench_now_ns() < end_ns; round++) {
+    double own = surprise_turn(true, c), other = surprise_turn(false, c);
+    double other_again = surprise_turn(false, c), own_again = surprise_turn(true, c);
+    if (round == 0 || own < 0 || other < 0 || other_again < 0 || own_again < 0) continue;
+    md_bench_push(&series[0], (own + own_again) / 2);
+    md_bench_push(&series[1], (other + other_again) / 2);
+  }
+  report(b, d->name, &series[0], "jansson + extract", &series[1], d);
+}
+
+static bool
+run_surprises(md_bench_t *b, int64_t budget_ns) {
+  static const decode_case_t cases[] = {
+      {"decode.surprising", NULL, NULL, MD_BENCH_DEPTH, 37, 128, 0.8, 1.0},
+      {"decode.malformed", NULL, NULL, MD_BENCH_DEPTH, 37, 128, 0.8, 1.0}};
+  md_bench_corpus_t usual = {0}, c = {0};
+  bool              good =
+      md_bench_corpus_new(&usual, MD_BENCH_DEPTH, cases[0].cnt, cases[0].level_cnt, CORPUS_SEED);
+  for (size_t i = 0; good && i < MD_CNT(cases); i++) {
+    good = md_bench_corpus_surprising(&c, &usual, i == 1) && surprises_agree(&c, i == 1);
+    if (good) run_surprise(b, &cases[i], &c, budget_ns / (int64_t)MD_CNT(cases));
+    md_bench_corpus_delete(&c);
+  }
+  md_bench_corpus_delete(&usual);
+  return good;
+}
+
 bool
 md_bench_decode(md_bench_t *b) {
   static const decode_case_t cases[] = {
@@ -278,9 +354,9 @@ md_bench_decode(md_bench_t *b) {
     good = md_bench_corpus_new(&c, d->kind, d->cnt, d->level_cnt, CORPUS_SEED + i);
     if (!good) break;
     good = all_agree(&c, s);
-    if (good) run_case(b, d, &c, s, (int64_t)b->seconds * 1000000000 / (int64_t)MD_CNT(cases));
+    if (good) run_case(b, d, &c, s, (int64_t)b->seconds * 200000000 * 4 / (int64_t)MD_CNT(cases));
     md_bench_corpus_delete(&c);
   }
   md_bench_simdjson_delete(s);
-  return good;
+  return good && run_surprises(b, (int64_t)b->seconds * 200000000);
 }

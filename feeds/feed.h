@@ -180,6 +180,11 @@ const md_feed_instrument_t *md_feed_instrument_by_id(const md_feed_t *f, uint32_
 
 /* ---- for venues, within md_feed_input ---- */
 
+/* md_feed_expect says that an update of i's book is being read, md_feed_expect_levels, when a part
+ * of it was, that it will be applied: memory that was not used for long comes meanwhile. */
+void md_feed_expect(const md_feed_instrument_t *i);
+void md_feed_expect_levels(const md_feed_instrument_t *i);
+
 /* What the input being handled says to every record made from it. */
 typedef struct md_feed_event {
   int64_t  ts_exch_ns; /* MD_NULL_I64: none */

@@ -158,17 +158,19 @@ far_set(md_orderbook_t *b, md_book_side_t *s, int64_t flip, md_level_t l, bool *
 /* ---- changes ---- */
 
 /* Levels that lie in the window, up to the first that does not or finds the side full; returns how
- * many. Without a branch on what a level does: that is what cannot be predicted. */
+ * many. Without a branch on what a level does, which cannot be predicted; the word of bits is kept
+ * at hand, because the next level mostly lies in it too. */
 static uint32_t
 window_set(md_book_side_t *s, md_side_t side, const md_level_t *levels, uint32_t cnt,
            md_book_applied_t *did) {
-  const int64_t     flip       = md_side_flip(side);
-  const uint64_t    low        = (uint64_t)s->low;
-  int64_t *const    qty        = s->qty;
-  uint64_t *const   bits       = s->bits;
-  md_book_change_t *changes    = did->changes;
-  uint64_t          words      = s->words;
-  uint32_t          change_cnt = did->change_cnt, n = 0;
+  const int64_t     flip    = md_side_flip(side);
+  const uint64_t    low     = (uint64_t)s->low;
+  int64_t *const    qty     = s->qty;
+  uint64_t *const   bits    = s->bits;
+  md_book_change_t *changes = did->changes + did->change_cnt;
+  uint32_t          at      = (uint32_t)((uint64_t)(levels[0].px ^ flip) >> 6) % MD_WINDOW_WORDS;
+  uint64_t          words = s->words, word = bits[at];
+  uint32_t          change_cnt = 0, n = 0;
   int64_t           new_cnt = 0;
   const uint32_t    room    = MD_BOOK_LEVELS_MAX - s->cnt; /* so many can be new in any case */
   if (MD_UNLIKELY(cnt > room)) cnt = room;
@@ -176,21 +178,26 @@ window_set(md_book_side_t *s, md_side_t side, const md_level_t *levels, uint32_t
     const md_level_t l   = levels[n];
     const uint64_t   key = (uint64_t)(l.px ^ flip);
     if (MD_UNLIKELY(key - low >= MD_WINDOW_TICKS)) break;
-    int64_t       *at  = &qty[key % MD_WINDOW_TICKS];
-    const uint64_t was = *at != 0, is = l.qty != 0;
-    const uint32_t w    = (uint32_t)(key >> 6) % MD_WINDOW_WORDS;
-    const uint64_t word = (bits[w] & ~(UINT64_C(1) << (key & 63))) | is << (key & 63);
-    *at                 = l.qty;
-    bits[w]             = word;
-    words               = (words & ~(UINT64_C(1) << w)) | (uint64_t)(word != 0) << w;
+    int64_t *const to  = &qty[key % MD_WINDOW_TICKS];
+    const uint64_t was = *to != 0, is = l.qty != 0;
+    const uint32_t w = (uint32_t)(key >> 6) % MD_WINDOW_WORDS;
+    if (w != at) {
+      bits[at] = word;
+      words    = (words & ~(UINT64_C(1) << at)) | (uint64_t)(word != 0) << at;
+      word     = bits[w];
+      at       = w;
+    }
+    *to  = l.qty;
+    word = (word & ~(UINT64_C(1) << (~key & 63))) | is << (~key & 63);
     new_cnt += (int64_t)is - (int64_t)was;
     changes[change_cnt] = (md_book_change_t){.px = l.px, .qty = l.qty, .side = (uint8_t)side};
     change_cnt += (uint32_t)(was | is);
   }
-  s->words = words;
+  bits[at] = word;
+  s->words = (words & ~(UINT64_C(1) << at)) | (uint64_t)(word != 0) << at;
   s->cnt   = (uint32_t)((int64_t)s->cnt + new_cnt);
-  did->absent_cnt += n - (change_cnt - did->change_cnt);
-  did->change_cnt = change_cnt;
+  did->absent_cnt += n - change_cnt;
+  did->change_cnt += change_cnt;
   return n;
 }
 

@@ -45,13 +45,25 @@ md_top_bit(uint64_t word) {
   return 63u - (uint32_t)__builtin_clzll(word);
 }
 
+/* A better key has a lower bit in its word of bits: bits & (bits - 1) goes on to the next one. */
+static inline uint64_t
+md_window_bit(int64_t key) {
+  return UINT64_C(1) << (~(uint64_t)key & 63);
+}
+
+/* How far above the begin of its word the best key of a word of bits lies. */
+static inline uint32_t
+md_window_best(uint64_t bits) {
+  return 63u - (uint32_t)__builtin_ctzll(bits);
+}
+
 /* md_side_best gives the best key of a side that has levels. */
 static inline int64_t
 md_side_best(const md_book_side_t *s, int64_t flip) {
   if (MD_UNLIKELY(s->words == 0)) return s->far[s->far_cnt - 1].px ^ flip;
   const uint32_t word = md_top_bit(md_window_words(s));
   const uint64_t bits = s->bits[(word + md_window_turn(s)) % MD_WINDOW_WORDS];
-  return s->low + (int64_t)(64 * word + md_top_bit(bits));
+  return s->low + (int64_t)(64 * word + md_window_best(bits));
 }
 
 /* ---- orderbook.c ---- */

@@ -65,16 +65,16 @@ read_window(const md_book_side_t *s, const wanted_t *want, md_level_t *out, bool
     const int64_t *qty  = &s->qty[(uint64_t)base % MD_WINDOW_TICKS];
     words ^= UINT64_C(1) << w;
     for (; drop > 0; drop--)
-      bits ^= UINT64_C(1) << md_top_bit(bits);
+      bits &= bits - 1;
     while (bits != 0) {
-      const uint32_t bit = md_top_bit(bits);
+      const uint32_t bit = md_window_best(bits);
       const int64_t  key = base + (int64_t)bit;
       if (MD_UNLIKELY(n >= want->min && (n == want->max || key < want->until))) {
         *is_done = true;
         return n;
       }
       out[n++] = (md_level_t){key ^ want->flip, qty[bit]};
-      bits ^= UINT64_C(1) << bit;
+      bits &= bits - 1;
     }
   }
   return n;

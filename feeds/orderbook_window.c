@@ -27,7 +27,7 @@ static void
 put(md_book_side_t *s, int64_t key, int64_t qty) {
   const uint32_t word                     = (uint32_t)((uint64_t)key >> 6) % MD_WINDOW_WORDS;
   s->qty[(uint64_t)key % MD_WINDOW_TICKS] = qty;
-  s->bits[word] |= UINT64_C(1) << ((uint64_t)key & 63);
+  s->bits[word] |= md_window_bit(key);
   s->words |= UINT64_C(1) << word;
 }
 
@@ -92,11 +92,13 @@ push_low(md_level_pool_t *pool, md_book_side_t *s, int64_t flip, uint32_t word_c
   if (err) return err;
   for (uint32_t w = 0; w < word_cnt; w++) {
     const uint32_t at = (w + turn) % MD_WINDOW_WORDS;
-    for (uint64_t bits = s->bits[at]; bits != 0; bits &= bits - 1) {
-      const int64_t key    = s->low + (int64_t)(64 * w) + __builtin_ctzll(bits);
-      int64_t      *qty    = &s->qty[(uint64_t)key % MD_WINDOW_TICKS];
+    for (uint64_t bits = s->bits[at]; bits != 0;) {
+      const uint32_t top   = md_top_bit(bits); /* the worst */
+      const int64_t  key   = s->low + (int64_t)(64 * w + 63 - top);
+      int64_t       *qty   = &s->qty[(uint64_t)key % MD_WINDOW_TICKS];
       s->far[s->far_cnt++] = (md_level_t){key ^ flip, *qty};
       *qty                 = 0;
+      bits ^= UINT64_C(1) << top;
     }
     s->bits[at] = 0;
     s->words &= ~(UINT64_C(1) << at);
@@ -141,4 +143,26 @@ md_window_drop(md_level_pool_t *pool, md_book_side_t *s, int64_t flip) {
   md_err_t err = push_low(pool, s, flip, MD_WINDOW_WORDS);
   if (!err) md_window_free(pool, s);
   return err;
+}
+
+/* Ticks below the best one that are asked for. */
+#define PREFETCH_TICKS 48u
+
+static void
+ask(const md_book_side_t *s) {
+  if (!s->qty || s->words == 0) return;
+  const uint32_t turn = md_window_turn(s);
+  const uint32_t word = md_top_bit(md_window_words(s));
+  /* The best level is anywhere in the best word: both words of quantities that it may reach. */
+  const uint64_t key = (uint64_t)s->low + 64 * word;
+  __builtin_prefetch(&s->bits[(word + turn) % MD_WINDOW_WORDS], 1);
+  __builtin_prefetch(&s->bits[(word + turn + MD_WINDOW_WORDS - 1) % MD_WINDOW_WORDS], 1);
+  for (uint64_t n = 0; n < 64 + PREFETCH_TICKS; n += 8)
+    __builtin_prefetch(&s->qty[(key + 56 - n) % MD_WINDOW_TICKS], 1);
+}
+
+void
+md_orderbook_prefetch(const md_orderbook_t *b) {
+  ask(&b->bids);
+  ask(&b->asks);
 }

@@ -99,6 +99,22 @@ md_book_write_state(md_book_t *b, const md_book_meta_t *meta) {
   md_book_depth_meta(b, meta);
 }
 
+void
+md_book_prefetch(const md_book_t *b) {
+  md_book_ask(b, offsetof(md_book_t, ladder));
+  if (b->depth_levels == 0) return;
+  for (uint64_t copy = 0; copy < MD_DEPTH_COPIES; copy++)
+    md_book_ask(md_book_depth_copy_const(b, b->depth_levels, copy), sizeof(md_book_depth_t));
+}
+
+void
+md_book_prefetch_levels(const md_book_t *b) {
+  const uint64_t newest = md_load_relaxed(&b->ladder_newest); /* only this thread stores it */
+
+  md_book_ask(&b->ladder[(newest + 1) % MD_LADDER_SLOTS], sizeof(md_book_slot_t));
+  md_book_depth_prefetch(b);
+}
+
 /* book_look says of one side what the changes are that concern it. They come side by side. */
 static void
 book_look(md_book_t *b, const md_book_message_t *m) {

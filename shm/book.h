@@ -84,6 +84,11 @@ uint32_t             md_book_depth_levels(const md_book_t *b);
 
 /* ---- writer only (the feed thread that owns the instrument) ---- */
 
+/* md_book_prefetch asks for the words that say where the tiers stand, md_book_prefetch_levels, a
+ * little later, for the levels near the best that a message will rewrite. Neither waits. */
+void md_book_prefetch(const md_book_t *b);
+void md_book_prefetch_levels(const md_book_t *b);
+
 /* md_book_write_state rewrites the meta of all tiers and keeps the levels, whose exponents meta
  * must repeat. A new gen or exponent is followed by md_book_write_all before any
  * md_book_write_changes. */

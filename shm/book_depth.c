@@ -330,6 +330,34 @@ md_book_depth_meta(md_book_t *b, const md_book_meta_t *meta) {
   if (b->depth_levels != 0) depth_write(b, &m, DEPTH_META, NULL);
 }
 
+/* So many levels of a side are asked for: about as many as a message reaches down to. */
+#define PREFETCH_CNT 48u
+
+/* depth_ask asks for the best levels of a side and for its worst one, which is looked at too. */
+static void
+depth_ask(const md_book_depth_t *copy, uint32_t cap, uint32_t which) {
+  const uint64_t       word = md_load_relaxed(&copy->side[which]); /* only this thread stores it */
+  const md_atomic_u64 *levels = copy->levels + 2ull * which * cap;
+  const uint32_t       cnt = (uint32_t)word, base = (uint32_t)(word >> 32);
+  const uint32_t       take = cnt < PREFETCH_CNT ? cnt : PREFETCH_CNT;
+  const uint32_t       low  = depth_place(cap, base, cnt - take);
+  const uint32_t       run  = cap - low < take ? cap - low : take;
+
+  if (cnt == cap) __builtin_prefetch(&levels[2 * (size_t)base], 1);
+  md_book_ask(&levels[2 * (size_t)low], run * sizeof(md_level_t));
+  md_book_ask(levels, (take - run) * sizeof(md_level_t));
+}
+
+void
+md_book_depth_prefetch(const md_book_t *b) {
+  if (b->depth_levels == 0) return;
+  for (uint64_t n = 0; n < MD_DEPTH_COPIES; n++) {
+    const md_book_depth_t *copy = md_book_depth_copy_const(b, b->depth_levels, n);
+    depth_ask(copy, b->depth_levels, 0);
+    depth_ask(copy, b->depth_levels, 1);
+  }
+}
+
 int64_t
 md_book_depth_floor(md_book_t *b, md_side_t side) {
   if (b->depth_levels == 0) return INT64_MAX;

@@ -134,6 +134,17 @@ md_book_words_own(const md_atomic_u64 *from, void *to, uint32_t cnt) {
   }
 }
 
+#define MD_CACHE_LINE_BYTES 64u
+
+/* md_book_ask asks for the cache lines of a range. */
+static inline void
+md_book_ask(const void *from, size_t bytes) {
+  const uint8_t *p = from;
+
+  for (size_t off = 0; off < bytes; off += MD_CACHE_LINE_BYTES)
+    __builtin_prefetch(p + off, 1);
+}
+
 /* md_book_key turns a price into a number that grows from worst to best on either side. */
 static inline int64_t
 md_book_key(md_side_t side, int64_t px) {
@@ -186,6 +197,9 @@ void md_book_ladder_meta(md_book_t *b, const md_book_meta_t *meta);
 void md_book_depth_all(md_book_t *b, const md_book_message_t *m);
 void md_book_depth_apply(md_book_t *b, const md_book_message_t *m);
 void md_book_depth_meta(md_book_t *b, const md_book_meta_t *meta);
+
+/* md_book_depth_prefetch asks for what is near the best of both copies; their heads are there. */
+void md_book_depth_prefetch(const md_book_t *b);
 
 /* md_book_depth_floor gives the key of a side from which on a change concerns depth; INT64_MAX: the
  * book has none. */
