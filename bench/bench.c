@@ -149,6 +149,7 @@ static const measurement_t measurements[] = {
     {"tick", "from a message to its book in shared memory, readers and symbols", md_bench_tick},
     {"transport", "our WebSocket client beside libwebsockets and beside bare reads",
      md_bench_transport},
+    {"e2e", "from the wire to shared memory; sockets, feeds, start and attach", md_bench_e2e},
     {"journal", "records to durable beside what the disk does bare", md_bench_journal},
     {"replay", "recorded frames into the same books beside the live path", md_bench_replay},
     {"copy", "PostgreSQL from ring to committed beside COPY FROM file and psql", md_bench_copy},

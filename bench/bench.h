@@ -62,6 +62,7 @@ bool md_bench_book(md_bench_t *b);
 bool md_bench_tape(md_bench_t *b);
 bool md_bench_tick(md_bench_t *b);
 bool md_bench_transport(md_bench_t *b);
+bool md_bench_e2e(md_bench_t *b);
 bool md_bench_journal(md_bench_t *b);
 bool md_bench_replay(md_bench_t *b);
 bool md_bench_copy(md_bench_t *b);
