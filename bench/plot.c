@@ -69,7 +69,7 @@ static const chart_t charts[] = {
      "A row into PostgreSQL, by COPY in batches",
      "rows in a batch",
      "nanoseconds a row",
-     {{"one connection", {{10000, "copy.batch_10k"}, {100000, "copy.batch_100k"}}}}},
+     {{"one connection", {{10000, "copy.rows_10k"}, {100000, "copy.rows_100k"}}}}},
     {"cost_symbols.svg",
      "A message to its book in shared memory, instruments at random",
      "instruments",
