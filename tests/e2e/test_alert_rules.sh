@@ -34,9 +34,9 @@ for name in names:
     block = everything[everything.index("- alert: " + name + "\n"):].split("\n      - ")[0]
     severity = re.search(r"labels: \{severity: (critical|warning|info), service: mdengine\}", block)
     assert severity, name
-    for part in ("summary: '", "description: >-", "runbook_url: monitoring/runbook/%s.md" % name):
+    for part in ("summary: '", "description: >-", "runbook_url: '{{ $externalLabels.runbooks }}/%s.md'" % name):
         assert part in block, (name, part)
-    board = re.search(r"dashboard: /d/([\w-]+)", block).group(1)
+    board = re.search(r"dashboard: '\{\{ \$externalLabels\.dashboards \}\}/d/([\w-]+)'", block).group(1)
     assert board in boards, (name, board)
     text = open(folder + "/runbook/%s.md" % name).read()
     for head in ("# " + name + "\n", "## Meaning\n", "## See the cause\n", "## What to do\n"):

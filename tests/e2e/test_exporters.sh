@@ -1,7 +1,7 @@
 #!/bin/sh
 # The other parts of the stack, real: node, PostgreSQL and Redis exporters with their servers, Alertmanager and Prometheus
 # itself are scraped by the jobs of docker/prometheus.yml, and every query of every panel and rule that names their metrics returns
-# data. A PostgreSQL or a Redis that ends, and an exporter that ends, fire PostgresDown, RedisDown and TargetDown, which
+# data. The links of an alert are addresses that answer. A PostgreSQL or a Redis that ends, and an exporter that ends, fire PostgresDown, RedisDown and TargetDown, which
 # are over once it is back. Not here, for Debian has none: the exporter of NATS, and Grafana.
 . "$(dirname "$0")/lib.sh"
 
@@ -51,7 +51,7 @@ part alertmanager prometheus-alertmanager --config.file="$WORK/alertmanager.yml"
 # The shipped jobs, with the addresses of this test instead of the containers' names.
 mkdir "$WORK/rules"
 for file in "$MONITORING_DIR"/prometheus/rules/*.yml; do
-  sed 's/interval: 15s/interval: 1s/; s/for: 1m$/for: 2s/' "$file" >"$WORK/rules/${file##*/}"
+  sed 's/interval: 15s/interval: 1s/; s/for: 1m$/for: 4s/' "$file" >"$WORK/rules/${file##*/}"
 done
 python3 - "$HERE/../../docker/prometheus.yml" "$WORK/prometheus.yml" "alertmanager=$ALERTMANAGER" "node=$NODE" \
   "postgres-exporter=$POSTGRES" "redis-exporter=$REDIS_EXPORTER" <<'END' || fail "docker/prometheus.yml"
@@ -63,11 +63,12 @@ def static(found):
     return "%sstatic_configs:\n%s- {targets: [%s]}\n" % (found.group(1), found.group(2), targets)
 text, cnt = re.subn(r"( +(?:- )?)dns_sd_configs:\n( +)- \{names: \[([\w-]+)\], type: A, port: \d+\}\n", static, text)
 assert cnt == 7, cnt
-open(sys.argv[2], "w").write(text.replace("15s", "1s").replace("engine:9092", "127.0.0.1:1"))
+open(sys.argv[2], "w").write(text.replace("15s", "2s").replace("engine:9092", "127.0.0.1:1"))
 END
 sed -i "s/localhost:9090/127.0.0.1:$PROMETHEUS/" "$WORK/prometheus.yml"
+export RUNBOOK_URL="http://127.0.0.1:$PROMETHEUS/user" GRAFANA_URL=http://grafana.example
 part prometheus prometheus --config.file="$WORK/prometheus.yml" --storage.tsdb.path="$WORK/tsdb" \
-  --web.listen-address="127.0.0.1:$PROMETHEUS" --log.level=warn
+  --enable-feature=expand-external-labels --web.user-assets="$MONITORING_DIR/runbook" --web.listen-address="127.0.0.1:$PROMETHEUS" --log.level=warn
 query() {
   curl -s -m 10 -G --data-urlencode "query=$1" "http://127.0.0.1:$PROMETHEUS/api/v1/query" |
     grep -q '"status":"success".*"result":\[{'
@@ -87,12 +88,13 @@ LACKS = re.compile(r'gnatsd_|job="nats"|\bALERTS\b')
 
 def ask(expr):
     data = urllib.parse.urlencode({"query": expr}).encode()
+    last = max(end, time.monotonic() + 30)  # a scrape that takes too long under load leaves no data for a while
     while True:
         try:
             found = json.load(urllib.request.urlopen("http://127.0.0.1:%s/api/v1/query" % port, data, 30))["data"]["result"]
         except urllib.error.HTTPError as error:
             return "error: " + error.read().decode()
-        if found or time.monotonic() > end:
+        if found or time.monotonic() > last:
             return found
         time.sleep(0.5)
 
@@ -129,10 +131,26 @@ alerts = [a["labels"]["alertname"] for a in json.load(sys.stdin)["data"]["alerts
 sys.exit(sys.argv[1] not in alerts)' "$1"
 }
 silent() { ! alert "$1"; }
-for name in RedisDown PostgresDown TargetDown; do silent $name || fail "$name fires while everything runs"; done
+for name in RedisDown PostgresDown TargetDown; do wait_for "$name to be silent while everything runs" silent $name; done
 kill -9 "$REDIS_PID" "$NODE_PID"
 "$E2E/pg_cluster.sh" stop "$CLUSTER" immediate
 for name in RedisDown PostgresDown TargetDown; do wait_for "$name to fire" alert $name; done
+# The links of an alert lead to its page and its dashboard, and what they are made of is no label of it where it arrives.
+curl -s -m 10 "http://127.0.0.1:$PROMETHEUS/api/v1/alerts" >"$WORK/alerts.json"
+notified() { curl -s -m 10 "http://127.0.0.1:$ALERTMANAGER/api/v2/alerts" >"$WORK/notified.json" && grep -q RedisDown "$WORK/notified.json"; }
+wait_for "Alertmanager to have RedisDown" notified
+python3 - "$WORK/alerts.json" "$WORK/notified.json" "$RUNBOOK_URL" <<'END' || fail "the links of RedisDown"
+import json, sys, urllib.request
+alerts = json.load(open(sys.argv[1]))["data"]["alerts"]
+notes = next(a["annotations"] for a in alerts if a["labels"]["alertname"] == "RedisDown")
+assert notes["runbook_url"] == sys.argv[3] + "/RedisDown.md", notes
+assert notes["dashboard"] == "http://grafana.example/d/mdengine-host", notes
+page = urllib.request.urlopen(notes["runbook_url"], timeout=30).read().decode()
+assert page.startswith("# RedisDown\n"), page[:100]
+arrived = next(a for a in json.load(open(sys.argv[2])) if a["labels"]["alertname"] == "RedisDown")
+assert set(arrived["labels"]) == {"alertname", "severity", "service", "job", "instance"}, arrived["labels"]
+assert arrived["annotations"]["runbook_url"] == notes["runbook_url"]
+END
 redis
 node
 "$E2E/pg_cluster.sh" start "$CLUSTER" >/dev/null
