@@ -66,6 +66,9 @@ run_engine(const md_config_t *cfg, const char *feed) {
               (md_log_level_t)cfg->engine.log_level, md_clock_system());
   block_signals();
   md_err_t err = cfg->engine.log_file[0] ? md_log_open(&log, cfg->engine.log_file, &msg) : MD_OK;
+  for (uint32_t f = 0; !err && f < cfg->feed_cnt; f++)
+    if (cfg->feed[f].enabled && cfg->feed[f].log_file[0])
+      err = md_log_feed_open(&log, cfg->feed[f].name, cfg->feed[f].log_file, &msg);
   if (err) return md_cli_error(MD_ERR_CONFIG, msg.text);
   md_crash_arm(cfg->journal.dir, cfg->engine.name);
   err = md_engine_start(cfg, feed, &log, &engine, &msg);

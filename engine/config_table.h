@@ -99,8 +99,10 @@
     "memory for updates that wait for a snapshot, all books of the feed")                          \
   X(sync_buffer_book, BYTES, "4MiB", 65536, 1073741824, "",                                        \
     "the same for one book; beyond it the oldest are dropped and declared")                        \
+  X(log_file, TEXT, "", 0, 255, "",                                                                \
+    "file that the log's lines about this feed are appended to as well, opened again at SIGHUP; empty: none") \
   X(memory_soft, BYTES, "512MiB", 0, 1099511627776, "",                                            \
-    "above so much memory of the feed's own (books, waiting updates, instruments) a line in the log and /health warn; 0B never") \
+    "above so much memory of the feed's own (books, waiting updates, instruments) it gives back what it only keeps to be quick, then a line in the log and /health warn; 0B never") \
   X(memory_hard, BYTES, "1GiB", 0, 1099511627776, "",                                              \
     "above so much for 5 s the feed forgets its books and connects anew; if it happens again within an hour the engine stops with status 75; 0B never") \
   X(ladder_every, DURATION, "0s", 0, 86400000000000, "",                                           \

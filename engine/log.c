@@ -19,19 +19,56 @@ md_log_init(md_log_t *log, int fd, bool json, md_log_level_t level, const md_clo
   md_log_form(log, json, level);
 }
 
-md_err_t
-md_log_open(md_log_t *log, const char *path, md_msg_t *msg) {
-  if (strlen(path) >= sizeof log->path)
-    return md_fail(msg, MD_ERR_RANGE, "the name of the log file is too long");
+/* The descriptor keeps its number. */
+static md_err_t
+open_as(int as, const char *path, md_msg_t *msg) {
   int fd = path[0] ? open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640)
                    : fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
   if (fd < 0)
     return md_fail_errno(msg, errno, "the log file %s cannot be opened", path[0] ? path : "stderr");
-  int rc = dup3(fd, log->fd, O_CLOEXEC), cause = errno;
+  int rc = dup3(fd, as, O_CLOEXEC), cause = errno;
   (void)close(fd);
   if (rc < 0) return md_fail_errno(msg, cause, "the log file %s cannot be used", path);
+  return MD_OK;
+}
+
+md_err_t
+md_log_open(md_log_t *log, const char *path, md_msg_t *msg) {
+  if (strlen(path) >= sizeof log->path)
+    return md_fail(msg, MD_ERR_RANGE, "the name of the log file is too long");
+  md_err_t err = open_as(log->fd, path, msg);
+  if (err) return err;
   if (path != log->path) (void)snprintf(log->path, sizeof log->path, "%s", path);
   return MD_OK;
+}
+
+md_err_t
+md_log_feed_open(md_log_t *log, const char *feed, const char *path, md_msg_t *msg) {
+  md_assert(log->feed_cnt < MD_FEED_CNT_MAX);
+  md_log_feed_t *f = &log->feed[log->feed_cnt];
+  if (strlen(path) >= sizeof f->path || strlen(feed) >= sizeof f->name)
+    return md_fail(msg, MD_ERR_RANGE, "the name of the log file of %s is too long", feed);
+  f->fd = fcntl(log->fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  if (f->fd < 0) return md_fail_errno(msg, errno, "no descriptor for the log file %s", path);
+  md_err_t err = open_as(f->fd, path, msg);
+  if (err) {
+    (void)close(f->fd);
+    return err;
+  }
+  (void)snprintf(f->name, sizeof f->name, "%s", feed);
+  (void)snprintf(f->path, sizeof f->path, "%s", path);
+  log->feed_cnt++;
+  return MD_OK;
+}
+
+md_err_t
+md_log_feeds_reopen(md_log_t *log, md_msg_t *msg) {
+  md_err_t err = MD_OK;
+  for (uint32_t i = 0; i < log->feed_cnt; i++) {
+    md_err_t failed = open_as(log->feed[i].fd, log->feed[i].path, msg);
+    if (failed) err = failed;
+  }
+  return err;
 }
 
 void
@@ -108,6 +145,8 @@ md_log(md_log_t *log, md_log_level_t level, const char *component, const char *f
 #pragma GCC diagnostic pop
   if (len > 0) {
     size_t bytes = (size_t)len < sizeof line ? (size_t)len : sizeof line - 1;
+    for (uint32_t i = 0; i < log->feed_cnt; i++)
+      if (strcmp(log->feed[i].name, component) == 0) (void)!write(log->feed[i].fd, line, bytes);
     if (write(log->fd, line, bytes) < 0)
       return; /* nobody reads stderr any more: there is no better place to say so */
   }

@@ -10,6 +10,7 @@
 #include "shm/atomics.h"
 #include "shm/clock.h"
 #include "shm/err.h"
+#include "shm/limits.h"
 
 #define MD_LOG_LINES_PER_S 50u
 #define MD_LOG_PATH_BYTES  256u
@@ -21,6 +22,12 @@ typedef enum md_log_level {
   MD_LOG_ERROR = 3
 } md_log_level_t;
 
+/* The file of one feed's lines. */
+typedef struct md_log_feed {
+  char name[MD_NAME_BYTES], path[MD_LOG_PATH_BYTES];
+  int  fd;
+} md_log_feed_t;
+
 typedef struct md_log {
   const md_clock_t *clock;
   int               fd;
@@ -29,6 +36,8 @@ typedef struct md_log {
   md_atomic_u64     second;                  /* the running second of the limit */
   md_atomic_u64     line_cnt;                /* lines in it */
   md_atomic_u64     left_out_cnt;            /* since the last line that said so */
+  md_log_feed_t     feed[MD_FEED_CNT_MAX];
+  uint32_t          feed_cnt;
 } md_log_t;
 
 void md_log_init(md_log_t *log, int fd, bool json, md_log_level_t level, const md_clock_t *clock);
@@ -41,6 +50,15 @@ void md_log(md_log_t *log, md_log_level_t level, const char *component, const ch
  * is not there; "": to stderr. The same path again: the file of that name now, after a rotation. On
  * an error everything stays as it was. */
 MD_MUST_USE md_err_t md_log_open(md_log_t *log, const char *path, md_msg_t *msg);
+
+/* md_log_feed_open has lines whose component is feed written to the end of the file path as well.
+ * Before threads log. */
+MD_MUST_USE md_err_t md_log_feed_open(md_log_t *log, const char *feed, const char *path,
+                                      md_msg_t *msg);
+
+/* md_log_feeds_reopen opens these files again, after a rotation; what cannot be opened goes on as
+ * it was, and msg says which. */
+MD_MUST_USE md_err_t md_log_feeds_reopen(md_log_t *log, md_msg_t *msg);
 
 /* md_log_form changes form and level. */
 void md_log_form(md_log_t *log, bool json, md_log_level_t level);

@@ -47,15 +47,15 @@ is_equal(const md_config_row_t *row, const void *a, const void *b) {
 }
 
 static bool
-is_of_the_log(const md_config_row_t *row) {
-  return strncmp(row->key, "log_", 4) == 0;
+is_of_the_log(const md_config_section_t *section, const md_config_row_t *row) {
+  return strcmp(section->name, "engine") == 0 && strncmp(row->key, "log_", 4) == 0;
 }
 
 static void
 compare(reload_t *r, const md_config_section_t *section, const char *name, const void *was,
         const void *is) {
   for (uint32_t i = 0; i < section->row_cnt; i++)
-    if (!is_of_the_log(&section->rows[i]) && !is_equal(&section->rows[i], was, is))
+    if (!is_of_the_log(section, &section->rows[i]) && !is_equal(&section->rows[i], was, is))
       add(&r->restart, name, section->rows[i].key);
 }
 
@@ -124,6 +124,8 @@ md_reload(md_log_t *log, const md_config_t *cfg) {
   md_config_report_t report = {log_problem, &r};
   md_msg_t           msg    = {0};
   if (log->path[0] && md_log_open(log, log->path, &msg))
+    md_log(log, MD_LOG_ERROR, "reload", "%s; the old one goes on", msg.text);
+  if (md_log_feeds_reopen(log, &msg))
     md_log(log, MD_LOG_ERROR, "reload", "%s; the old one goes on", msg.text);
   md_config_t *is = malloc(sizeof *is);
   if (!is || md_config_load(cfg->file, is, &report)) {

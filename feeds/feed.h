@@ -174,6 +174,10 @@ void md_feed_end(md_feed_t *f, md_reason_t reason);
  * The segment and its rings are not among them: their size is fixed. */
 uint64_t md_feed_memory(const md_feed_t *f);
 
+/* md_feed_shed gives back to the system what is kept only to be quick: memory for waiting updates
+ * while none waits, for levels while there are none. Books stay as they are. */
+void md_feed_shed(md_feed_t *f);
+
 uint32_t                    md_feed_instrument_cnt(const md_feed_t *f);
 const md_feed_instrument_t *md_feed_instrument_at(const md_feed_t *f, uint32_t index);
 const md_feed_instrument_t *md_feed_instrument_by_id(const md_feed_t *f, uint32_t id);

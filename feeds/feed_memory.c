@@ -9,6 +9,12 @@ md_feed_memory(const md_feed_t *f) {
 }
 
 void
+md_feed_shed(md_feed_t *f) {
+  md_level_pool_trim(f->level_pool);
+  md_sync_pool_trim(f->sync_pool);
+}
+
+void
 md_feed_forget(md_feed_t *f) {
   for (uint32_t n = 0; n < f->instrument_cnt; n++) {
     md_feed_instrument_t *i = &f->instruments[n];
@@ -17,6 +23,5 @@ md_feed_forget(md_feed_t *f) {
     md_sync_queue_clear(&i->queue);
     i->has_snapshot = false;
   }
-  md_level_pool_trim(f->level_pool);
-  md_sync_pool_trim(f->sync_pool);
+  md_feed_shed(f);
 }

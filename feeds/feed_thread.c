@@ -138,6 +138,13 @@ answer_command(md_feed_thread_t *t) {
   md_command_reply(t->command, &answer);
 }
 
+static uint64_t
+memory_of(const md_feed_thread_t *t) {
+  const md_source_t *source = &t->cfg.source;
+  bool               asks   = source->memory && !t->ended;
+  return md_feed_memory(t->cfg.feed) + (asks ? source->memory(source->ctx) : 0);
+}
+
 static void
 look(md_feed_thread_t *t, int64_t now) {
   const md_source_t *source = &t->cfg.source;
@@ -145,8 +152,11 @@ look(md_feed_thread_t *t, int64_t now) {
   t->look_mono_ns = now;
   if (source->connected) tell_connected(t);
   md_store_relaxed(&t->row->cpu_ns, (uint64_t)md_clock_thread_cpu_ns());
-  uint64_t bytes = md_feed_memory(t->cfg.feed);
-  if (source->memory && !t->ended) bytes += source->memory(source->ctx);
+  uint64_t bytes = memory_of(t);
+  if (md_memory_limit_state(&t->memory, bytes) > 0) {
+    md_feed_shed(t->cfg.feed); /* before anybody is told */
+    bytes = memory_of(t);
+  }
   md_memory_act_t act = md_memory_limit_look(&t->memory, now, bytes);
   md_gauge(t->metrics, MD_COUNTER_MEMORY, bytes);
   md_gauge(t->metrics, MD_COUNTER_MEMORY_STATE, md_memory_limit_state(&t->memory, bytes));

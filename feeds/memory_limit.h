@@ -1,8 +1,9 @@
 /* memory_limit.h - what happens when a feed uses more memory than it should: pure, one thread.
  *
- * Above the soft limit it is told, once. Above the hard limit for five seconds the feed connects
- * anew, with the books of its lost connections forgotten; when it is above it for five seconds
- * again within an hour, only another process helps. The feed's thread looks ten times a second. */
+ * Above the soft limit its thread gives back what is only kept to be quick; what is above it still,
+ * is told, once. Above the hard limit for five seconds the feed connects anew, with the books of
+ * its lost connections forgotten; when it is above it for five seconds again within an hour, only
+ * another process helps. The feed's thread looks ten times a second. */
 #ifndef FEEDS_MEMORY_LIMIT_H
 #define FEEDS_MEMORY_LIMIT_H
 

@@ -25,6 +25,7 @@ import urllib.request
 MDENGINE, MONITORING, WORK, SHM, CONNINFO, CLUSTER, PG, TINY = sys.argv[1:]
 NAME = "drill"
 PATIENCE = int(os.environ.get("PATIENCE", 150))
+PATIENCE_FIRE = int(os.environ.get("PATIENCE_FIRE", PATIENCE))  # less where an alert is known not to come
 FEEDS = {"binance_spot": "", "okx_spot": "/ws/v5", "binance_derivatives": ""}
 children, received, done = [], [], []
 started = time.monotonic()
@@ -50,8 +51,8 @@ def end(child, how=signal.SIGTERM):
     child.wait(60)
 
 
-def wait_for(what, condition):
-    deadline = time.monotonic() + PATIENCE
+def wait_for(what, condition, patience=PATIENCE):
+    deadline = time.monotonic() + patience
     while True:
         try:
             found = condition()
@@ -225,7 +226,7 @@ def shows(name, pattern, feed):
 
 
 def fires(name, pattern, **labels):
-    wait_for("%s to fire" % name, lambda: is_firing(name, **labels))
+    wait_for("%s to fire" % name, lambda: is_firing(name, **labels), PATIENCE_FIRE)
     wait_for("what the page of %s shows" % name, lambda: try_shows(name, pattern, labels.get("feed", "okx_spot")))
     note("%s fires, and its page shows why" % name)
 

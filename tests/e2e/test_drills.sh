@@ -14,7 +14,7 @@ trap drill_cleanup EXIT
 
 cluster
 if [ "$(id -u)" = 0 ] && mkdir "$WORK/tiny" && mount -t tmpfs -o size=160m none "$WORK/tiny" 2>/dev/null; then TINY=$WORK/tiny; fi
-python3 -B "$HERE/drill_alerts.py" "$MDENGINE" "$HERE/../../monitoring" "$WORK" "$SHM" "$CONNINFO" "$CLUSTER" \
+python3 -B "$HERE/drill_alerts.py" "$MDENGINE" "${MD_MONITORING:-$HERE/../../monitoring}" "$WORK" "$SHM" "$CONNINFO" "$CLUSTER" \
   "$E2E/pg_cluster.sh" "${TINY:--}" &
 DRIVER=$!
 wait $DRIVER || fail "the drills"

@@ -184,6 +184,22 @@ Test(feed, to_forget_gives_back_the_memory_of_stale_books_and_harms_no_other) {
   cr_assert_str_eq(best(&x, A, MD_SIDE_BUY), "10x1");
 }
 
+Test(feed, to_shed_gives_back_what_waiting_updates_took_and_leaves_the_books) {
+  for (unsigned n = 0; n < 200; n++)
+    depth(&x, A, 100 + n, 100 + n, "[\"10\",\"1\"]", "[\"11\",\"1\"]");
+  uint64_t waiting = md_feed_memory(x.feed);
+  md_feed_shed(x.feed);
+  cr_assert_eq(md_feed_memory(x.feed), waiting, "they are still needed");
+  snapshot(&x, A, 5, 150, "[\"9\",\"1\"]", "[\"12\",\"1\"]");
+  cr_assert_eq(book_of(&x, A)->state, MD_BOOK_VALID);
+  uint64_t before = md_feed_memory(x.feed);
+  md_feed_shed(x.feed);
+  cr_assert_lt(md_feed_memory(x.feed), before);
+  cr_assert_str_eq(best(&x, A, MD_SIDE_BUY), "10x1");
+  depth(&x, A, 300, 300, "[\"10.5\",\"2\"]", "");
+  cr_assert_str_eq(best(&x, A, MD_SIDE_BUY), "10.5x2");
+}
+
 Test(feed, a_snapshot_of_a_valid_book_is_ignored) {
   make_valid(&x, A, 105);
   (void)types(&x);

@@ -109,6 +109,26 @@ Test(log, a_file_that_cannot_be_opened_leaves_the_old_one, .init = set_up, .fini
   cr_assert_eq(count_lines(path), 1);
 }
 
+Test(log, a_feed_has_its_lines_in_a_file_of_its_own_too, .init = set_up, .fini = tear_down) {
+  char     own[100], rotated[160];
+  md_msg_t msg = {0};
+  (void)snprintf(own, sizeof own, "%s/spot.log", dir);
+  (void)snprintf(rotated, sizeof rotated, "%s.1", own);
+  cr_assert_eq(md_log_feed_open(&logger, "binance_spot", own, &msg), MD_OK, "%s", msg.text);
+  md_log(&logger, MD_LOG_INFO, "binance_spot", "of the feed");
+  md_log(&logger, MD_LOG_INFO, "okx_spot", "of another");
+  md_log(&logger, MD_LOG_INFO, "engine", "of the engine");
+  cr_assert_eq(count_lines(path), 3, "the main log has all");
+  cr_assert_eq(count_lines(own), 1);
+  cr_assert_eq(rename(own, rotated), 0);
+  cr_assert_eq(md_log_feeds_reopen(&logger, &msg), MD_OK, "%s", msg.text);
+  md_log(&logger, MD_LOG_INFO, "binance_spot", "after the rotation");
+  cr_assert_eq(count_lines(own), 1);
+  cr_assert_eq(count_lines(rotated), 1);
+  cr_assert_neq(md_log_feed_open(&logger, "x", "/nonexistent/x.log", &msg), MD_OK);
+  cr_assert(strstr(msg.text, "/nonexistent/x.log"), "%s", msg.text);
+}
+
 Test(log, form_and_level_change_at_once, .init = set_up, .fini = tear_down) {
   char  line[4096];
   FILE *in;
