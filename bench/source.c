@@ -13,6 +13,7 @@
 #define ID_DIGITS     11
 #define MESSAGE_BYTES (6u << 10)
 #define LEVEL_BYTES   (9ull << 13) /* of one instrument's own book, room to grow included */
+#define THIN_CNT      20u
 #define NAME          "stream.binance.com:9443"
 
 /* Puts the symbol and the ids of an instrument's next update into a copy of a message. */
@@ -101,11 +102,30 @@ make_feed(md_bench_source_t *s, bool has_segment, md_ring_t *journal) {
   return MD_OK;
 }
 
+/* A snapshot of THIN_CNT levels a side. */
 static bool
-fill_books(md_bench_source_t *s) {
+thin_snapshot(char **text, uint32_t *len) {
+  const size_t bytes = 256 + 2u * THIN_CNT * 48;
+  *text              = calloc(1, bytes + MD_FRAME_PAD_BYTES);
+  if (!*text) return false;
+  int n = snprintf(*text, bytes, "{\"lastUpdateId\":%llu,\"bids\":[", SNAPSHOT_ID);
+  for (unsigned i = 0; i < 2 * THIN_CNT; i++) {
+    if (i == THIN_CNT) n += snprintf(*text + n, bytes - (size_t)n, "],\"asks\":[");
+    const unsigned px = i < THIN_CNT ? 61837 - i : 61838 + i - THIN_CNT;
+    n += snprintf(*text + n, bytes - (size_t)n, "%s[\"%u.00000000\",\"1.00000000\"]",
+                  i % THIN_CNT ? "," : "", px);
+  }
+  n += snprintf(*text + n, bytes - (size_t)n, "]}");
+  *len = (uint32_t)n;
+  return true;
+}
+
+static bool
+fill_books(md_bench_source_t *s, bool is_thin) {
   char    *text = NULL;
   uint32_t len  = 0;
-  if (!md_bench_snapshot_new(SEED, &text, &len)) return false;
+  if (!(is_thin ? thin_snapshot(&text, &len) : md_bench_snapshot_new(SEED, &text, &len)))
+    return false;
   for (uint32_t i = 0; i < s->cnt; i++) {
     s->last_id[i] = SNAPSHOT_ID;
     give_snapshot(s, i, text, len);
@@ -117,16 +137,17 @@ fill_books(md_bench_source_t *s) {
 }
 
 static bool
-source_new(md_bench_source_t *s, uint32_t cnt, bool has_segment, md_ring_t *journal) {
+source_new(md_bench_source_t *s, uint32_t cnt, bool has_segment, bool is_thin, md_ring_t *journal) {
+  const uint32_t depth = is_thin ? 0 : MD_BENCH_DEPTH;
   memset(s, 0, sizeof *s);
-  if (has_segment && !md_bench_world_new(&s->world, cnt, cnt * LEVEL_BYTES)) return false;
+  if (has_segment && !md_bench_world_deep(&s->world, cnt, depth, cnt * LEVEL_BYTES)) return false;
   s->cnt         = cnt;
   s->random      = SEED;
   s->last_id     = calloc(cnt, sizeof s->last_id[0]);
   s->batch.bytes = calloc(MD_BENCH_BATCH_CNT, MESSAGE_BYTES);
   bool good      = s->last_id && s->batch.bytes &&
               md_bench_corpus_still(&s->corpus, CORPUS_CNT, LEVEL_CNT, SEED) &&
-              make_feed(s, has_segment, journal) == MD_OK && fill_books(s);
+              make_feed(s, has_segment, journal) == MD_OK && fill_books(s, is_thin);
   if (!good) {
     md_bench_source_delete(s);
     (void)snprintf(s->world.why, sizeof s->world.why, "no memory for a feed of %u books", cnt);
@@ -136,12 +157,17 @@ source_new(md_bench_source_t *s, uint32_t cnt, bool has_segment, md_ring_t *jour
 
 bool
 md_bench_source_new(md_bench_source_t *s, uint32_t cnt, bool has_segment) {
-  return source_new(s, cnt, has_segment, NULL);
+  return source_new(s, cnt, has_segment, false, NULL);
+}
+
+bool
+md_bench_source_thin(md_bench_source_t *s, uint32_t cnt) {
+  return source_new(s, cnt, true, true, NULL);
 }
 
 bool
 md_bench_source_recorded(md_bench_source_t *s, uint32_t cnt, bool has_segment, md_ring_t *journal) {
-  return source_new(s, cnt, has_segment, journal);
+  return source_new(s, cnt, has_segment, false, journal);
 }
 
 void

@@ -32,6 +32,8 @@ typedef struct md_bench_source {
 /* md_bench_source_new makes a feed of cnt VALID books with 1,024 levels a side; false:
  * s->world.why says why not. */
 bool md_bench_source_new(md_bench_source_t *s, uint32_t cnt, bool has_segment);
+/* md_bench_source_thin makes one without depth, of books with 40 levels a side at most. */
+bool md_bench_source_thin(md_bench_source_t *s, uint32_t cnt);
 void md_bench_source_delete(md_bench_source_t *s);
 
 /* md_bench_source_recorded is the same with a journal's ring (of stream 1, RAW 2): everything that

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bench/crowd.h"
 #include "bench/rounds.h"
@@ -243,20 +244,67 @@ run_small(md_bench_t *b, tick_t *t, int64_t budget_ns, char *why) {
   return good;
 }
 
+/* ---- memory ---- */
+
+/* What is in memory of this process, the segment included. */
+static double
+resident_kib(void) {
+  unsigned long all, resident = 0;
+  FILE         *f = fopen("/proc/self/statm", "re");
+  if (!f) return 0;
+  if (fscanf(f, "%lu %lu", &all, &resident) != 2) resident = 0;
+  (void)fclose(f);
+  return (double)resident * (double)sysconf(_SC_PAGESIZE) / 1024;
+}
+
+static void
+report_memory(md_bench_t *b, const char *name, double kib, double floor, double target,
+              const char *why) {
+  md_bench_result_t *r = md_bench_add(b, name, "KiB");
+  r->is_value          = true;
+  r->is_cost           = true;
+  r->floor             = floor;
+  r->target            = target;
+  r->note              = why;
+  if (why) return;
+  r->value = kib / INSTRUMENT_CNT;
+  r->min   = r->value;
+  r->max   = r->value;
+}
+
+static bool
+run_thin(md_bench_t *b, tick_t *t, char *why) {
+  const double before = resident_kib();
+  if (!md_bench_source_thin(&t->full, INSTRUMENT_CNT)) {
+    memcpy(why, t->full.world.why, sizeof t->full.world.why);
+    report_memory(b, "tick.memory.no_depth", 0, 16, 8, why);
+    return true;
+  }
+  report_memory(b, "tick.memory.no_depth", resident_kib() - before, 16, 8, NULL);
+  bool good = md_feed_instrument_cnt(t->full.feed) == INSTRUMENT_CNT &&
+              md_feed_instrument_at(t->full.feed, INSTRUMENT_CNT - 1)->state == MD_BOOK_VALID;
+  md_bench_source_delete(&t->full);
+  return good;
+}
+
 bool
 md_bench_tick(md_bench_t *b) {
   static tick_t t;
-  static char   why[2][sizeof t.full.world.why]; /* live as long as the report */
+  static char   why[3][sizeof t.full.world.why]; /* live as long as the report */
   int64_t       second_ns = 1000000000, budget_ns = (int64_t)b->seconds * second_ns;
-  t.simdjson = md_bench_simdjson_new();
-  bool good  = t.simdjson != NULL && run_small(b, &t, budget_ns / 4, why[0]);
+  t.simdjson    = md_bench_simdjson_new();
+  bool   good   = t.simdjson != NULL && run_small(b, &t, budget_ns / 4, why[0]);
+  double before = resident_kib();
   if (good && md_bench_source_new(&t.full, INSTRUMENT_CNT, true)) {
+    report_memory(b, "tick.memory.depth_1000", resident_kib() - before, 200, 160, NULL);
     good = run_cells(b, &t, grid_cells, MD_CNT(grid_cells), true, budget_ns / 2);
     md_bench_source_delete(&t.full);
   } else if (good) {
     memcpy(why[1], t.full.world.why, sizeof why[1]);
     md_bench_rows_without(b, grid_cells, MD_CNT(grid_cells), why[1]);
+    report_memory(b, "tick.memory.depth_1000", 0, 200, 160, why[1]);
   }
+  good = good && run_thin(b, &t, why[2]);
   md_bench_simdjson_delete(t.simdjson);
   if (!good) fprintf(stderr, "mdengine bench: books are not what the messages say: a defect\n");
   return good;

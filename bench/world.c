@@ -106,17 +106,18 @@ md_bench_world_make(md_bench_world_t *w, const md_segment_config_t *want, uint64
 }
 
 bool
-md_bench_world_new(md_bench_world_t *w, uint32_t instrument_cnt, uint64_t private_bytes) {
-  static const md_segment_feed_t feeds[FEED_CNT] = {
+md_bench_world_deep(md_bench_world_t *w, uint32_t instrument_cnt, uint32_t depth_levels,
+                    uint64_t private_bytes) {
+  const md_segment_feed_t feeds[FEED_CNT] = {
       {.name         = "binance_spot",
        .venue        = "binance_spot",
        .stream       = 1,
-       .depth_levels = MD_BENCH_DEPTH,
+       .depth_levels = depth_levels,
        .tape_bytes   = MD_BENCH_TAPE_BYTES},
       {.name = "there", .venue = "there", .stream = 2, .tape_bytes = MD_BENCH_HOP_BYTES},
       {.name = "back", .venue = "back", .stream = 3, .tape_bytes = MD_BENCH_HOP_BYTES}};
   static const md_segment_thread_t thread = {"bench", MD_THREAD_FEED, 0, -1};
-  uint64_t book_bytes = instrument_cnt * md_align_up(md_book_footprint(MD_BENCH_DEPTH), 4096);
+  uint64_t book_bytes = instrument_cnt * md_align_up(md_book_footprint(depth_levels), 4096);
   const md_segment_config_t cfg = {.epoch               = 1,
                                    .next_instrument_id  = 1,
                                    .instrument_capacity = instrument_cnt,
@@ -126,6 +127,11 @@ md_bench_world_new(md_bench_world_t *w, uint32_t instrument_cnt, uint64_t privat
                                    .threads             = &thread,
                                    .thread_cnt          = 1};
   return md_bench_world_make(w, &cfg, private_bytes);
+}
+
+bool
+md_bench_world_new(md_bench_world_t *w, uint32_t instrument_cnt, uint64_t private_bytes) {
+  return md_bench_world_deep(w, instrument_cnt, MD_BENCH_DEPTH, private_bytes);
 }
 
 void

@@ -25,6 +25,9 @@ typedef struct md_bench_world {
  * levels a side, all of feed 0. False: w->why says what is missing, nothing is left. private_bytes
  * is what the caller will need beside it: both must fit what the machine has free. */
 bool md_bench_world_new(md_bench_world_t *w, uint32_t instrument_cnt, uint64_t private_bytes);
+/* md_bench_world_deep makes one whose books have another depth, 0: none. */
+bool md_bench_world_deep(md_bench_world_t *w, uint32_t instrument_cnt, uint32_t depth_levels,
+                         uint64_t private_bytes);
 /* md_bench_world_make makes one of another shape: name and folder of cfg are chosen here. */
 bool md_bench_world_make(md_bench_world_t *w, const md_segment_config_t *cfg,
                          uint64_t private_bytes);
