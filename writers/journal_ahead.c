@@ -16,9 +16,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define STEP_BYTES   ((size_t)1 << 20)
-#define STEP_REST_NS 1000000 /* between two steps: the device belongs to the journal */
-#define SYNC_STEPS   8u      /* a sync of few bytes each: none of the journal's waits long for it */
+#define STEP_BYTES     ((size_t)1 << 20)
+#define STEP_REST_NS   1000000       /* between two steps: the device belongs to the journal */
+#define FIRST_FILL_MAX (16ull << 20) /* at a start */
+#define SYNC_STEPS     8u /* a sync of few bytes each: none of the journal's waits long for it */
 
 typedef enum ahead_state { AHEAD_IDLE, AHEAD_WANTED, AHEAD_READY } ahead_state_t;
 
@@ -211,6 +212,25 @@ ahead_run(void *arg) {
 }
 
 /* ---- for the journal ---- */
+
+void
+md_journal_ahead_first(md_journal_ahead_t *a) {
+  bool there[MD_JOURNAL_SPARE_MAX] = {false}, any = false;
+  if (md_load_acquire(&a->state) != AHEAD_IDLE) return; /* A1: file is ours; pairs with R1 */
+  if (a->file.fd >= 0 || md_disk_list(a->cfg.disk, a->dir, note_spare, there) < 0) return;
+  for (uint32_t i = 0; i < MD_JOURNAL_SPARE_MAX; i++)
+    any = any || there[i];
+  if (!any) return;
+  int rc = begin_file(a);
+  if (rc >= 0 && a->bytes - a->filled_bytes > FIRST_FILL_MAX) return; /* later, as any other */
+  while (rc >= 0 && a->filled_bytes < a->bytes)
+    rc = fill_step(a);
+  if (rc >= 0) rc = end_file(a);
+  if (rc < 0)
+    drop_file(a);
+  else
+    md_store_relaxed(&a->state, AHEAD_READY); /* taken by this thread */
+}
 
 static void
 wake(md_journal_ahead_t *a) {

@@ -31,6 +31,12 @@ MD_MUST_USE md_err_t md_journal_ahead_open(const md_journal_ahead_config_t *cfg,
 /* md_journal_ahead_close ends the thread, finishes what was handed over, removes the file. */
 void md_journal_ahead_close(md_journal_ahead_t *a);
 
+/* md_journal_ahead_first makes the first file at once, on the caller's thread, when the pool has
+ * one that is nearly as long as it must be: so that an engine's first segment is as fast as the
+ * others.
+ */
+void md_journal_ahead_first(md_journal_ahead_t *a);
+
 /* md_journal_ahead_want begins the next file unless it is there or being made. After a failure it
  * begins again. */
 void md_journal_ahead_want(md_journal_ahead_t *a);

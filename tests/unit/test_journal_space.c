@@ -284,6 +284,31 @@ Test(journal_space, a_torn_block_in_a_file_used_again_is_cut) {
   crash_in_used_file(true);
 }
 
+Test(journal_space, the_first_segment_of_a_start_is_a_file_of_the_pool) {
+  help_t h;
+  start(&h, MD_JOURNAL_BATCH, AHEAD_BYTES, 0);
+  fill_segments(&h, 3);
+  answer(&h);
+  cr_assert(help_drain(&h, true));
+  help_close(&h);
+  ino_t old = inode_of(&h, "seg-0000000001.mdj");
+  cr_assert_eq(md_journal_retire(&disk, h.dir, 1, 1, NULL), MD_OK);
+  help_epoch(&h);
+  cr_assert_eq(help_open(&h, NULL), MD_OK);
+  const md_journal_sink_t *s = h.state;
+  cr_expect(s->file.reused);
+  char name[MD_JOURNAL_NAME_BYTES];
+  md_journal_name(s->file.segment, name);
+  cr_expect_eq(inode_of(&h, name), old);
+  help_trades(&h, 0, 50);
+  cr_assert(help_drain(&h, true));
+  help_close(&h);
+  help_tally_t t = help_read(h.dir);
+  cr_expect_eq(t.repeat_cnt + t.damage.block_cnt, 0, "%s", t.damage.first);
+  cr_expect_eq(t.last[1][2], h.seq[1]);
+  help_fini(&h);
+}
+
 Test(journal_space, a_retired_file_is_used_again_and_its_old_records_never_come_back) {
   help_t h;
   start(&h, MD_JOURNAL_BATCH, AHEAD_BYTES, 0);

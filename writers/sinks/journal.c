@@ -104,7 +104,9 @@ open_ahead(md_journal_sink_t *s, md_msg_t *msg) {
   md_journal_ahead_config_t cfg = {.disk  = s->cfg.disk,
                                    .dir   = s->cfg.dir,
                                    .bytes = md_align_up(s->cfg.ahead_bytes, MD_JOURNAL_PAGE_BYTES)};
-  return md_journal_ahead_open(&cfg, &s->ahead, msg);
+  md_err_t                  err = md_journal_ahead_open(&cfg, &s->ahead, msg);
+  if (!err && md_journal_space_allows(s, cfg.bytes)) md_journal_ahead_first(s->ahead);
+  return err;
 }
 
 static void
