@@ -305,14 +305,15 @@ put_text(uint8_t *p, const uint8_t *at, uint32_t bytes) {
   return p + len;
 }
 
-/* One field; NULL when its column cannot hold it. */
-static uint8_t *
-put_field(uint8_t *p, const md_record_t *rec, const md_field_t *f) {
-  const uint8_t *at = (const uint8_t *)md_record_body_const(rec) + f->off;
-  uint16_t       u16;
-  uint32_t       u32;
-  int64_t        i64;
-  switch (f->kind) {
+/* One field; NULL when its column cannot hold it. The kind is known where it is expanded, so that
+ * one case of all is left. */
+static inline __attribute__((always_inline)) uint8_t *
+put_field(uint8_t *p, const md_record_t *rec, const uint8_t *at, md_field_kind_t kind,
+          uint32_t bytes) {
+  uint16_t u16;
+  uint32_t u32;
+  int64_t  i64;
+  switch (kind) {
   case MD_FIELD_PX:
     return put_mantissa(p, at, rec->px_exp);
   case MD_FIELD_QTY:
@@ -344,12 +345,39 @@ put_field(uint8_t *p, const md_record_t *rec, const md_field_t *f) {
     return put_side(p, *at);
   case MD_FIELD_SYM:
   case MD_FIELD_ASSET:
-    return put_text(p, at, f->bytes);
+    return put_text(p, at, bytes);
   case MD_FIELD_PAD:
     break;
   }
   return p;
 }
+
+/* A function for each record type that puts the fields of its body, without a look at the table of
+ * fields: put_body_trade. NULL and *column when one does not fit. */
+// clang-format off
+#define PUT_FIELD(field, c_type, field_kind, field_doc)                                            \
+  p = put_field(p, rec, at, MD_FIELD_##field_kind, (uint32_t)sizeof(c_type));                      \
+  if (MD_UNLIKELY(!p)) { *column = #field; return NULL; }                                          \
+  at += sizeof(c_type);
+#define PUT_BODY(NAME, type_name, value, table_name)                                               \
+  static uint8_t *                                                                                 \
+  put_body_##type_name(uint8_t *p, const md_record_t *rec, const char **column) {                  \
+    const uint8_t *at = md_record_body_const(rec);                                                 \
+    MD_##NAME##_FIELDS(PUT_FIELD)                                                                  \
+    return p;                                                                                      \
+  }
+#define COUNT_FIELD(field, c_type, field_kind, field_doc) +(MD_FIELD_##field_kind != MD_FIELD_PAD)
+#define BODY_ROW(NAME, type_name, value, table_name)                                               \
+  [value] = {put_body_##type_name, 0 MD_##NAME##_FIELDS(COUNT_FIELD)},
+MD_RECORD_TYPES(PUT_BODY)
+
+typedef struct body_row {
+  uint8_t *(*put)(uint8_t *p, const md_record_t *rec, const char **column);
+  uint16_t column_cnt;
+} body_row_t;
+
+static const body_row_t bodies[] = {MD_RECORD_TYPES(BODY_ROW)};
+// clang-format on
 
 /* ---- levels ---- */
 
@@ -437,25 +465,30 @@ put_fixed(uint8_t *p, const md_record_t *rec, int32_t journal, const char **colu
   return put_int2(p, rec->flags);
 }
 
+/* Text that is no text is damage; a number is just too large. */
+static MD_COLD md_err_t
+misfit_error(const md_record_info_t *info, const char *column) {
+  for (uint32_t i = 0; i < info->field_cnt; i++) {
+    const md_field_t *f = &info->fields[i];
+    if (strcmp(f->name, column) == 0 && (f->kind == MD_FIELD_SYM || f->kind == MD_FIELD_ASSET))
+      return MD_ERR_CORRUPT;
+  }
+  return MD_ERR_RANGE;
+}
+
 md_err_t
 md_copy_row(const md_record_t *rec, const md_record_info_t *info, int32_t journal, uint8_t *out,
             uint32_t *len, const char **column) {
-  *column = "len";
+  md_assert(rec->type < MD_CNT(bodies) && bodies[rec->type].put);
+  const body_row_t *body = &bodies[rec->type];
+  *column                = "len";
   if (rec->len < sizeof *rec + info->body_bytes) return MD_ERR_CORRUPT;
   uint8_t *p = put_fixed(out + 2, rec, journal, column);
   if (!p) return MD_ERR_RANGE;
-  uint16_t column_cnt = MD_COPY_FIXED_CNT;
-  for (uint32_t i = 0; i < info->field_cnt; i++) {
-    const md_field_t *f = &info->fields[i];
-    if (f->kind == MD_FIELD_PAD) continue;
-    column_cnt++;
-    p = put_field(p, rec, f);
-    if (!p) {
-      *column = f->name;
-      return f->kind == MD_FIELD_SYM || f->kind == MD_FIELD_ASSET ? MD_ERR_CORRUPT : MD_ERR_RANGE;
-    }
-    md_dassert(p - out <= (ptrdiff_t)MD_COPY_ROW_BYTES_MAX);
-  }
+  uint16_t column_cnt = (uint16_t)(MD_COPY_FIXED_CNT + body->column_cnt);
+  p                   = body->put(p, rec, column);
+  if (!p) return misfit_error(info, *column);
+  md_dassert(p - out <= (ptrdiff_t)MD_COPY_ROW_BYTES_MAX);
   uint32_t          bid_cnt, ask_cnt;
   const md_level_t *level = md_copy_levels(rec, info, &bid_cnt, &ask_cnt);
   if (level) {

@@ -1,19 +1,16 @@
 #include "writers/pg.h"
 
-#include <endian.h>
+#include "writers/pg_push.h"
+
 #include <errno.h>
 #include <libpq-fe.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
 
 #define RESULT_CNT_MAX 100000u /* of one md_pg_query; a bound, never reached */
 #define CLOSE_TURN_MAX 1000u
-#define FRAME_BYTES    5u /* 'd' and the length of itself and the data, of a CopyData message */
-#define SEND_BYTES     (1 << 20) /* that may wait in a local socket: fewer turns for the same rows */
 
 /* One direction of the socket. */
 typedef struct md_pg_poll {
@@ -22,13 +19,6 @@ typedef struct md_pg_poll {
   bool       is_ready;   /* reported since the last step */
   uint64_t  *moved_cnt;
 } md_pg_poll_t;
-
-/* One CopyData message that goes to the socket without libpq. */
-typedef struct md_pg_rest {
-  uint8_t        frame[FRAME_BYTES];
-  const uint8_t *data;
-  size_t         len, sent; /* of frame and data together; sent == len: nothing is left */
-} md_pg_rest_t;
 
 struct md_pg {
   md_io_t      *io;
@@ -41,9 +31,8 @@ struct md_pg {
   md_pg_state_t state;
   md_pg_fault_t fault;
   bool          wants_write;
-  bool          may_fail;  /* the running statement */
-  bool          is_direct; /* COPY data may pass libpq by: nothing encrypts it */
-  md_pg_rest_t  rest;
+  bool          may_fail; /* the running statement */
+  md_pg_push_t  push;     /* open where nothing encrypts */
   uint64_t      moved_cnt;
 };
 
@@ -120,7 +109,7 @@ md_pg_disconnect(md_pg_t *pg) {
   pg->result = NULL;
   pg->conn   = NULL;
   pg->state  = MD_PG_DOWN;
-  pg->rest   = (md_pg_rest_t){0};
+  md_pg_push_close(&pg->push);
 }
 
 void
@@ -219,20 +208,6 @@ md_pg_connect(md_pg_t *pg) {
   return MD_OK;
 }
 
-/* A connection that is up: never blocks, and holds enough where the server is on this machine. */
-static bool
-set_up_socket(md_pg_t *pg) {
-  struct sockaddr_storage name;
-  socklen_t               len   = sizeof name;
-  const int               bytes = SEND_BYTES;
-  if (PQsetnonblocking(pg->conn, 1) != 0) return false;
-  pg->is_direct = !PQsslInUse(pg->conn) && !PQgssEncInUse(pg->conn);
-  if (getsockname(PQsocket(pg->conn), (struct sockaddr *)&name, &len) == 0 &&
-      name.ss_family == AF_UNIX)
-    (void)setsockopt(PQsocket(pg->conn), SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
-  return true;
-}
-
 static md_pg_state_t
 step_connect(md_pg_t *pg) {
   bool is_ready = pg->wants_write ? pg->out.is_ready : pg->in.is_ready;
@@ -250,7 +225,9 @@ step_connect(md_pg_t *pg) {
     pg->wants_write = true;
     break;
   case PGRES_POLLING_OK:
-    if (!set_up_socket(pg)) return lose(pg, PQerrorMessage(pg->conn));
+    if (PQsetnonblocking(pg->conn, 1) != 0) return lose(pg, PQerrorMessage(pg->conn));
+    if (!PQsslInUse(pg->conn) && !PQgssEncInUse(pg->conn))
+      md_pg_push_open(&pg->push, PQsocket(pg->conn));
     pg->wants_write  = false;
     return pg->state = MD_PG_READY;
   case PGRES_POLLING_FAILED:
@@ -291,28 +268,16 @@ lose_writing(md_pg_t *pg, int error) {
   lose(pg, is_told ? PQerrorMessage(pg->conn) : strerror(error));
 }
 
-/* Sends what the socket takes of the rest; false when the connection is gone. */
+/* Sends what the socket takes of COPY data; false when the connection is gone. */
 static bool
-push_rest(md_pg_t *pg) {
-  md_pg_rest_t *r = &pg->rest;
-  while (r->sent < r->len) {
-    size_t              head    = r->sent < FRAME_BYTES ? FRAME_BYTES - r->sent : 0;
-    size_t              from    = r->sent + head - FRAME_BYTES;
-    struct iovec        iov[]   = {{r->frame + FRAME_BYTES - head, head},
-                                   {(void *)(uintptr_t)(r->data + from), r->len - FRAME_BYTES - from}};
-    const struct msghdr message = {.msg_iov = iov, .msg_iovlen = 2};
-    ssize_t             n = sendmsg(PQsocket(pg->conn), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0 && errno != EAGAIN) {
-      lose_writing(pg, errno);
-      return false;
-    }
-    if (n <= 0) break;
-    r->sent += (size_t)n;
-    pg->moved_cnt++;
-  }
-  pg->wants_write = r->sent < r->len;
-  return true;
+push(md_pg_t *pg) {
+  const uint64_t moved = pg->push.moved_cnt;
+  md_err_t       err   = md_pg_push_step(&pg->push, PQsocket(pg->conn));
+  pg->moved_cnt += pg->push.moved_cnt - moved;
+  pg->wants_write = err == MD_ERR_FULL;
+  if (err == MD_OK || err == MD_ERR_FULL) return true;
+  lose_writing(pg, errno);
+  return false;
 }
 
 /* Sends what is still buffered, libpq's first; false when the connection is gone. */
@@ -324,7 +289,7 @@ flush(md_pg_t *pg) {
     return false;
   }
   pg->wants_write = left > 0;
-  return left > 0 || pg->rest.sent == pg->rest.len || push_rest(pg);
+  return left > 0 || pg->push.sent == pg->push.len || push(pg);
 }
 
 md_pg_state_t
@@ -387,12 +352,9 @@ md_pg_put(md_pg_t *pg, const void *data, uint32_t len) {
   if (pg->state != MD_PG_COPY) return MD_ERR_DB;
   if (!flush(pg)) return MD_ERR_DB;
   if (pg->wants_write) return MD_ERR_FULL;
-  if (pg->is_direct) {
-    const uint32_t be = htobe32(len + sizeof len);
-    pg->rest          = (md_pg_rest_t){.data = data, .len = FRAME_BYTES + (size_t)len};
-    pg->rest.frame[0] = 'd';
-    memcpy(pg->rest.frame + 1, &be, sizeof be);
-    return push_rest(pg) ? MD_OK : MD_ERR_DB;
+  if (pg->push.is_open) {
+    md_pg_push_start(&pg->push, data, len);
+    return push(pg) ? MD_OK : MD_ERR_DB;
   }
   int taken = PQputCopyData(pg->conn, data, (int)len);
   if (taken < 0) {

@@ -56,9 +56,9 @@ md_pg_state_t md_pg_step(md_pg_t *pg);
  * READY with md_pg_fault set; only for statements outside a transaction. */
 void md_pg_query(md_pg_t *pg, const char *sql, bool may_fail);
 
-/* md_pg_put hands len bytes over in state COPY, which stay as they are until md_pg_put_end was
- * taken or the connection is gone: MD_ERR_FULL when the server does not keep up (after md_pg_step
- * try again), MD_ERR_DB. md_pg_put_end ends the data: MD_ERR_FULL likewise. */
+/* md_pg_put hands len bytes over in state COPY, which stay as they are until the transaction is
+ * committed or the connection is gone: MD_ERR_FULL when the server does not keep up (after
+ * md_pg_step try again), MD_ERR_DB. md_pg_put_end ends the data: MD_ERR_FULL likewise. */
 MD_MUST_USE md_err_t md_pg_put(md_pg_t *pg, const void *data, uint32_t len);
 MD_MUST_USE md_err_t md_pg_put_end(md_pg_t *pg);
 

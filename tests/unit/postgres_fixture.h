@@ -7,6 +7,8 @@
 #ifndef TESTS_POSTGRES_FIXTURE_H
 #define TESTS_POSTGRES_FIXTURE_H
 
+#include <signal.h>
+
 #include "tests/unit/segment_fixture.h"
 #include "writers/journal.h"
 #include "writers/postgres.h"
@@ -97,6 +99,7 @@ world_watch(void) {
 static inline bool
 world_begin(uint64_t seed) {
   memset(&world, 0, sizeof world);
+  (void)signal(SIGPIPE, SIG_IGN); /* as the engine does */
   world.random = seed;
   snprintf(world.root, sizeof world.root, "/tmp/mdpg.XXXXXX");
   cr_assert(mkdtemp(world.root));
