@@ -33,6 +33,7 @@ struct pair {
   _Alignas(MD_CACHE_BLOCK) md_atomic_u64 pong;
   _Alignas(MD_CACHE_BLOCK) md_atomic_u64 order; /* number of the step that may begin */
   _Alignas(MD_CACHE_BLOCK) md_atomic_u64 done;  /* number of the step that the peer ended */
+  md_atomic_u64 ready;                          /* the peer is on its processor */
   _Alignas(MD_CACHE_BLOCK) step_t step;
   const md_bench_queue_t *queue;
   void                   *there, *back;
@@ -69,6 +70,7 @@ static void *
 peer_main(void *arg) {
   pair_t *p    = arg;
   p->peer_good = pin(p->cpu[1]);
+  md_store_release(&p->ready, 1); /* R5: the peer is there; pairs with A5 */
   for (uint64_t n = 1;; n++) {
     while (md_load_acquire(&p->order) != n) /* A3: the step to do; pairs with R3 */
       md_bench_relax();
@@ -320,9 +322,15 @@ run_rounds(run_t *run, unsigned seconds) {
   pair_t   *p = run->pair;
   pthread_t peer;
   cpu_set_t before;
-  if (pthread_getaffinity_np(pthread_self(), sizeof before, &before) != 0 || !pin(p->cpu[0]))
+  if (pthread_getaffinity_np(pthread_self(), sizeof before, &before) != 0)
     return true; /* no rounds: not measured */
   if (pthread_create(&peer, NULL, peer_main, p) != 0) return false;
+  /* The peer goes to its processor first: a real-time thread that spins on this one, as the next
+   * steps do, would keep it from ever getting there. */
+  const struct timespec moment = {.tv_nsec = 100000};
+  while (md_load_acquire(&p->ready) == 0) /* A5: the peer is there; pairs with R5 */
+    (void)nanosleep(&moment, NULL);
+  p->peer_good &= pin(p->cpu[0]);
   int64_t end_ns = md_bench_now_ns() + (int64_t)seconds * 1000000000;
   run_round(run, &run->rounds[0]); /* warms up, and is overwritten */
   do {

@@ -15,7 +15,7 @@ uint64_t
 md_book_footprint(uint32_t depth_levels) {
   if (depth_levels > MD_DEPTH_LEVELS_MAX) return 0;
   if (depth_levels == 0) return sizeof(md_book_t);
-  return sizeof(md_book_t) + MD_DEPTH_COPIES * md_book_depth_bytes(depth_levels);
+  return sizeof(md_book_t) + md_book_depth_bytes(depth_levels);
 }
 
 md_err_t
@@ -61,15 +61,25 @@ md_book_depth_levels(const md_book_t *b) {
 
 /* ---- writer ---- */
 
+static md_atomic_u64 *
+book_top_newest_own(md_book_t *b) {
+  return b->top[md_load_relaxed(&b->top_newest) % MD_BOOK_TOP_SLOTS].words; /* this thread's own */
+}
+
+/* book_top_store writes the slot behind the newest one and then makes it the newest. */
 static void
 book_top_store(md_book_t *b, const md_book_top_t *top) {
+  const uint64_t newest = md_load_relaxed(&b->top_newest); /* only this thread stores it */
 #if MD_MUTANT == 21
-  const uint64_t odd = md_load_relaxed(&b->top.version) | 1;
+  md_book_top_words_t *slot = &b->top[newest % MD_BOOK_TOP_SLOTS];
 #else
-  const uint64_t odd = md_book_open(&b->top.version);
+  md_book_top_words_t *slot = &b->top[(newest + 1) % MD_BOOK_TOP_SLOTS];
 #endif
-  md_book_words_store(b->top.words, top, MD_BOOK_TOP_WORDS);
-  md_book_close(&b->top.version, odd);
+
+  md_book_words_store(slot->words, top, MD_BOOK_TOP_WORDS);
+#if MD_MUTANT != 21
+  md_store_release(&b->top_newest, newest + 1); /* R3: the slot is whole; pairs with A3 */
+#endif
 }
 
 static void
@@ -92,7 +102,7 @@ void
 md_book_write_state(md_book_t *b, const md_book_meta_t *meta) {
   md_book_top_t top;
 
-  md_book_words_own(b->top.words, &top, MD_BOOK_TOP_WORDS);
+  md_book_words_own(book_top_newest_own(b), &top, MD_BOOK_TOP_WORDS);
   top.meta = *meta;
   book_top_store(b, &top);
   md_book_ladder_meta(b, meta);
@@ -103,8 +113,8 @@ void
 md_book_prefetch(const md_book_t *b) {
   md_book_ask(b, offsetof(md_book_t, ladder));
   if (b->depth_levels == 0) return;
-  for (uint64_t copy = 0; copy < MD_DEPTH_COPIES; copy++)
-    md_book_ask(md_book_depth_copy_const(b, b->depth_levels, copy), sizeof(md_book_depth_t));
+  md_book_ask(md_book_words_at_const(b, md_book_state_off(0)),
+              MD_BOOK_STATES * sizeof(md_book_depth_words_t));
 }
 
 void
@@ -190,7 +200,7 @@ md_book_write_changes(md_book_t *b, const md_book_meta_t *meta, const md_book_ch
                          .best       = best};
   md_book_meta_t    was;
 
-  md_book_words_own(b->top.words, &was, MD_BOOK_META_WORDS);
+  md_book_words_own(book_top_newest_own(b), &was, MD_BOOK_META_WORDS);
   if (MD_UNLIKELY(was.gen != meta->gen || was.px_exp != meta->px_exp ||
                   was.qty_exp != meta->qty_exp)) {
     md_book_write_all(b, meta, read, ctx);
@@ -212,10 +222,10 @@ md_book_write_changes(md_book_t *b, const md_book_meta_t *meta, const md_book_ch
 md_err_t
 md_book_read_top(const md_book_t *b, md_book_top_t *out) {
   for (unsigned turn = 0; turn < MD_READ_RETRY_MAX; turn++) {
-    const uint64_t version = md_load_acquire(&b->top.version); /* A2: words; pairs with R2 */
-    if (version % 2 != 0) continue;
-    md_book_words_load(b->top.words, out, MD_BOOK_TOP_WORDS);
-    if (md_load_relaxed(&b->top.version) != version) continue; /* ordered by A1 */
+    const uint64_t newest = md_load_acquire(&b->top_newest); /* A3: whole slot; pairs with R3 */
+    md_book_words_load(b->top[newest % MD_BOOK_TOP_SLOTS].words, out, MD_BOOK_TOP_WORDS);
+    /* Only when the writer came round to this slot; ordered by A1. */
+    if (md_load_relaxed(&b->top_newest) - newest >= MD_BOOK_TOP_SLOTS - 1) continue;
     return md_book_meta_sane(&out->meta) ? MD_OK : MD_ERR_CORRUPT;
   }
   return MD_ERR_BUSY;

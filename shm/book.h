@@ -1,16 +1,15 @@
 /* book.h - the live book of one instrument in shared memory: top, ladder, depth.
  *
  * The feed thread writes, any process reads through a PROT_READ mapping, nobody waits for anybody.
- *   top     best bid and ask, state and times; two cache lines with a version of their own
- *   ladder  best MD_LADDER_LEVELS a side in MD_LADDER_SLOTS slots; a reader takes the newest one
- *   depth   the best depth_levels a side (0: none) in two copies, changed one after the other; a
- *           reader is disturbed only by two updates within its copy
+ *   top     best bid and ask, state and times, in slots of two cache lines; a reader takes the
+ * newest ladder  best MD_LADDER_LEVELS a side in MD_LADDER_SLOTS slots; a reader takes the newest
+ * one depth   the best depth_levels a side (0: none), changed in place, with a log of what each
+ * change replaced; a reader copies the levels while they change and takes back what came after the
+ *           record it began at. Only a reader that is slower than hundreds of changes begins anew
  *
- * A version is odd while its words change. Data words are 8-byte atomics:
- *   writer: version odd (relaxed), words (R1 store-release each), version even (R2 store-release)
- *   reader: version (A2 load-acquire), words (A1 load-acquire each), version again (relaxed)
- * R1 pairs with A1: a reader that saw any new word sees the odd mark. R2 pairs with A2. No fences:
- * TSan cannot see them. The layout is private to book*.c and the client library: book_layout.h. */
+ * Data words are 8-byte atomics, stored with release and loaded with acquire; what says where to
+ * read is stored behind them. No fences: TSan cannot see them. The layout is private to book*.c and
+ * the client library, and so are the orders: book_layout.h. */
 #ifndef SHM_BOOK_H
 #define SHM_BOOK_H
 

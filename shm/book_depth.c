@@ -1,17 +1,28 @@
-/* Depth: two copies, changed one after the other; readers are pointed to the one that is at rest.
- */
+/* Depth: one copy that is changed in place, a log of what it held before, and a second copy for
+ * messages that rewrite everything. */
 #include "shm/book_layout.h"
 
 /* Levels that are fetched at a time, behind the worst one or for all of a side. */
 #define FETCH_CNT 64u
 
+/* One message at work. */
+typedef struct depth_writer {
+  md_book_t     *book;
+  md_atomic_u64 *log;
+  uint64_t       log_cnt, pos, floor; /* entries: of the log, written so far, still whole */
+  uint64_t       end;                 /* a message may write up to here */
+  bool           is_over; /* it needed more: it is written to the copy at rest instead */
+} depth_writer_t;
+
 /* One side of one copy while the writer works on it. Index 0 is the worst level, cnt - 1 the best.
  */
 typedef struct depth_side {
-  md_atomic_u64 *levels;
-  md_side_t      side;
-  uint32_t       cap, cnt, base;
-  int64_t        floor; /* levels below this key are not followed: the engine's book has them */
+  depth_writer_t *log; /* NULL: of the copy at rest, which nobody reads */
+  md_atomic_u64  *levels;
+  uint64_t        group;
+  md_side_t       side;
+  uint32_t        cap, cnt, base;
+  int64_t         floor; /* levels below this key are not followed: the engine's book has them */
 } depth_side_t;
 
 static uint32_t
@@ -29,9 +40,41 @@ depth_get(const depth_side_t *s, uint32_t idx) {
   return level;
 }
 
+/* depth_floor_to says from which entry on the log, or the copy at rest, will be what readers need:
+ * stored before what it gives up is overwritten, and seen by who sees any of that (R1, A1). */
+static void
+depth_floor_to(depth_writer_t *w, uint64_t floor) {
+  w->floor = floor;
+  md_store_relaxed(&w->book->depth_floor, floor); /* ordered before the words by their R1 */
+}
+
+/* depth_log notes what stands in a place, before it is changed. */
+static void
+depth_log(depth_writer_t *w, uint64_t place, md_level_t was) {
+  const uint64_t entry[MD_BOOK_ENTRY_WORDS] = {place, (uint64_t)was.px, (uint64_t)was.qty};
+
+  /* An eighth of the log at a time: the word is seldom written. */
+  if (w->pos - w->floor >= w->log_cnt) depth_floor_to(w, w->pos - w->log_cnt + w->log_cnt / 8);
+  md_book_words_store(&w->log[w->pos % w->log_cnt * MD_BOOK_ENTRY_WORDS], entry,
+                      MD_BOOK_ENTRY_WORDS);
+  w->pos++;
+  md_store_release(&w->book->depth_logged, w->pos); /* R6: the entry is whole; pairs with A6 */
+}
+
 static void
 depth_set(depth_side_t *s, uint32_t idx, md_level_t level) {
-  md_book_words_store(&s->levels[2 * (size_t)depth_place(s->cap, s->base, idx)], &level, 2);
+  const uint32_t   place = depth_place(s->cap, s->base, idx);
+  const md_level_t was   = depth_get(s, idx);
+
+  if (was.px == level.px && was.qty == level.qty) return;
+  if (s->log != NULL) {
+    if (MD_UNLIKELY(s->log->pos >= s->log->end)) s->log->is_over = true;
+    if (MD_UNLIKELY(s->log->is_over)) return;
+#if MD_MUTANT != 23
+    depth_log(s->log, s->group << 32 | place, was);
+#endif
+  }
+  md_book_words_store(&s->levels[2 * (size_t)place], &level, 2);
 }
 
 static int64_t
@@ -39,26 +82,25 @@ depth_key(const depth_side_t *s, uint32_t idx) {
   return md_book_key(s->side, depth_get(s, idx).px);
 }
 
-/* depth_open_side loads the window of a side. A full window has a floor at its worst level: what
- * the engine knows below is fetched when a place gets free, not followed. */
+/* depth_open_side takes the window of a side from a state. A full window has a floor at its worst
+ * level: what the engine knows below is fetched when a place gets free, not followed. */
 static depth_side_t
-depth_open_side(const md_book_t *b, md_book_depth_t *copy, md_side_t side) {
+depth_open_side(md_book_t *b, const md_book_depth_state_t *state, md_side_t side) {
   const uint32_t which = side == MD_SIDE_BUY ? 0 : 1;
-  const uint64_t word  = md_load_relaxed(&copy->side[which]); /* only this thread stores it */
+  const uint64_t word  = state->side[which];
   depth_side_t   s     = {.side = side, .cap = b->depth_levels, .floor = INT64_MIN};
 
-  s.levels = copy->levels + 2ull * which * s.cap;
+  s.group  = 2 * state->copy + which;
+  s.levels = md_book_words_at(b, md_book_levels_off(s.cap, s.group));
   s.cnt    = (uint32_t)word;
   s.base   = (uint32_t)(word >> 32);
-  if (s.cnt == s.cap) s.floor = depth_key(&s, 0);
+  if (s.cnt != 0 && s.cnt == s.cap) s.floor = depth_key(&s, 0);
   return s;
 }
 
 static void
-depth_close_side(const depth_side_t *s, md_book_depth_t *copy) {
-  const uint64_t word = (uint64_t)s->base << 32 | s->cnt;
-
-  md_book_words_store(&copy->side[s->side == MD_SIDE_BUY ? 0 : 1], &word, 1);
+depth_close_side(const depth_side_t *s, md_book_depth_state_t *state) {
+  state->side[s->side == MD_SIDE_BUY ? 0 : 1] = (uint64_t)s->base << 32 | s->cnt;
 }
 
 /* depth_find returns the first index whose key is at least key, cnt if there is none. */
@@ -172,15 +214,12 @@ depth_rewrite(depth_side_t *s, const md_book_message_t *m) {
   (void)depth_fetch(s, m);
 }
 
-/* What a message does to a side, the same for both copies. */
+/* What a message does to a side. */
 typedef struct depth_plan {
   const md_book_best_t *best;
   uint32_t              renew_cnt; /* so many of best are written in place of all that is there */
   int64_t               renew_key; /* from this key on; nothing when renew_cnt is 0 and has_worse */
   bool                  has_worse; /* changes that are worse than these: one by one */
-  uint32_t              refill_cnt; /* levels behind the worst one, as the first copy needed them */
-  bool                  is_refilled;
-  md_level_t            refill[FETCH_CNT];
 } depth_plan_t;
 
 /* depth_at_least counts the changes of a side that are at least as good as key. */
@@ -199,8 +238,7 @@ static void
 depth_decide(depth_plan_t *p, const md_book_message_t *m, const md_book_best_t *best) {
   uint32_t cnt = best->cnt;
 
-  p->best        = best;
-  p->is_refilled = false;
+  p->best = best;
   while (cnt > 0 && md_book_key(best->side, best->levels[cnt - 1].px) < best->lowest)
     cnt--;
   p->renew_key = best->lowest;
@@ -232,102 +270,96 @@ depth_renew(depth_side_t *s, const depth_plan_t *p) {
   while (s->cnt + cnt > s->cap)
     depth_drop_worst(s);
   s->cnt += cnt;
-  uint32_t place = depth_place(s->cap, s->base, s->cnt - 1);
-  for (uint32_t n = 0; n < cnt; n++) {
-    md_book_words_store(&s->levels[2 * (size_t)place], &p->best->levels[n], 2);
-    place = place == 0 ? s->cap - 1 : place - 1;
-  }
-}
-
-/* depth_refill fills the window up again; both copies want the same levels, which are read once. */
-static bool
-depth_refill(depth_side_t *s, const md_book_message_t *m, depth_plan_t *p) {
-  const uint32_t need = s->cap - s->cnt;
-
-  if (need == 0) return true;
-  if (need > FETCH_CNT) return depth_fetch(s, m);
-  if (!p->is_refilled) {
-    const md_levels_want_t want = {.first = s->cnt, .min = need, .max = need};
-    p->refill_cnt               = m->read(m->ctx, s->side, &want, p->refill);
-    p->is_refilled              = true;
-  }
-  for (uint32_t n = 0; n < p->refill_cnt; n++) {
-    if (s->cnt > 0 && md_book_key(s->side, p->refill[n].px) >= depth_key(s, 0)) return false;
-    depth_push_worst(s, p->refill[n]);
-  }
-  return true;
+  for (uint32_t n = 0; n < cnt; n++)
+    depth_set(s, s->cnt - 1 - n, p->best->levels[n]);
 }
 
 static void
-depth_apply_side(const md_book_t *b, md_book_depth_t *copy, const md_book_message_t *m,
-                 depth_plan_t *p) {
-  depth_side_t s = depth_open_side(b, copy, p->best->side);
+depth_apply_side(depth_writer_t *w, md_book_depth_state_t *state, const md_book_message_t *m,
+                 const md_book_best_t *best) {
+  depth_side_t s = depth_open_side(w->book, state, best->side);
+  depth_plan_t p;
 
-  const bool renews = p->renew_cnt > 0 || !p->has_worse;
+  s.log = w;
+  depth_decide(&p, m, best);
+  const bool renews = p.renew_cnt > 0 || !p.has_worse;
 
-  for (uint32_t i = 0; p->has_worse && i < m->change_cnt; i++) {
+  for (uint32_t i = 0; p.has_worse && i < m->change_cnt; i++) {
     const md_book_change_t *c = &m->changes[i];
     if (c->side != s.side) continue;
-    if (!renews || md_book_key(s.side, c->px) < p->renew_key) depth_change(&s, c);
+    if (!renews || md_book_key(s.side, c->px) < p.renew_key) depth_change(&s, c);
   }
-  if (renews) depth_renew(&s, p);
-  if (MD_UNLIKELY(!depth_refill(&s, m, p))) depth_rewrite(&s, m);
-  depth_close_side(&s, copy);
+  if (renews) depth_renew(&s, &p);
+  /* A window that is not what the engine has, as one that needs a longer log, is made anew. */
+  if (MD_UNLIKELY(!depth_fetch(&s, m))) w->is_over = true;
+  depth_close_side(&s, state);
 }
 
+/* depth_rewrite_all fills the copy at rest and makes it the one that is changed in place. Reads
+ * that began before it came to rest, two such messages ago, count no more. */
 static void
-depth_rewrite_side(const md_book_t *b, md_book_depth_t *copy, const md_book_message_t *m,
-                   md_side_t side) {
-  depth_side_t s = depth_open_side(b, copy, side);
+depth_rewrite_all(depth_writer_t *w, md_book_depth_state_t *state, const md_book_message_t *m) {
+  static const md_side_t sides[]  = {MD_SIDE_BUY, MD_SIDE_SELL};
+  const md_level_t       none     = {0, 0};
+  const uint64_t         switched = md_load_relaxed(&w->book->depth_switched); /* own word */
 
-  depth_rewrite(&s, m);
-  depth_close_side(&s, copy);
+  if (w->floor < switched) depth_floor_to(w, switched);
+  state->copy = 1 - state->copy;
+  for (uint32_t i = 0; i < MD_CNT(sides); i++) {
+    depth_side_t s = depth_open_side(w->book, state, sides[i]);
+    depth_rewrite(&s, m);
+    depth_close_side(&s, state);
+  }
+  depth_log(w, MD_BOOK_NO_PLACE, none); /* so that this state's log is longer than any before it */
+  md_store_relaxed(&w->book->depth_switched, w->pos); /* the writer's own */
+}
+
+/* depth_newest_own reads the newest state back on the writing thread. */
+static void
+depth_newest_own(md_book_t *b, md_book_depth_state_t *out) {
+  const uint64_t newest = md_load_relaxed(&b->depth_newest); /* only this thread stores it */
+
+  md_book_words_own(md_book_words_at(b, md_book_state_off(newest)), out, MD_BOOK_STATE_WORDS);
 }
 
 typedef enum depth_work { DEPTH_APPLY, DEPTH_REWRITE, DEPTH_META } depth_work_t;
 
 static void
-depth_write_copy(const md_book_t *b, md_book_depth_t *copy, const md_book_message_t *m,
-                 depth_work_t work, depth_plan_t *plans) {
-#if MD_MUTANT == 23
-  const uint64_t odd = md_load_relaxed(&copy->version) | 1;
-#else
-  const uint64_t odd = md_book_open(&copy->version);
-#endif
+depth_write(md_book_t *b, const md_book_message_t *m, depth_work_t work) {
+  const uint64_t        newest = md_load_relaxed(&b->depth_newest); /* only this thread stores it */
+  md_book_depth_state_t state;
+  depth_writer_t        w = {
+             .book    = b,
+             .log     = md_book_words_at(b, md_book_log_off(b->depth_levels)),
+             .log_cnt = md_book_log_cnt(b->depth_levels),
+             .pos     = md_load_relaxed(&b->depth_logged), /* own words */
+             .floor   = md_load_relaxed(&b->depth_floor),
+  };
 
+  w.end = w.pos + w.log_cnt - w.log_cnt / 8; /* who reads the state before can still take it back */
+  depth_newest_own(b, &state);
   if (work == DEPTH_APPLY) {
     for (unsigned which = 0; which < 2; which++)
-      if (m->best[which].depth_cnt > 0) depth_apply_side(b, copy, m, &plans[which]);
-  } else if (work == DEPTH_REWRITE) {
-    depth_rewrite_side(b, copy, m, MD_SIDE_BUY);
-    depth_rewrite_side(b, copy, m, MD_SIDE_SELL);
+      if (m->best[which].depth_cnt > 0) depth_apply_side(&w, &state, m, &m->best[which]);
   }
-  md_book_words_store(copy->meta, m->meta, MD_BOOK_META_WORDS);
-  md_book_close(&copy->version, odd);
-}
-
-/* depth_write changes the copy that readers are not at, points them to it, then the other. */
-static void
-depth_write(md_book_t *b, const md_book_message_t *m, depth_work_t work, depth_plan_t *plans) {
-  const uint64_t newest = md_load_relaxed(&b->depth_newest); /* only this thread stores it */
-
-  depth_write_copy(b, md_book_depth_copy(b, (newest + 1) % MD_DEPTH_COPIES), m, work, plans);
-  md_store_release(&b->depth_newest, newest + 1); /* R3: the copy is whole; pairs with A3 */
-#if MD_MUTANT != 25
-  depth_write_copy(b, md_book_depth_copy(b, newest % MD_DEPTH_COPIES), m, work, plans);
-#endif
+  if (work == DEPTH_REWRITE || w.is_over) depth_rewrite_all(&w, &state, m);
+  state.logged = w.pos;
+  state.meta   = *m->meta;
+  md_book_words_store(md_book_words_at(b, md_book_state_off(newest + 1)), &state,
+                      MD_BOOK_STATE_WORDS);
+  md_store_release(&b->depth_newest, newest + 1); /* R3: state and levels are; pairs with A3 */
 }
 
 void
 md_book_depth_all(md_book_t *b, const md_book_message_t *m) {
-  if (b->depth_levels != 0) depth_write(b, m, DEPTH_REWRITE, NULL);
+  if (b->depth_levels != 0) depth_write(b, m, DEPTH_REWRITE);
 }
 
 void
 md_book_depth_meta(md_book_t *b, const md_book_meta_t *meta) {
   const md_book_message_t m = {.meta = meta};
 
-  if (b->depth_levels != 0) depth_write(b, &m, DEPTH_META, NULL);
+  if (b->depth_levels != 0) depth_write(b, &m, DEPTH_META);
 }
 
 /* So many levels of a side are asked for: about as many as a message reaches down to. */
@@ -335,13 +367,11 @@ md_book_depth_meta(md_book_t *b, const md_book_meta_t *meta) {
 
 /* depth_ask asks for the best levels of a side and for its worst one, which is looked at too. */
 static void
-depth_ask(const md_book_depth_t *copy, uint32_t cap, uint32_t which) {
-  const uint64_t       word = md_load_relaxed(&copy->side[which]); /* only this thread stores it */
-  const md_atomic_u64 *levels = copy->levels + 2ull * which * cap;
-  const uint32_t       cnt = (uint32_t)word, base = (uint32_t)(word >> 32);
-  const uint32_t       take = cnt < PREFETCH_CNT ? cnt : PREFETCH_CNT;
-  const uint32_t       low  = depth_place(cap, base, cnt - take);
-  const uint32_t       run  = cap - low < take ? cap - low : take;
+depth_ask(const md_atomic_u64 *levels, uint32_t cap, uint64_t word) {
+  const uint32_t cnt = (uint32_t)word, base = (uint32_t)(word >> 32);
+  const uint32_t take = cnt < PREFETCH_CNT ? cnt : PREFETCH_CNT;
+  const uint32_t low  = depth_place(cap, base, cnt - take);
+  const uint32_t run  = cap - low < take ? cap - low : take;
 
   if (cnt == cap) __builtin_prefetch(&levels[2 * (size_t)base], 1);
   md_book_ask(&levels[2 * (size_t)low], run * sizeof(md_level_t));
@@ -350,88 +380,136 @@ depth_ask(const md_book_depth_t *copy, uint32_t cap, uint32_t which) {
 
 void
 md_book_depth_prefetch(const md_book_t *b) {
-  if (b->depth_levels == 0) return;
-  for (uint64_t n = 0; n < MD_DEPTH_COPIES; n++) {
-    const md_book_depth_t *copy = md_book_depth_copy_const(b, b->depth_levels, n);
-    depth_ask(copy, b->depth_levels, 0);
-    depth_ask(copy, b->depth_levels, 1);
+  const uint64_t newest = md_load_relaxed(&b->depth_newest); /* only this thread stores it */
+  const uint32_t cap    = b->depth_levels;
+  uint64_t       word[4]; /* the first ones of a state: log, copy, bids, asks */
+
+  if (cap == 0) return;
+  md_book_words_own(md_book_words_at_const(b, md_book_state_off(newest)), word, 4);
+  for (uint64_t which = 0; which < 2; which++) {
+    const uint64_t off = md_book_levels_off(cap, 2 * word[1] + which);
+    depth_ask(md_book_words_at_const(b, off), cap, word[2 + which]);
   }
 }
 
 int64_t
 md_book_depth_floor(md_book_t *b, md_side_t side) {
+  md_book_depth_state_t state;
+
   if (b->depth_levels == 0) return INT64_MAX;
-  return depth_open_side(b, md_book_depth_copy(b, 0), side).floor; /* both hold the same levels */
+  depth_newest_own(b, &state);
+  return depth_open_side(b, &state, side).floor;
 }
 
 void
 md_book_depth_apply(md_book_t *b, const md_book_message_t *m) {
-  depth_plan_t plans[2]; /* of the sides that have changes; refill is filled when it is used */
-
   if (b->depth_levels == 0) return;
   if (m->best[0].depth_cnt + m->best[1].depth_cnt == 0) {
-    if (m->meta_matters) depth_write(b, m, DEPTH_META, NULL);
+    if (m->meta_matters) depth_write(b, m, DEPTH_META);
     return;
   }
   /* Many changes at once (a large frame, a small window) cost more one by one than all levels. */
-  if (m->change_cnt > b->depth_levels / 2 + 16) {
-    depth_write(b, m, DEPTH_REWRITE, NULL);
-    return;
-  }
-  for (unsigned which = 0; which < 2; which++)
-    if (m->best[which].depth_cnt > 0) depth_decide(&plans[which], m, &m->best[which]);
-  depth_write(b, m, DEPTH_APPLY, plans);
+  depth_write(b, m, m->change_cnt > b->depth_levels / 2 + 16 ? DEPTH_REWRITE : DEPTH_APPLY);
 }
 
 /* ---- readers ---- */
 
-/* depth_copy_side copies up to max levels, best first; false when the words of the side are no
- * window of cap places (torn, or garbage). */
-static bool
-depth_copy_side(const md_book_depth_t *copy, uint32_t cap, uint32_t which, uint32_t max,
-                md_level_t *out, uint32_t *cnt) {
-  const md_atomic_u64 *levels = copy->levels + 2ull * which * cap;
-  uint64_t             word;
+/* One side of one read. */
+typedef struct depth_window {
+  uint32_t    base, have, take, cap;
+  md_level_t *out; /* best first */
+} depth_window_t;
 
-  md_book_words_load(&copy->side[which], &word, 1);
+/* depth_window takes a side from a state; false when its word is no window of cap places. */
+static bool
+depth_window(uint64_t word, uint32_t cap, uint32_t max, md_level_t *out, depth_window_t *window) {
   const uint32_t have = (uint32_t)word;
-  const uint32_t base = (uint32_t)(word >> 32);
-  *cnt                = 0;
-  if (have > cap || base >= cap) return false;
-  const uint32_t take = have < max ? have : max;
-  for (uint32_t i = 0; i < take; i++) {
-    md_book_words_load(&levels[2 * (size_t)depth_place(cap, base, have - 1 - i)], &out[i], 2);
-  }
-  *cnt = take;
+
+  *window = (depth_window_t){.base = (uint32_t)(word >> 32), .have = have, .cap = cap, .out = out};
+  if (have > cap || window->base >= cap) return false;
+  window->take = have < max ? have : max;
   return true;
+}
+
+static void
+depth_copy(const md_atomic_u64 *levels, const depth_window_t *window) {
+  uint32_t place = depth_place(window->cap, window->base, window->have); /* behind the best */
+
+  for (uint32_t i = 0; i < window->take;) { /* two turns at most: the circle has one end */
+    const uint32_t left = window->take - i;
+    if (place == 0) place = window->cap;
+    const md_atomic_u64 *from = levels + 2 * (size_t)place;
+    for (const uint32_t end = i + (left < place ? left : place); i < end; i++) {
+      from -= 2;
+      md_book_words_load(from, &window->out[i], 2);
+    }
+    place = 0;
+  }
+}
+
+/* depth_take_back puts what a log entry says into the level that stood there, if it was copied. */
+static void
+depth_take_back(const uint64_t *entry, const depth_window_t *window) {
+  const uint32_t place = (uint32_t)entry[0];
+  const uint32_t idx =
+      place >= window->base ? place - window->base : place + window->cap - window->base;
+  const uint32_t n = window->have - 1 - idx; /* from the best */
+
+  if (place >= window->cap || idx >= window->have || n >= window->take) return;
+  window->out[n] = (md_level_t){.px = (int64_t)entry[1], .qty = (int64_t)entry[2]};
+}
+
+/* depth_read_state makes one try: MD_ERR_BUSY when the log was overwritten meanwhile. */
+static md_err_t
+depth_read_state(const md_book_t *b, uint32_t cap, const md_book_depth_state_t *state,
+                 const depth_window_t window[2]) {
+  const md_atomic_u64 *log     = md_book_words_at_const(b, md_book_log_off(cap));
+  const uint64_t       log_cnt = md_book_log_cnt(cap);
+  const uint64_t       group   = 2 * state->copy;
+  uint64_t             entry[MD_BOOK_ENTRY_WORDS];
+
+  for (uint64_t i = 0; i < 2; i++)
+    depth_copy(md_book_words_at_const(b, md_book_levels_off(cap, group + i)), &window[i]);
+  const uint64_t end = md_load_acquire(&b->depth_logged); /* A6: whole entries; pairs with R6 */
+  if (end - state->logged > log_cnt) return MD_ERR_BUSY;
+  for (uint64_t pos = end; pos != state->logged; pos--) {
+    md_book_words_load(&log[(pos - 1) % log_cnt * MD_BOOK_ENTRY_WORDS], entry, MD_BOOK_ENTRY_WORDS);
+    if (entry[0] >> 32 == group) depth_take_back(entry, &window[0]);
+    if (entry[0] >> 32 == group + 1) depth_take_back(entry, &window[1]);
+  }
+#if MD_MUTANT != 25
+  if (md_load_relaxed(&b->depth_floor) > state->logged) return MD_ERR_BUSY; /* ordered by A1 */
+#endif
+  return MD_OK;
 }
 
 md_err_t
 md_book_read_depth_view(const md_book_view_t *view, uint32_t max, md_book_meta_t *meta,
                         md_level_t *bids, uint32_t *bid_cnt, md_level_t *asks, uint32_t *ask_cnt) {
-  const md_book_t *b   = view->book;
-  const uint32_t   cap = view->depth_levels;
+  const md_book_t      *b   = view->book;
+  const uint32_t        cap = view->depth_levels;
+  md_book_depth_state_t state;
+  depth_window_t        window[2];
 
   *bid_cnt = 0;
   *ask_cnt = 0;
   if (cap == 0) return MD_ERR_ABSENT;
   if (cap > MD_DEPTH_LEVELS_MAX) return MD_ERR_CORRUPT;
   for (unsigned turn = 0; turn < MD_READ_RETRY_MAX; turn++) {
-    const uint64_t newest = md_load_acquire(&b->depth_newest); /* A3: whole copy; pairs with R3 */
-    const md_book_depth_t *copy    = md_book_depth_copy_const(b, cap, newest % MD_DEPTH_COPIES);
-    const uint64_t         version = md_load_acquire(&copy->version); /* A2: words; pairs with R2 */
-    if (version % 2 != 0 || version / 2 > newest + 1) continue; /* ahead of what newest says */
-    md_book_words_load(copy->meta, meta, MD_BOOK_META_WORDS);
-    const bool sound = depth_copy_side(copy, cap, 0, max, bids, bid_cnt) &&
-                       depth_copy_side(copy, cap, 1, max, asks, ask_cnt);
-    if (md_load_relaxed(&copy->version) != version) continue; /* ordered by A1 */
-    if (sound && md_book_meta_sane(meta)) return MD_OK;
-    *bid_cnt = 0;
-    *ask_cnt = 0;
-    return MD_ERR_CORRUPT;
+    const uint64_t newest = md_load_acquire(&b->depth_newest); /* A3: whole state; pairs with R3 */
+    md_book_words_load(md_book_words_at_const(b, md_book_state_off(newest)), &state,
+                       MD_BOOK_STATE_WORDS);
+    if (md_load_relaxed(&b->depth_newest) - newest >= MD_BOOK_STATES - 1) continue; /* by A1 */
+    if (state.copy >= MD_DEPTH_COPIES || !md_book_meta_sane(&state.meta) ||
+        !depth_window(state.side[0], cap, max, bids, &window[0]) ||
+        !depth_window(state.side[1], cap, max, asks, &window[1]))
+      return MD_ERR_CORRUPT;
+    if (depth_read_state(b, cap, &state, window) != MD_OK) continue;
+    *meta    = state.meta;
+    *bid_cnt = window[0].take;
+    *ask_cnt = window[1].take;
+    return MD_OK;
   }
-  *bid_cnt = 0;
-  *ask_cnt = 0;
   return MD_ERR_BUSY;
 }
 

@@ -6,16 +6,6 @@ _Static_assert(offsetof(md_book_ladder_t, bid_cnt) == MD_BOOK_META_WORDS * MD_BO
                    offsetof(md_book_ladder_t, ask_cnt) == offsetof(md_book_ladder_t, bid_cnt) + 4,
                "the counts are one word behind the meta");
 
-/* The odd mark says more here than in the other tiers: who sees that a slot is rewritten also sees
- * that newest went on meanwhile, and finds another slot at the next try. */
-static uint64_t
-ladder_open(md_atomic_u64 *version) {
-  const uint64_t odd = md_load_relaxed(version) | 1; /* only the writer stores it */
-
-  md_store_release(version, odd); /* R4: newest so far; pairs with A4 */
-  return odd;
-}
-
 /* ladder_begin opens the slot behind the newest one, ladder_end makes it the newest. */
 static md_book_slot_t *
 ladder_begin(md_book_t *b, uint64_t *odd) {
@@ -26,7 +16,7 @@ ladder_begin(md_book_t *b, uint64_t *odd) {
   md_book_slot_t *slot = &b->ladder[(newest + 1) % MD_LADDER_SLOTS];
 #endif
 
-  *odd = ladder_open(&slot->version);
+  *odd = md_book_open(&slot->version);
   return slot;
 }
 
@@ -102,8 +92,9 @@ md_err_t
 md_book_read_ladder(const md_book_t *b, md_book_ladder_t *out) {
   for (unsigned turn = 0; turn < MD_READ_RETRY_MAX; turn++) {
     const uint64_t newest = md_load_acquire(&b->ladder_newest); /* A3: whole slot; pairs with R3 */
-    const md_book_slot_t *slot    = &b->ladder[newest % MD_LADDER_SLOTS];
-    const uint64_t        version = md_load_acquire(&slot->version); /* A4: newest; pairs with R4 */
+    const md_book_slot_t *slot = &b->ladder[newest % MD_LADDER_SLOTS];
+    const uint64_t        version =
+        md_load_acquire(&slot->version); /* A4: newest; pairs with R4 in shm/book_layout.h */
     if (version % 2 != 0) continue;
     md_book_words_load(slot->words, out, MD_BOOK_LADDER_WORDS);
 #if MD_MUTANT != 24

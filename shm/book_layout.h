@@ -1,20 +1,39 @@
 /* book_layout.h - how a live book lies in shared memory. Private to book*.c and shm/client.
  *
- *   head | ladder_newest, depth_newest | top | ladder slot 0..3 | depth copy 0 | depth copy 1
+ *   head, newest top | newest ladder, depth words | top slot 0..3 | ladder slot 0..3
+ *        | depth: states 0..7 | copy 0 | copy 1 | log
  *
- * Each of top, slot and copy is one version word and the words that it guards. A slot and a copy
- * hold the meta of the record that last rewrote them: top is the one that follows every record.
+ * Top is four slots that are written in turn, and a word that says which is the newest. A reader
+ * copies that one and looks at the word again: what it copied is whole unless three more were
+ * written meanwhile. So a reader of top finds no write in its way, and neither finds a writer a
+ * reader on the lines that it fills. A slot of the ladder has a version word too: it takes so long
+ * to write that a reader should not begin with one that is written again.
+ *
+ * A slot and a state of depth hold the meta of the record that last rewrote them: top is the one
+ * that follows every record.
+ *
+ * Depth is one copy of the levels that is changed in place, and a log of what stood in each place
+ * before it was changed. A state is what one message left behind: meta, which copy, where its sides
+ * begin and how long they are, and how long the log was. A reader takes the newest state, copies
+ * the levels while they change, and then takes back, newest first, what the log says was changed
+ * since that state. So no update disturbs it, only a log that was overwritten behind it:
+ * depth_floor says from where on it is whole. A message that rewrites all levels does so in the
+ * copy at rest.
  *
  * A side of depth is a circle of depth_levels places, worst level first and best last, that begins
  * at base: a change near the top moves few levels, and neither dropping the worst level nor
  * refilling behind it moves any.
  *
  * A tier never goes back: what a reader gets is at most what newest says, or will say to a later
- * read. So a slot or copy that was written again before newest points to it is not handed out.
+ * read. So a slot that was written again before newest points to it is not handed out.
  *
  * Orders: R1 data words store-release after the odd mark  <-> A1 reader's word loads
  *         R2 version even publishes the words             <-> A2 reader's version load
- *         R3 newest slot or copy, stored when it is whole <-> A3 reader's choice of slot or copy */
+ *         R3 newest slot or state, stored when it is whole <-> A3 reader's choice of slot or state
+ *         R4 the odd mark, behind the newest so far       <-> A4 reader's version load of a slot
+ *         R6 log entries are whole                        <-> A6 reader's look at how many
+ * Levels and log entries are data words: R1 of a level is behind R6 of its entry, and R1 of both is
+ * behind the floor that they need. */
 #ifndef SHM_BOOK_LAYOUT_H
 #define SHM_BOOK_LAYOUT_H
 
@@ -23,11 +42,22 @@
 #include "shm/book.h"
 #include "shm/mutant.h"
 
-#define MD_BOOK_MAGIC        0x314b4f4f42444d00ull /* "\0MDBOOK1" */
+#define MD_BOOK_MAGIC        0x324b4f4f42444d00ull /* "\0MDBOOK2" */
 #define MD_BOOK_WORD_BYTES   8u
 #define MD_BOOK_META_WORDS   11u
 #define MD_BOOK_TOP_WORDS    15u
+#define MD_BOOK_TOP_SLOTS    4u
 #define MD_BOOK_LADDER_WORDS 92u
+#define MD_BOOK_STATES       8u /* of depth: so many messages until the oldest is overwritten */
+#define MD_BOOK_STATE_WORDS  15u
+#define MD_BOOK_ENTRY_WORDS  3u /* of the log: place, price and quantity that stood there */
+
+/* A message changes so many levels of a depth of twice as many before its log is full. */
+#ifdef MD_ATOMICS_MODEL
+#define MD_BOOK_LOG_MIN 8u
+#else
+#define MD_BOOK_LOG_MIN 64u
+#endif
 
 _Static_assert(sizeof(md_book_meta_t) == MD_BOOK_META_WORDS * MD_BOOK_WORD_BYTES, "whole words");
 _Static_assert(sizeof(md_book_top_t) == MD_BOOK_TOP_WORDS * MD_BOOK_WORD_BYTES, "whole words");
@@ -36,8 +66,7 @@ _Static_assert(sizeof(md_level_t) == 2 * MD_BOOK_WORD_BYTES, "a level is two wor
 _Static_assert((MD_LADDER_SLOTS & (MD_LADDER_SLOTS - 1)) == 0, "slots are chosen by a mask");
 
 typedef struct md_book_top_words {
-  _Alignas(MD_CACHE_BLOCK) md_atomic_u64 version;
-  md_atomic_u64 words[MD_BOOK_TOP_WORDS]; /* md_book_top_t */
+  _Alignas(MD_CACHE_BLOCK) md_atomic_u64 words[MD_BOOK_TOP_WORDS]; /* md_book_top_t */
 } md_book_top_words_t;
 
 _Static_assert(sizeof(md_book_top_words_t) == MD_CACHE_BLOCK, "top is two cache lines");
@@ -47,59 +76,104 @@ typedef struct md_book_slot {
   md_atomic_u64 words[MD_BOOK_LADDER_WORDS]; /* md_book_ladder_t */
 } md_book_slot_t;
 
-/* The fixed part of a depth copy; behind it md_level_t bids[depth_levels], asks[depth_levels]. */
-typedef struct md_book_depth {
-  _Alignas(MD_CACHE_BLOCK) md_atomic_u64 version; /* half of it counts the messages written */
-  md_atomic_u64 meta[MD_BOOK_META_WORDS];
-  md_atomic_u64 side[2];  /* bids, asks: level count in the low half, base in the high half */
-  md_atomic_u64 spare[2]; /* zero */
-  md_atomic_u64 levels[];
-} md_book_depth_t;
+/* What one message left of depth. */
+typedef struct md_book_depth_state {
+  uint64_t       logged;  /* entries that the log had then */
+  uint64_t       copy;    /* which of the two is changed in place */
+  uint64_t       side[2]; /* bids, asks: level count in the low half, base in the high half */
+  md_book_meta_t meta;
+} md_book_depth_state_t;
 
-_Static_assert(offsetof(md_book_depth_t, levels) == MD_CACHE_BLOCK, "book ABI");
+_Static_assert(sizeof(md_book_depth_state_t) == MD_BOOK_STATE_WORDS * MD_BOOK_WORD_BYTES,
+               "whole words");
+
+typedef struct md_book_depth_words {
+  _Alignas(MD_CACHE_BLOCK) md_atomic_u64 words[MD_BOOK_STATE_WORDS]; /* md_book_depth_state_t */
+} md_book_depth_words_t;
+
+_Static_assert(sizeof(md_book_depth_words_t) == MD_CACHE_BLOCK, "book ABI");
+
+/* The place of an entry that changed no level. */
+#define MD_BOOK_NO_PLACE UINT64_MAX
 
 struct md_book {
   uint64_t magic;
   uint32_t depth_levels; /* a side */
   uint32_t spare;
-  _Alignas(MD_CACHE_BLOCK) md_atomic_u64 ladder_newest; /* ladders written; slot = low bits */
-  md_atomic_u64       depth_newest; /* messages written to depth; copy = low bit */
-  md_book_top_words_t top;
+  _Alignas(MD_CACHE_BLOCK / 2) md_atomic_u64 top_newest;   /* tops written; slot = low bits */
+  _Alignas(MD_CACHE_BLOCK) md_atomic_u64 ladder_newest;    /* ladders written; slot = low bits */
+  _Alignas(MD_CACHE_BLOCK / 2) md_atomic_u64 depth_newest; /* messages; state = low bits */
+  md_atomic_u64       depth_logged;                        /* entries of the log written so far */
+  md_atomic_u64       depth_floor;    /* reads of a state with a shorter log count no more */
+  md_atomic_u64       depth_switched; /* the writer's: entries when the copies last changed roles */
+  md_book_top_words_t top[MD_BOOK_TOP_SLOTS];
   md_book_slot_t      ladder[MD_LADDER_SLOTS];
-  /* The depth copies follow, each of md_book_depth_bytes. */
+  /* With depth_levels above 0 there follow MD_BOOK_STATES md_book_depth_words_t, two copies of bids
+   * and asks, depth_levels md_level_t each, and the log. */
 };
 
 _Static_assert(offsetof(struct md_book, ladder_newest) == MD_CACHE_BLOCK, "book ABI");
 _Static_assert(offsetof(struct md_book, top) == 2 * MD_CACHE_BLOCK, "book ABI");
-_Static_assert(offsetof(struct md_book, ladder) == 3 * MD_CACHE_BLOCK, "book ABI");
+_Static_assert(offsetof(struct md_book, ladder) == 6 * MD_CACHE_BLOCK, "book ABI");
 _Static_assert(sizeof(md_book_slot_t) == 6 * MD_CACHE_BLOCK, "book ABI");
+
+/* md_book_log_cnt returns the entries of the log, a power of two. */
+static inline uint64_t
+md_book_log_cnt(uint32_t depth_levels) {
+  uint64_t cnt = MD_BOOK_LOG_MIN;
+
+  while (cnt < depth_levels / 2)
+    cnt *= 2;
+  return cnt;
+}
+
+static inline uint64_t
+md_book_side_bytes(uint32_t depth_levels) {
+  return (uint64_t)depth_levels * sizeof(md_level_t);
+}
 
 static inline uint64_t
 md_book_depth_bytes(uint32_t depth_levels) {
-  return md_align_up(sizeof(md_book_depth_t) + 2ull * depth_levels * sizeof(md_level_t),
+  return md_align_up(MD_BOOK_STATES * sizeof(md_book_depth_words_t) +
+                         2ull * MD_DEPTH_COPIES * md_book_side_bytes(depth_levels) +
+                         md_book_log_cnt(depth_levels) * MD_BOOK_ENTRY_WORDS * MD_BOOK_WORD_BYTES,
                      MD_CACHE_BLOCK);
 }
 
-static inline const md_book_depth_t *
-md_book_depth_copy_const(const md_book_t *b, uint32_t depth_levels, uint64_t copy) {
-  const uint8_t *first = (const uint8_t *)b + sizeof *b;
-
-  return (const md_book_depth_t *)(const void *)(first + copy * md_book_depth_bytes(depth_levels));
+/* Where the parts of depth stand, from the book on. group: copy times two, and one for asks. */
+static inline uint64_t
+md_book_state_off(uint64_t n) {
+  return sizeof(md_book_t) + n % MD_BOOK_STATES * sizeof(md_book_depth_words_t);
 }
 
-static inline md_book_depth_t *
-md_book_depth_copy(md_book_t *b, uint64_t copy) {
-  uint8_t *first = (uint8_t *)b + sizeof *b;
-
-  return (md_book_depth_t *)(void *)(first + copy * md_book_depth_bytes(b->depth_levels));
+static inline uint64_t
+md_book_levels_off(uint32_t depth_levels, uint64_t group) {
+  return md_book_state_off(0) + MD_BOOK_STATES * sizeof(md_book_depth_words_t) +
+         group * md_book_side_bytes(depth_levels);
 }
 
-/* md_book_open marks what version guards as changing and returns the odd version. */
+static inline uint64_t
+md_book_log_off(uint32_t depth_levels) {
+  return md_book_levels_off(depth_levels, 2ull * MD_DEPTH_COPIES);
+}
+
+static inline md_atomic_u64 *
+md_book_words_at(md_book_t *b, uint64_t off) {
+  return (md_atomic_u64 *)(void *)((uint8_t *)b + off);
+}
+
+static inline const md_atomic_u64 *
+md_book_words_at_const(const md_book_t *b, uint64_t off) {
+  return (const md_atomic_u64 *)(const void *)((const uint8_t *)b + off);
+}
+
+/* md_book_open marks what version guards as changing and returns the odd version. A release: who
+ * sees that a slot is rewritten also sees that newest went on meanwhile, and finds another slot. */
 static inline uint64_t
 md_book_open(md_atomic_u64 *version) {
   const uint64_t odd = md_load_relaxed(version) | 1; /* only the writer stores it */
 
-  md_store_relaxed(version, odd); /* ordered before the words by their R1 */
+  md_store_release(version, odd); /* R4: newest so far; pairs with A4 */
   return odd;
 }
 
@@ -119,6 +193,9 @@ md_book_words_store(md_atomic_u64 *to, const void *from, uint32_t cnt) {
 
 static inline void
 md_book_words_load(const md_atomic_u64 *from, void *to, uint32_t cnt) {
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC unroll 16
+#endif
   for (uint32_t i = 0; i < cnt; i++) {
     const uint64_t word = md_load_acquire(&from[i]); /* A1: before the version; pairs with R1 */
     memcpy((uint8_t *)to + (size_t)i * MD_BOOK_WORD_BYTES, &word, sizeof word);

@@ -14,11 +14,11 @@
  *   11 tape: intent is never stored
  *   12 tape: tail is published before the words are written
  *   13 tape: the reader looks at intent before it copies, not after
- *   21 book: top changes without its odd mark
+ *   21 book: top rewrites the newest slot instead of the oldest
  *   22 book: ladder rewrites the newest slot instead of the oldest
- *   23 book: depth changes without its odd mark
+ *   23 book: depth changes a level without logging what stood there
  *   24 book: the reader of a ladder does not look at the version again
- *   25 book: depth applies a message to one of its two copies only
+ *   25 book: the reader of depth does not look whether the log was overwritten
  *   31 client: a segment's magic is stored relaxed (only TSan sees it)
  *   32 client: a restart leaves the handle's books of the engine before
  *   33 client: a restart is not told */

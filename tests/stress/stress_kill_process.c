@@ -183,11 +183,13 @@ stands_odd(void) {
   if (md_segment_join(dir, "kill", &s, NULL) != MD_OK) return false;
   book = md_instrument_book(&s, 0);
   if (book != NULL) {
-    odd = md_load_relaxed(&book->top.version) % 2 != 0; /* its writer is gone */
     for (unsigned i = 0; i < MD_LADDER_SLOTS; i++)
       odd |= md_load_relaxed(&book->ladder[i].version) % 2 != 0;
-    for (unsigned i = 0; i < MD_DEPTH_COPIES; i++)
-      odd |= md_load_relaxed(&md_book_depth_copy_const(book, MODEL_DEPTH, i)->version) % 2 != 0;
+    /* Depth: a log that is longer than the newest state says. Its writer is gone: relaxed. */
+    const uint64_t        off = md_book_state_off(md_load_relaxed(&book->depth_newest));
+    md_book_depth_state_t state;
+    md_book_words_load(md_book_words_at_const(book, off), &state, MD_BOOK_STATE_WORDS);
+    odd |= md_load_relaxed(&book->depth_logged) != state.logged;
   }
   md_segment_leave(&s);
   return odd;
