@@ -105,22 +105,25 @@ take(md_transport_t *t, uint32_t cnt, uint64_t *poll_cnt) {
 
 static void
 flood(const md_sim_cert_t *cert, const char *ca_file) {
-  md_bench_server_t     s   = {.cpu = -1};
-  md_transport_config_t cfg = {.ca_file            = ca_file,
-                               .message_bytes_max  = MD_FRAME_BYTES_MAX,
-                               .connection_cnt_max = 1,
-                               .connect_timeout_ns = 60000000000,
-                               .ping_ns            = 600000000000,
-                               .pong_ns            = 900000000000,
-                               .clock              = md_clock_system()};
-  md_transport_t       *t;
-  char                  url[64];
-  uint32_t              number;
-  uint64_t              poll_cnt = 0;
-  md_msg_t              msg      = {0};
-  cr_assert_eq(
-      md_bench_server_start(200, cert ? cert->cert_pem : NULL, cert ? cert->key_pem : NULL, &s),
-      MD_OK);
+  md_bench_server_t        s;
+  md_bench_server_config_t serve = {.message_bytes = 200,
+                                    .cert_pem      = cert ? cert->cert_pem : NULL,
+                                    .key_pem       = cert ? cert->key_pem : NULL,
+                                    .cpu           = -1,
+                                    .socket_cnt    = 1};
+  md_transport_config_t    cfg   = {.ca_file            = ca_file,
+                                    .message_bytes_max  = MD_FRAME_BYTES_MAX,
+                                    .connection_cnt_max = 1,
+                                    .connect_timeout_ns = 60000000000,
+                                    .ping_ns            = 600000000000,
+                                    .pong_ns            = 900000000000,
+                                    .clock              = md_clock_system()};
+  md_transport_t          *t;
+  char                     url[64];
+  uint32_t                 number;
+  uint64_t                 poll_cnt = 0;
+  md_msg_t                 msg      = {0};
+  cr_assert_eq(md_bench_server_start(&serve, &s), MD_OK);
   cr_assert_eq(md_transport_native.open(&cfg, &t, &msg), MD_OK, "%s", msg.text);
   (void)snprintf(url, sizeof url, "%s://127.0.0.1:%d/", cert ? "wss" : "ws", s.port);
   cr_assert_eq(md_transport_native.connect(t, url, &number, &msg), MD_OK, "%s", msg.text);
