@@ -64,5 +64,6 @@ run() {
 run none 0
 none=$segment
 run 20 20
-[ "$((segment - none))" -eq "$((COUNT * 2 * (128 + 32 * 20)))" ] ||
-  fail "20 levels take $((segment - none)) bytes more than none: want two copies for each"
+# States of 128 bytes, two copies of both sides with levels of 16, and a log of entries of 24.
+[ "$((segment - none))" -eq "$((COUNT * (8 * 128 + 2 * 2 * 20 * 16 + 64 * 24)))" ] ||
+  fail "20 levels take $((segment - none)) bytes more than none: want states, two copies and the log for each"
