@@ -129,25 +129,46 @@ ring_has_room(md_ring_producer_t *p, uint64_t bytes) {
   return p->write + bytes - p->tail_cache <= capacity;
 }
 
-/* ring_put copies one record to the write position, which it fits without a wrap of its bytes. */
+/* ring_flush copies what is staged to its place in the ring, not yet visible. */
+static void
+ring_flush(md_ring_producer_t *p) {
+  memcpy(p->ring->data + ((p->write - p->stage_len) & p->mask), p->stage, p->stage_len);
+  p->stage_len = 0;
+}
+
+/* ring_wrap ends what is staged before the end of the memory, and pads where len does not fit. */
+MD_COLD static void
+ring_wrap(md_ring_producer_t *p, uint32_t len) {
+  ring_flush(p);
+  const uint64_t   place = p->write & p->mask;
+  const ring_pad_t pad   = {.len = (uint16_t)(p->mask + 1 - place)};
+  if (place + len <= p->mask + 1) return;
+  memcpy(p->ring->data + place, &pad, sizeof pad);
+  p->write += pad.len;
+}
+
+/* ring_put copies one record to the write position, which it fits without a wrap of its bytes:
+ * short ones by way of the stage. */
 static void
 ring_put(md_ring_producer_t *p, const void *rec, uint32_t len) {
-  const uint64_t capacity = p->mask + 1;
-  uint64_t       place    = p->write & p->mask;
+  const uint64_t from = (p->write - p->stage_len) & p->mask;
 
-  if (MD_UNLIKELY(place + len > capacity)) {
-    const ring_pad_t pad = {.len = (uint16_t)(capacity - place)};
-    memcpy(p->ring->data + place, &pad, sizeof pad);
-    p->write += pad.len;
-    place = 0;
-  }
+  if (MD_UNLIKELY(from + p->stage_len + len > p->mask + 1)) ring_wrap(p, len);
+  if (MD_UNLIKELY(p->stage_len + len > sizeof p->stage)) ring_flush(p);
 #if MD_MUTANT == 1
   md_store_release(&p->ring->head, p->write + len); /* R1: too early on purpose; pairs with A1 */
 #endif
 #if MD_MUTANT == 3
   md_store_relaxed(&p->ring->offered_cnt, p->offered_cnt + 1);
 #endif
-  memcpy(p->ring->data + place, rec, len);
+  if (p->pending && len <= MD_RING_STAGE_RECORD_BYTES) {
+    memcpy(p->stage + p->stage_len, rec, len);
+    p->stage_len += len;
+  } else {
+    if (p->stage_len != 0) ring_flush(p);
+    memcpy(p->ring->data + (p->write & p->mask), rec, len);
+  }
+  p->pending = true;
   p->write += len;
 }
 
@@ -312,9 +333,10 @@ void
 md_ring_publish(md_ring_producer_t *p) {
   md_ring_t *ring = p->ring;
 
-  /* Both words are this side's own: relaxed. A drop changes the account and leaves head alone. */
-  const bool pending = md_load_relaxed(&ring->head) != p->write;
-  if (!pending && md_load_relaxed(&ring->offered_cnt) == p->offered_cnt) return;
+  /* This side's own word: relaxed. A drop changes the account and leaves head alone. */
+  if (!p->pending && md_load_relaxed(&ring->offered_cnt) == p->offered_cnt) return;
+  if (p->stage_len != 0) ring_flush(p);
+  p->pending = false;
   ring_account(p); /* first, so that nobody consumes what is not yet in the account */
 #if MD_MUTANT == 2
   md_store_relaxed(&ring->head, p->write);

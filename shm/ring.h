@@ -73,14 +73,22 @@ typedef struct md_ring_loss {
   uint16_t stream;
 } md_ring_loss_t;
 
+/* What comes while another record waits for its publication is gathered in the producer's memory:
+ * lines of the ring that it fills bit by bit a consumer close behind takes from it half full. */
+#define MD_RING_STAGE_BYTES        2048u
+#define MD_RING_STAGE_RECORD_BYTES 256u /* a longer record fills whole lines: it goes directly */
+
 /* Private to the producing thread. */
 typedef struct md_ring_producer {
   md_ring_t *ring;
   uint64_t   mask;
   uint64_t   write;      /* next byte to fill */
+  uint64_t   stage_len;  /* bytes below write that stand in stage; they never straddle the end */
   uint64_t   tail_cache; /* last tail seen: the consumer's line is read only when it seems full */
   uint64_t   offered_cnt, published_cnt, lost_cnt, loss_record_cnt;
   md_ring_loss_t loss[MD_RING_STREAM_CNT];
+  bool           pending; /* something was put since the last publication */
+  uint8_t        stage[MD_RING_STAGE_BYTES];
 } md_ring_producer_t;
 
 /* Private to the consuming thread. */
