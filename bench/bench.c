@@ -5,12 +5,14 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "bench/calm.h"
 #include "bench/compare.h"
 #include "bench/plot.h"
 #include "shm/clock.h"
 
 #define SECONDS_DEFAULT 10u
 #define SECONDS_MAX     3600u
+#define SECONDS_SHORT   5u /* below: whether it works, not how fast */
 #define ROUNDS_MAX      64u
 
 md_bench_result_t *
@@ -90,10 +92,16 @@ md_bench_percentiles(md_bench_result_t *r, const md_hist_copy_t *h) {
 }
 
 static unsigned round_max; /* of --rounds, 0 none */
+static bool     is_short;
 
 bool
 md_bench_may_go_on(uint32_t done, int64_t end_ns) {
   return round_max ? done < round_max : md_bench_now_ns() < end_ns;
+}
+
+bool
+md_bench_is_patient(void) {
+  return round_max == 0 && !is_short;
 }
 
 unsigned
@@ -274,6 +282,8 @@ md_bench_main(int argc, char **argv) {
     return 0;
   }
   b.seconds = o.seconds;
+  is_short  = o.seconds < SECONDS_SHORT;
+  md_bench_rt_begin();
   if (o.old_file && !md_bench_report_read(&old, o.old_file)) return 2;
   if (o.plot_dir && !md_bench_plot_begin(o.plot_dir)) return 2;
   for (size_t i = 0; i < MD_CNT(measurements); i++)

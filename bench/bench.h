@@ -15,11 +15,13 @@
 #define MD_BENCH_CURVE_CNT  18u
 #define MD_BENCH_NONE       (-1.0) /* not applicable: null in JSON, "-" in the table */
 
-/* One line of the report. The names and notes are literals or live as long as the report. */
+/* One line of the report. Names, and notes that do not stand in it, are literals or live as long as
+ * the report. */
 typedef struct md_bench_result {
   const char *name;
   const char *unit;
   const char *note;                /* NULL, or why it was not measured */
+  char        note_text[160];      /* room for it */
   const char *baseline;            /* NULL: none */
   double      value, min, max;     /* median, smallest, largest of the rounds that count */
   double      p50, p99, p999, top; /* ns */
@@ -87,6 +89,10 @@ void md_bench_percentiles(md_bench_result_t *r, const md_hist_copy_t *h);
  * done.
  */
 bool md_bench_may_go_on(uint32_t done, int64_t end_ns);
+
+/* md_bench_is_patient says whether measurements may take longer than they should when rounds were
+ * disturbed or are long: not where the command is to be short, or to do so many rounds. */
+bool md_bench_is_patient(void);
 
 /* md_bench_rounds_or returns how many rounds to run where their number is fixed: usual, unless
  * --rounds says otherwise. */

@@ -3,7 +3,8 @@
  *
  * The calling thread is pinned to the first processor that the command may use and measures there;
  * everything else runs on the second one. One crowd at a time. A crowd is started for each turn and
- * joined behind it, so nothing competes for the second processor between turns. */
+ * joined behind it, so nothing competes for the second processor between turns. A crowd of one has
+ * real-time priority where it may (calm.h); several take turns, which needs the usual one. */
 #ifndef BENCH_CROWD_H
 #define BENCH_CROWD_H
 
@@ -27,8 +28,11 @@ void md_bench_pair_unpin(void);
 bool md_bench_crowd_start(uint32_t cnt, md_bench_work_fn work, void *ctx);
 
 /* md_bench_crowd_stop waits for their end and returns how often they were switched against their
- * will: with one thread a sign of disturbance, with several simply their turns. */
-int64_t md_bench_crowd_stop(void);
+ * will: with one thread a sign of disturbance, with several simply their turns. md_bench_crowd_lost
+ * is the part of its time that the only thread of the last crowd was kept waiting, in millionths.
+ */
+int64_t  md_bench_crowd_stop(void);
+uint64_t md_bench_crowd_lost(void);
 
 /* md_bench_probe times round trips of one cache line between the two processors; false: a thread
  * was preempted. */

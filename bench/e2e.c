@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "bench/calm.h"
 #include "bench/clients.h"
 #include "bench/e2e_parts.h"
 #include "bench/rounds.h"
@@ -17,7 +18,7 @@
 #define RATE           20000u
 #define INSTRUMENT_CNT 64u
 #define TURN_MIN       1000u /* messages */
-#define SWITCH_MAX     2
+#define TURN_MAX       (RATE / 4)
 #define START_NS       10000000000ll
 #define PARTS          128 /* turns that a budget is made for */
 
@@ -40,7 +41,7 @@ wire_reset(md_bench_wire_t *w, bool has_book) {
   memset((void *)&w->latency, 0, sizeof w->latency);
   md_store_relaxed(&w->has_book, has_book);
   md_store_relaxed(&w->seen, 0);
-  md_store_relaxed(&w->switches, 0);
+  md_store_relaxed(&w->lost_ppm, 0);
   md_store_relaxed(&w->done, 0);
   md_store_relaxed(&w->go, 0);
 }
@@ -49,9 +50,11 @@ wire_reset(md_bench_wire_t *w, bool has_book) {
 static bool
 run_client(e2e_t *x, const md_bench_client_kind_t *kind, md_bench_client_t *c, int64_t *cpu_ns) {
   wire_reset(x->wire, c->source != NULL);
-  int64_t end_ns = md_bench_now_ns() + MD_BENCH_PATIENCE_NS;
-  bool    ok     = kind->open(c);
-  int64_t cpu = md_clock_thread_cpu_ns(), switches = md_bench_switches();
+  int64_t         end_ns = md_bench_now_ns() + MD_BENCH_PATIENCE_NS;
+  bool            ok     = kind->open(c);
+  md_bench_calm_t calm;
+  int64_t         cpu = md_clock_thread_cpu_ns();
+  md_bench_calm_begin(&calm);
   md_store_relaxed(&x->wire->go, 1);
   while (ok && md_load_relaxed(&x->wire->done) == 0) {
     kind->step(c);
@@ -61,10 +64,12 @@ run_client(e2e_t *x, const md_bench_client_kind_t *kind, md_bench_client_t *c, i
     kind->step(c);
     ok = md_bench_now_ns() < end_ns;
   }
-  *cpu_ns  = md_clock_thread_cpu_ns() - cpu;
-  switches = md_bench_switches() - switches + (int64_t)md_load_relaxed(&x->wire->switches);
+  *cpu_ns           = md_clock_thread_cpu_ns() - cpu;
+  uint64_t lost_ppm = md_bench_calm_lost_ppm(&calm);
   kind->close(c);
-  return ok && switches <= SWITCH_MAX;
+  if (!ok) md_bench_excuse("not all messages came");
+  return ok && md_bench_calm_judge(lost_ppm, MD_BENCH_LOST_MAX_PPM) &&
+         md_bench_calm_judge(md_load_relaxed(&x->wire->lost_ppm), MD_BENCH_LOST_MAX_PPM);
 }
 
 /* cell->a is 1: our client and the books; 0: a client that reads and looks at nothing. */
@@ -83,7 +88,10 @@ latency_turn(void *ctx, const md_bench_cell_t *cell, md_hist_t *hist) {
   if (!run_client(x, cell->a ? &md_bench_client_native : &md_bench_client_bare, &c, &cpu_ns))
     return MD_BENCH_NONE;
   md_hist_read(&x->wire->latency, &all);
-  if (all.cnt < x->cnt / 2) return MD_BENCH_NONE;
+  if (all.cnt < x->cnt / 2) {
+    md_bench_excuse("half of the messages were never seen in the book");
+    return MD_BENCH_NONE;
+  }
   memcpy((void *)hist, (void *)&x->wire->latency, sizeof *hist);
   return (double)md_hist_quantile(&all, 500000);
 }
@@ -160,7 +168,7 @@ begin(e2e_t *x, const md_bench_t *b) {
   md_msg_t msg = {0};
   int      fd  = mkstemp(x->ca_file);
   uint64_t cnt = (uint64_t)b->seconds * RATE / PARTS;
-  x->cnt       = cnt < TURN_MIN ? TURN_MIN : cnt > RATE ? RATE : (uint32_t)cnt;
+  x->cnt       = cnt < TURN_MIN ? TURN_MIN : cnt > TURN_MAX ? TURN_MAX : (uint32_t)cnt;
   x->wire = mmap(NULL, sizeof *x->wire, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (x->wire == MAP_FAILED) x->wire = NULL;
   if (fd < 0 || close(fd) || !x->wire ||

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "bench/calm.h"
 #include "bench/crowd.h"
 #include "bench/rig.h"
 #include "bench/rounds.h"
@@ -20,7 +21,6 @@
 #define NEED_BYTES     (4ull << 30)
 #define FILE_BYTES     (512ull << 20)
 #define SCAN_BYTES     (1ull << 30)
-#define SWITCH_MAX     20 /* in a turn of 400 ms */
 #define RETIRE_NS      5000000
 #define SYNC_NS        10000000 /* the journal's interval */
 
@@ -85,26 +85,31 @@ flow_rate(journal_t *j) {
 
 static double
 write_turn(void *ctx, const md_bench_cell_t *cell, md_hist_t *hist) {
-  journal_t *j        = ctx;
-  int64_t    switches = md_bench_switches();
+  journal_t      *j = ctx;
+  md_bench_calm_t calm;
   (void)cell;
   (void)hist;
   if (j->broken || md_bench_interrupted()) return MD_BENCH_NONE;
   if (!md_bench_crowd_start(2, feed_flat_out, j)) return MD_BENCH_NONE;
+  md_bench_others_begin(&calm);
   double value = flow_rate(j);
   (void)md_bench_crowd_stop(); /* the two of it share a processor */
   if (!md_bench_rig_drain(&j->flow)) j->broken = "the journal does not become durable";
-  return md_bench_switches() - switches > SWITCH_MAX ? MD_BENCH_NONE : value;
+  return md_bench_others_end(&calm) ? value : MD_BENCH_NONE;
 }
 
 enum { BARE, SYNCED, FIO };
 
 static double
 disk_turn(void *ctx, const md_bench_cell_t *cell, md_hist_t *hist) {
-  journal_t *j = ctx;
+  journal_t      *j = ctx;
+  md_bench_calm_t calm;
   (void)hist;
-  if (cell->a == FIO) return md_bench_fio(&j->store, WRITE_TURN_NS);
-  return md_bench_overwrite(&j->store, WRITE_TURN_NS, cell->a == SYNCED ? SYNC_NS : 0);
+  md_bench_others_begin(&calm);
+  double value = cell->a == FIO ? md_bench_fio(&j->store, WRITE_TURN_NS)
+                                : md_bench_overwrite(&j->store, WRITE_TURN_NS,
+                                                     cell->a == SYNCED ? SYNC_NS : 0);
+  return md_bench_others_end(&calm) ? value : MD_BENCH_NONE;
 }
 
 /* ---- at a rate ---- */
@@ -146,24 +151,27 @@ append_turn(void *ctx, const md_bench_cell_t *cell, md_hist_t *hist) {
   journal_t *j = ctx;
   (void)cell;
   if (j->broken || md_bench_interrupted()) return MD_BENCH_NONE;
-  j->first          = j->group.seq + 1;
-  j->begin_ns       = md_bench_now_ns() + 1000000;
-  uint64_t seen     = j->group.seq;
-  int64_t  switches = md_bench_switches();
+  j->first             = j->group.seq + 1;
+  j->begin_ns          = md_bench_now_ns() + 1000000;
+  uint64_t        seen = j->group.seq;
+  md_bench_calm_t calm;
+  md_bench_others_begin(&calm);
   while (md_bench_now_ns() < j->begin_ns + APPEND_TURN_NS && md_bench_rig_turn(&j->group)) {
     seen = note_durable(j, seen, hist);
     put_due(j);
   }
-  switches = md_bench_switches() - switches;
   if (!md_bench_rig_drain(&j->group)) j->broken = "the journal does not become durable";
-  return switches > SWITCH_MAX ? MD_BENCH_NONE : p99_us(hist);
+  return md_bench_others_end(&calm) ? p99_us(hist) : MD_BENCH_NONE;
 }
 
 static double
 commit_turn(void *ctx, const md_bench_cell_t *cell, md_hist_t *hist) {
-  journal_t *j = ctx;
+  journal_t      *j = ctx;
+  md_bench_calm_t calm;
   (void)cell;
-  return md_bench_group_commit(&j->store, APPEND_TURN_NS, hist) ? p99_us(hist) : MD_BENCH_NONE;
+  md_bench_others_begin(&calm);
+  if (!md_bench_group_commit(&j->store, APPEND_TURN_NS, hist)) return MD_BENCH_NONE;
+  return md_bench_others_end(&calm) ? p99_us(hist) : MD_BENCH_NONE;
 }
 
 /* ---- after a crash ---- */
@@ -175,18 +183,23 @@ scan_turn(void *ctx, const md_bench_cell_t *cell, md_hist_t *hist) {
   journal_t               *j = ctx;
   (void)hist;
   if (j->broken || md_bench_interrupted()) return MD_BENCH_NONE;
-  int64_t  switches = md_bench_switches(), begin_ns = md_bench_now_ns();
-  md_msg_t msg = {0};
+  md_msg_t        msg = {0};
+  md_bench_calm_t calm;
+  md_bench_calm_begin(&calm);
+  int64_t begin_ns = md_bench_now_ns();
   if (cell->a == 0) {
     double value = md_bench_sum_file(j->scanned_path);
-    return md_bench_switches() - switches > SWITCH_MAX ? MD_BENCH_NONE : value;
+    return md_bench_calm_judge(md_bench_calm_lost_ppm(&calm), MD_BENCH_LOST_MAX_PPM)
+               ? value
+               : MD_BENCH_NONE;
   }
-  md_err_t err = md_journal_scan_segment(NULL, j->scanned.dir, 1, 0, &scan, &msg);
-  double   ns  = (double)(md_bench_now_ns() - begin_ns);
+  md_err_t err      = md_journal_scan_segment(NULL, j->scanned.dir, 1, 0, &scan, &msg);
+  double   ns       = (double)(md_bench_now_ns() - begin_ns);
+  uint64_t lost_ppm = md_bench_calm_lost_ppm(&calm);
   if (err || scan.info.damaged_cnt > 0 || scan.info.torn_bytes > 0 ||
       md_journal_marks_seq(&scan.marks, MD_BENCH_RIG_STREAM + 1, 1) != j->scanned_seq)
     j->broken = "the journal is not what was written";
-  if (md_bench_switches() - switches > SWITCH_MAX) return MD_BENCH_NONE;
+  if (!md_bench_calm_judge(lost_ppm, MD_BENCH_LOST_MAX_PPM)) return MD_BENCH_NONE;
   return (double)scan.file_bytes / ns;
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/calm.h"
 #include "bench/rig.h"
 #include "bench/rounds.h"
 #include "bench/store.h"
@@ -120,13 +121,17 @@ replay_turn(void *ctx, const md_bench_cell_t *cell, md_hist_t *hist) {
   md_msg_t  msg = {0};
   (void)hist;
   if (p->broken || md_bench_interrupted()) return MD_BENCH_NONE;
-  int64_t switches = md_bench_switches(), begin_ns = md_bench_now_ns();
+  md_bench_calm_t calm;
+  md_bench_calm_begin(&calm);
+  int64_t begin_ns = md_bench_now_ns();
   if (!play(p, (way_t)cell->a, &msg)) {
     fprintf(stderr, "mdengine bench: %s\n", msg.text);
     p->broken = "a replay does not end in the books that were recorded";
   }
   double ns = (double)(md_bench_now_ns() - begin_ns);
-  return md_bench_switches() - switches > 2 ? MD_BENCH_NONE : ns / (double)p->frame_cnt;
+  if (!md_bench_calm_judge(md_bench_calm_lost_ppm(&calm), MD_BENCH_LOST_MAX_PPM))
+    return MD_BENCH_NONE;
+  return ns / (double)p->frame_cnt;
 }
 
 /* ---- all of it ---- */

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "bench/bench.h"
+#include "bench/calm.h"
 
 #if defined(__clang__)
 #define COMPILER "clang " __clang_version__
@@ -55,7 +56,12 @@ md_bench_table_print(const md_bench_t *b) {
   static const char *const words[] = {"-", "no", "yes"};
   char                     model[128];
   cpu_model(model, sizeof model);
-  printf("%s, %ld processors online, %s\n\n", model, sysconf(_SC_NPROCESSORS_ONLN), COMPILER);
+  printf("%s, %ld processors online, %s\n", model, sysconf(_SC_NPROCESSORS_ONLN), COMPILER);
+  printf("%s\n\n",
+         md_bench_rt_has()
+             ? "Turns on two processors had real-time priority."
+             : "No real-time priority was to be had (CAP_SYS_NICE or ulimit -r): whatever "
+               "else runs is in the figures.");
   printf("%-32s %9s %-5s %9s %9s %9s %9s %9s %9s  %-28s %9s %7s %6s %6s %s\n", "measurement",
          "median", "unit", "min", "max", "p50 ns", "p99 ns", "p99.9 ns", "worst ns", "baseline",
          "value", "ratio", "floor", "target", "holds");
@@ -117,6 +123,7 @@ md_bench_json_print(const md_bench_t *b) {
   json_text(system_name.machine);
   printf(",\"compiler\":");
   json_text(COMPILER);
+  printf(",\"realtime\":%s", md_bench_rt_has() ? "true" : "false");
   printf("},\"results\":[");
   for (uint32_t i = 0; i < b->result_cnt; i++) {
     const md_bench_result_t *r = &b->results[i];
@@ -144,7 +151,13 @@ md_bench_json_print(const md_bench_t *b) {
     json_number("ratio_max", r->ratio_max);
     json_number("floor", r->floor);
     json_number("target", r->target);
-    printf(",\"holds\":%s}", words[md_bench_keeps(r, r->floor) + 1]);
+    printf(",\"holds\":%s,\"why\":", words[md_bench_keeps(r, r->floor) + 1]);
+    if (r->note) {
+      json_text(r->note);
+    } else {
+      printf("null");
+    }
+    putchar('}');
   }
   printf("]}\n");
 }

@@ -4,7 +4,9 @@
  * A cell is one of them. Each round is probe, cell 0 1 2 .. 2 1 0, probe; a cell's value of a round
  * is the mean of its two turns. A turn in which a thread was preempted is done again a few times,
  * else the cell has no value in that round. A round counts only when both probes are near the run's
- * usual one. A cell that has fewer than three values is not measured. */
+ * usual one. A cell that has fewer than three values is not measured, and says why; before that
+ * happens the rounds go on for three times as long as they should. On two processors turns have
+ * real-time priority where it may be had (calm.h), and a pause behind each. */
 #ifndef BENCH_ROUNDS_H
 #define BENCH_ROUNDS_H
 

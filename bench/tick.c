@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/calm.h"
 #include "bench/crowd.h"
 #include "bench/rounds.h"
 #include "bench/sorted_book.h"
@@ -70,7 +71,9 @@ batches(tick_t *t, work_t work, md_hist_t *hist) {
     sum += ns;
     cnt++;
   }
-  return cnt > BATCH_CNT / 2 ? sum / cnt : MD_BENCH_NONE;
+  if (cnt > BATCH_CNT / 2) return sum / cnt;
+  md_bench_excuse("most of its batches were preempted");
+  return MD_BENCH_NONE;
 }
 
 /* The simdjson parsers read what the offline source makes; its own feed sees only what it handles,
@@ -154,8 +157,9 @@ readers_turn(void *ctx, const md_bench_cell_t *cell, md_hist_t *hist) {
   (void)batch_ns(t, PUBLISH, NULL);
   double ns = batches(t, PUBLISH, hist);
   if (cell->a == 0) return ns;
-  int64_t others = md_bench_crowd_stop();
-  return cell->a == 1 && others > MD_BENCH_SWITCH_MAX ? MD_BENCH_NONE : ns;
+  (void)md_bench_crowd_stop();
+  if (!md_bench_calm_judge(md_bench_crowd_lost(), MD_BENCH_LOST_MAX_PPM)) return MD_BENCH_NONE;
+  return ns;
 }
 
 /* cell->a is 1: with readers that stand stopped. Thousands of messages a second. */

@@ -1,6 +1,7 @@
 #include "bench/transport_server.h"
 
 #include "bench/bench.h"
+#include "bench/calm.h"
 #include "bench/update_stream.h"
 
 #include <arpa/inet.h>
@@ -194,9 +195,11 @@ send_on_schedule(run_t *r) {
   bool                            look = !cfg->only_sends;
   while (md_load_relaxed(&cfg->wire->go) == 0)
     (void)sched_yield();
-  int64_t switches = md_bench_switches();
-  r->start_ns      = md_bench_now_ns() + 1000000;
-  int64_t end_ns   = r->start_ns + cfg->cnt * r->period_ns + LATE_NS;
+  md_bench_calm_t calm;
+  md_bench_rt_take(1);
+  md_bench_calm_begin(&calm);
+  r->start_ns    = md_bench_now_ns() + 1000000;
+  int64_t end_ns = r->start_ns + cfg->cnt * r->period_ns + LATE_NS;
   while (ok && (r->sent < cfg->cnt || (look && r->seen < cfg->cnt))) {
     int64_t now_ns = md_bench_now_ns();
     if (now_ns > end_ns) break;
@@ -206,7 +209,8 @@ send_on_schedule(run_t *r) {
       note_seen(r);
     }
   }
-  md_store_relaxed(&cfg->wire->switches, (uint64_t)(md_bench_switches() - switches));
+  md_store_relaxed(&cfg->wire->lost_ppm, md_bench_calm_lost_ppm(&calm));
+  md_bench_rt_give(1);
   md_store_relaxed(&cfg->wire->done, 1);
 }
 

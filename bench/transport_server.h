@@ -19,7 +19,7 @@ typedef struct md_bench_wire {
   md_atomic_u64 go, done; /* relaxed, as all here: flags and numbers by themselves */
   md_atomic_u64 has_book; /* the book tells what was seen, else the next number */
   md_atomic_u64 seen;     /* bytes that a client without a feed has read */
-  md_atomic_u64 switches; /* how often the server lost its processor in this run */
+  md_atomic_u64 lost_ppm; /* of this run, that the server was kept waiting */
   md_hist_t     latency;  /* of messages that were seen */
 } md_bench_wire_t;
 

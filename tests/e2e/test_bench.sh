@@ -11,13 +11,14 @@ import sys
 report = json.load(open(sys.argv[1], encoding="utf-8"))
 assert report["machine"]["cpu_cnt"] >= 1, report["machine"]
 fields = {"name", "value", "unit", "p50_ns", "p99_ns", "p999_ns", "max_ns", "baseline", "ratio", "floor", "target"}
-fields |= {"min", "max", "ratio_min", "ratio_max"}
+fields |= {"min", "max", "ratio_min", "ratio_max", "why"}
 rows = {row["name"]: row for row in report["results"]}
 assert len(rows) == len(report["results"]), "a name stands twice"
 for row in rows.values():
     assert set(row) == fields | {"holds"}, row
     assert row["holds"] in (None, True, False), row
     assert row["value"] is None or row["value"] >= 0, row
+    assert (row["value"] is None) == bool(row["why"]), f"measured or with a reason why not: {row}"
     assert (row["value"] is None) <= (row["holds"] is None), f"not measured, yet judged: {row}"
 wanted = ["book.top.at_1m", "book.ladder.client", "book.depth_1000.flat_out.within_4", "book.publish.1.readers_64",
           "book.publish.10000", "tape.append.readers_8", "tape.round_trip", "tick.decode_apply_publish",
