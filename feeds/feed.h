@@ -96,45 +96,50 @@ typedef struct md_feed_deepen {
   md_sync_queue_t queue;
 } md_feed_deepen_t;
 
-/* One instrument of a feed. Read by tools at a sequence point; changed only by feed*.c. */
+/* One instrument of a feed. Read by tools at a sequence point; changed only by feed*.c. What every
+ * update of a book looks at stands in front, in as few cache lines as it can. */
 typedef struct md_feed_instrument {
-  char              symbol[MD_SYMBOL_BYTES];
-  uint32_t          id, row, index;
-  int8_t            px_exp, qty_exp;
-  uint8_t           state;        /* md_book_state_t */
-  uint8_t           reason;       /* md_reason_t of STALE */
+  _Alignas(64) char symbol[MD_SYMBOL_BYTES];
+  uint32_t id, row;
+  int8_t   px_exp, qty_exp;
+  uint8_t  symbol_len;
+  uint8_t  state;  /* md_book_state_t */
+  uint8_t  reason; /* md_reason_t of STALE */
+  /* Private to feed*.c. */
+  uint8_t           leg;         /* connection leg of its book's updates */
+  bool              is_handover; /* the next update is the first one of another leg */
+  uint8_t           era;         /* how often its ids began anew below the last one */
+  md_orderbook_t    book;
+  md_book_t        *shm; /* NULL: no live book */
+  uint64_t          exch_seq, last_seq;
+  int64_t           ts_exch_ns, ts_recv_ns;
+  int64_t           trusted_bid, trusted_ask;
+  uint32_t          gen, known_min;          /* known_min: the next warning (feed_known.c) */
+  uint64_t          canary_last;             /* no best price of a later update waits */
+  int64_t           crossed_ns;              /* when it was crossed, 0: it is not */
+  uint32_t          crossed_cnt;             /* resyncs because of it since it last was not */
+  int8_t            shm_px_exp, shm_qty_exp; /* of the levels in shared memory */
+  uint16_t          book_flags;              /* MD_FLAG_CROSSED now */
   bool              has_snapshot; /* the book holds a snapshot that waits for its first update */
   bool              resync;       /* the next record of this instrument carries RESYNC */
   bool              is_delisted;  /* book updates are ignored until it is listed again */
   bool              is_deepening; /* its updates are kept for a deeper snapshot */
-  uint32_t          gen, gap_cnt;
-  uint64_t          exch_seq, last_seq;
-  int64_t           ts_exch_ns, ts_recv_ns;
-  int64_t           trusted_bid, trusted_ask;
-  uint32_t          snapshot_limit;
-  uint32_t          known_first, known_min; /* the first warning and the next one (feed_known.c) */
-  uint64_t          ladder_seq;             /* last_seq when its last LADDER was made */
-  uint32_t          canary_miss_cnt;        /* in a row */
-  uint32_t          crossed_cnt; /* resyncs because of it since it last was not crossed */
-  int64_t           crossed_ns;  /* receive time of the update that crossed it, 0: it is not */
-  md_definition_t   definition;
-  md_feed_resume_t  before; /* what earlier epochs have, absent: nothing, or declared already */
-  md_orderbook_t    book;
-  md_sync_queue_t   queue;
-  md_book_t        *shm; /* NULL: no live book */
+  bool              is_defined;   /* its DEFINITION stands in this stream */
+  bool              is_listed;    /* it has a row in the segment's directory */
+  uint8_t           next_leg;     /* one that could take over: its updates wait in the queue */
+  uint8_t           next_era;     /* the same of the leg that may take over, as far as it came */
   md_trade_totals_t trades, agg_trades;
   uint64_t          trade_seq; /* of md_feed_trade_seq_is_new, 0: none yet */
 
-  /* Private to feed*.c. */
-  bool             is_defined;  /* its DEFINITION stands in this stream */
-  bool             is_listed;   /* it has a row in the segment's directory */
-  uint8_t          leg;         /* connection leg of its book's updates */
-  uint8_t          next_leg;    /* one that could take over: its updates wait in the queue */
-  bool             is_handover; /* the next update is the first one of another leg */
-  uint8_t          era;         /* how often its ids began anew below the last one */
-  uint8_t          next_era;    /* the same of the leg that may take over, as far as it came */
-  int8_t           shm_px_exp, shm_qty_exp; /* of the levels in shared memory */
-  uint16_t         book_flags;              /* MD_FLAG_CROSSED now */
+  uint32_t         index, gap_cnt;
+  uint32_t         snapshot_limit;
+  uint32_t         known_first;     /* the first warning */
+  uint64_t         ladder_seq;      /* last_seq when its last LADDER was made */
+  uint32_t         canary_miss_cnt; /* in a row */
+  uint32_t         canary_next;
+  md_definition_t  definition;
+  md_feed_resume_t before; /* what earlier epochs have, absent: nothing, or declared already */
+  md_sync_queue_t  queue;
   uint8_t          snapshot_leg;
   uint16_t         snapshot_flags;
   uint32_t         snapshot_raw_lo;
@@ -143,11 +148,13 @@ typedef struct md_feed_instrument {
   md_feed_deepen_t deepen;
   uint64_t missed_cnt;      /* updates that found no room while the book waits, not in a GAP yet */
   bool     missed_declared; /* a GAP told of the first ones */
-  uint32_t canary_next;
   md_feed_canary_t canary[MD_FEED_CANARY_CNT];
   uint32_t         bar_cnt;
   md_kline_t       bar[MD_FEED_INTERVAL_CNT_MAX];
 } md_feed_instrument_t;
+
+/* The part of it that an update of a book looks at. */
+#define MD_FEED_HOT_BYTES offsetof(md_feed_instrument_t, trades)
 
 /* md_feed_new makes a feed with its out (rings and tape are set by the caller through md_feed_out).
  * MD_ERR_NOMEM. */

@@ -47,7 +47,7 @@ become_stale(md_feed_t *f, md_feed_instrument_t *i, md_reason_t reason) {
   }
   i->has_snapshot    = false;
   i->canary_miss_cnt = 0;
-  memset(i->canary, 0, sizeof i->canary);
+  md_feed_canary_forget(i);
 }
 
 void
@@ -328,7 +328,6 @@ update_valid(md_feed_t *f, md_feed_instrument_t *i, md_feed_delta_t *delta,
 void
 md_feed_expect(const md_feed_instrument_t *i) {
   if (i->shm) md_book_prefetch(i->shm);
-  __builtin_prefetch(i->canary, 1);
   md_orderbook_prefetch(&i->book);
 }
 

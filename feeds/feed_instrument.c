@@ -45,6 +45,7 @@ create(md_feed_t *f, const char *symbol, uint32_t len) {
   md_feed_instrument_t *i = &f->instruments[f->instrument_cnt];
   memset(i, 0, sizeof *i);
   memcpy(i->symbol, symbol, len);
+  i->symbol_len  = row->len;
   i->id          = row->id;
   i->index       = f->instrument_cnt;
   i->leg         = MD_LEG_NONE;
@@ -80,8 +81,20 @@ create(md_feed_t *f, const char *symbol, uint32_t len) {
 
 md_feed_instrument_t *
 md_feed_lookup(md_feed_t *f, const char *symbol, uint32_t len) {
-  const md_feed_symbol_t *row = md_feed_symbols_find(f->symbols, symbol, len);
-  return row && row->instrument != UINT32_MAX ? &f->instruments[row->instrument] : NULL;
+  return md_feed_lookup_hashed(f, md_feed_symbol_hash(symbol, len), symbol, len);
+}
+
+/* Those found last are found again by one comparison: messages of one symbol come in a row, and
+ * what md_feed_expect_next found is asked for a little later. */
+md_feed_instrument_t *
+md_feed_lookup_hashed(md_feed_t *f, uint64_t hash, const char *symbol, uint32_t len) {
+  md_feed_instrument_t **memo = &f->found[hash % MD_CNT(f->found)];
+  if (MD_LIKELY(*memo && (*memo)->symbol_len == len && memcmp((*memo)->symbol, symbol, len) == 0))
+    return *memo;
+  const md_feed_symbol_t *row = md_feed_symbols_find(f->symbols, hash, symbol, len);
+  if (!row || row->instrument == UINT32_MAX) return NULL;
+  *memo = &f->instruments[row->instrument];
+  return *memo;
 }
 
 md_feed_instrument_t *
@@ -92,7 +105,8 @@ md_feed_find(md_feed_t *f, const char *symbol, uint32_t len) {
 
 md_feed_instrument_t *
 md_feed_find_known(md_feed_t *f, const char *symbol, uint32_t len) {
-  const md_feed_symbol_t *row = md_feed_symbols_find(f->symbols, symbol, len);
+  const md_feed_symbol_t *row =
+      md_feed_symbols_find(f->symbols, md_feed_symbol_hash(symbol, len), symbol, len);
   if (!row) return NULL;
   if (row->instrument != UINT32_MAX) return &f->instruments[row->instrument];
   return row->has_definition ? create(f, symbol, len) : NULL;
@@ -175,7 +189,7 @@ rescale(md_feed_instrument_t *i, int px_exp, int qty_exp) {
   rescale_definition(&i->definition, px, qty);
   for (uint32_t n = 0; n < i->bar_cnt; n++)
     if (!rescale_bar(&i->bar[n], px, qty)) i->bar[n].ts_open_ns = MD_NULL_I64;
-  memset(i->canary, 0, sizeof i->canary);
+  md_feed_canary_forget(i);
   i->px_exp  = (int8_t)px_exp;
   i->qty_exp = (int8_t)qty_exp;
   return MD_OK;

@@ -138,11 +138,19 @@ md_feed_on_bbo(md_feed_t *f, md_feed_instrument_t *i, const md_bbo_t *b, uint64_
     return;
   }
   i->canary[i->canary_next++ % MD_FEED_CANARY_CNT] = (md_feed_canary_t){exch_seq, bid, ask};
+  if (exch_seq > i->canary_last) i->canary_last = exch_seq;
+}
+
+void
+md_feed_canary_forget(md_feed_instrument_t *i) {
+  memset(i->canary, 0, sizeof i->canary);
+  i->canary_last = 0;
 }
 
 void
 md_feed_canary_check(md_feed_t *f, md_feed_instrument_t *i) {
   if (i->exch_seq == 0) return; /* a venue without ids: nothing tells what belongs together */
+  if (i->exch_seq > i->canary_last) return;
   for (uint32_t n = 0; n < MD_FEED_CANARY_CNT; n++) {
     if (MD_LIKELY(i->canary[n].exch_seq != i->exch_seq)) continue;
     i->canary[n].exch_seq = 0;

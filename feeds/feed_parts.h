@@ -47,6 +47,7 @@ struct md_feed {
   uint32_t              next_id;
   uint32_t              books_valid, books_known;
   void                 *venue_state;
+  md_feed_instrument_t *found[8]; /* by hash: those looked up last */
 
   /* Scratch: levels of one message, and what it changed. */
   void             *scratch;
@@ -92,6 +93,10 @@ void md_feed_visible(md_feed_t *f);
 
 /* ---- feed_instrument.c ---- */
 
+/* md_feed_lookup_hashed is md_feed_lookup with the symbol's hash. */
+md_feed_instrument_t *md_feed_lookup_hashed(md_feed_t *f, uint64_t hash, const char *symbol,
+                                            uint32_t len);
+
 /* md_feed_define stages the DEFINITION of i unless it stands in the stream already. */
 void md_feed_define(md_feed_t *f, md_feed_instrument_t *i);
 
@@ -107,8 +112,10 @@ md_feed_has_trades(const md_trade_totals_t *t) {
  * asked for anew. */
 void md_feed_crossed_check(md_feed_t *f, md_feed_instrument_t *i);
 
-/* md_feed_canary_check compares the book after an update with a best price that came before it. */
+/* md_feed_canary_check compares the book after an update with a best price that came before it;
+ * md_feed_canary_forget drops those that wait. */
 void md_feed_canary_check(md_feed_t *f, md_feed_instrument_t *i);
+void md_feed_canary_forget(md_feed_instrument_t *i);
 
 /* ---- feed_book_out.c ---- */
 

@@ -1,101 +1,108 @@
 #include "feeds/feed_symbol.h"
 
-#include <ck_ht.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
-/* The table is twice as large as it may ever get, so it never grows while messages flow. */
+/* At most half of the slots are in use, so that a search ends soon. */
 #define ROOM_FACTOR 2u
-#define HASH_SEED   0x6d64656e67696e65u
+
+/* Where a symbol may stand: rows are found by this, eight to a cache line. row is its index + 1, 0
+ * for an empty slot. */
+typedef struct slot {
+  uint32_t tag, row;
+} slot_t;
 
 struct md_feed_symbols {
-  ck_ht_t           names;
+  slot_t           *slots;
   md_feed_symbol_t *rows;
-  uint32_t          capacity, cnt;
+  uint32_t          mask, capacity, cnt;
 };
 
 static void *
-ht_malloc(size_t bytes) {
-  return malloc(bytes);
-}
-
-static void *
-ht_realloc(void *p, size_t before, size_t after, bool defer) {
-  (void)before;
-  (void)defer; /* one thread: nobody reads the old table */
-  return realloc(p, after);
+reserve(uint64_t bytes) {
+  void *p =
+      mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return p == MAP_FAILED ? NULL : p;
 }
 
 static void
-ht_free(void *p, size_t bytes, bool defer) {
-  (void)bytes;
-  (void)defer;
-  free(p);
+release(void *p, uint64_t bytes) {
+  if (p) munmap(p, bytes);
 }
 
-static struct ck_malloc allocator = {.malloc = ht_malloc, .realloc = ht_realloc, .free = ht_free};
+static uint64_t
+slots_bytes(const md_feed_symbols_t *t) {
+  return (t->mask + 1ull) * sizeof *t->slots;
+}
 
 md_feed_symbols_t *
 md_feed_symbols_new(uint32_t capacity) {
   md_assert(capacity > 0);
-  md_feed_symbols_t *t = calloc(1, sizeof *t);
+  uint64_t           slot_cnt = 1;
+  md_feed_symbols_t *t        = calloc(1, sizeof *t);
   if (!t) return NULL;
+  while (slot_cnt < (uint64_t)capacity * ROOM_FACTOR)
+    slot_cnt *= 2;
+  md_assert(slot_cnt <= 1ull << 31);
+  t->mask     = (uint32_t)slot_cnt - 1;
   t->capacity = capacity;
-  void *rows  = mmap(NULL, capacity * sizeof *t->rows, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (rows == MAP_FAILED) goto fail_rows;
-  t->rows = rows;
-  if (!ck_ht_init(&t->names, CK_HT_MODE_BYTESTRING, NULL, &allocator,
-                  (CK_HT_TYPE)capacity * ROOM_FACTOR, HASH_SEED))
-    goto fail_names;
-  return t;
-
-fail_names:
-  munmap(t->rows, capacity * sizeof *t->rows);
-fail_rows:
-  free(t);
+  t->rows     = reserve(capacity * sizeof *t->rows);
+  t->slots    = reserve(slots_bytes(t));
+  if (t->rows && t->slots) return t;
+  md_feed_symbols_delete(t);
   return NULL;
 }
 
 void
 md_feed_symbols_delete(md_feed_symbols_t *t) {
   if (!t) return;
-  ck_ht_destroy(&t->names);
-  munmap(t->rows, t->capacity * sizeof *t->rows);
+  release(t->slots, slots_bytes(t));
+  release(t->rows, t->capacity * sizeof *t->rows);
   free(t);
 }
 
 uint64_t
 md_feed_symbols_bytes(const md_feed_symbols_t *t) {
-  return t->cnt * sizeof *t->rows;
+  return t->cnt * (sizeof *t->rows + ROOM_FACTOR * sizeof *t->slots);
+}
+
+/* The slot of a symbol, or the empty one where it would stand. */
+static slot_t *
+slot_of(const md_feed_symbols_t *t, uint64_t hash, const char *symbol, uint32_t len) {
+  const uint32_t tag = (uint32_t)hash;
+  for (uint32_t at = (uint32_t)(hash >> 32);; at++) { /* ends: half of them are empty */
+    slot_t *s = &t->slots[at & t->mask];
+    if (s->row == 0) return s;
+    const md_feed_symbol_t *row = &t->rows[s->row - 1];
+    if (s->tag == tag && row->len == len && memcmp(row->symbol, symbol, len) == 0) return s;
+  }
+}
+
+void
+md_feed_symbols_prefetch(const md_feed_symbols_t *t, uint64_t hash) {
+  __builtin_prefetch(&t->slots[(uint32_t)(hash >> 32) & t->mask]);
 }
 
 md_feed_symbol_t *
-md_feed_symbols_find(md_feed_symbols_t *t, const char *symbol, uint32_t len) {
+md_feed_symbols_find(const md_feed_symbols_t *t, uint64_t hash, const char *symbol, uint32_t len) {
   if (len == 0 || len >= MD_SYMBOL_BYTES) return NULL;
-  ck_ht_hash_t  hash;
-  ck_ht_entry_t entry;
-  ck_ht_hash(&hash, &t->names, symbol, (uint16_t)len);
-  ck_ht_entry_key_set(&entry, symbol, (uint16_t)len);
-  return ck_ht_get_spmc(&t->names, hash, &entry) ? ck_ht_entry_value(&entry) : NULL;
+  const slot_t *s = slot_of(t, hash, symbol, len);
+  return s->row ? &t->rows[s->row - 1] : NULL;
 }
 
 md_feed_symbol_t *
 md_feed_symbols_add(md_feed_symbols_t *t, const char *symbol, uint32_t len) {
-  md_feed_symbol_t *row = md_feed_symbols_find(t, symbol, len);
-  if (row || len == 0 || len >= MD_SYMBOL_BYTES || t->cnt == t->capacity) return row;
-  row = &t->rows[t->cnt];
+  if (len == 0 || len >= MD_SYMBOL_BYTES) return NULL;
+  const uint64_t hash = md_feed_symbol_hash(symbol, len);
+  slot_t        *s    = slot_of(t, hash, symbol, len);
+  if (s->row) return &t->rows[s->row - 1];
+  if (t->cnt == t->capacity) return NULL;
+  md_feed_symbol_t *row = &t->rows[t->cnt++];
   memset(row, 0, sizeof *row);
   memcpy(row->symbol, symbol, len);
   row->len        = (uint8_t)len;
   row->instrument = UINT32_MAX;
-
-  ck_ht_hash_t  hash;
-  ck_ht_entry_t entry;
-  ck_ht_hash(&hash, &t->names, row->symbol, (uint16_t)len);
-  ck_ht_entry_set(&entry, hash, row->symbol, (uint16_t)len, row);
-  if (!ck_ht_put_spmc(&t->names, hash, &entry)) return NULL;
-  t->cnt++;
+  *s              = (slot_t){.tag = (uint32_t)hash, .row = t->cnt};
   return row;
 }

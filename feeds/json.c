@@ -243,7 +243,7 @@ md_json_u64_general(md_json_t *j, uint64_t *out) {
 }
 
 bool
-md_json_i64(md_json_t *j, int64_t *out) {
+md_json_i64_general(md_json_t *j, int64_t *out) {
   const uint8_t *s;
   uint32_t       len;
   uint64_t       magnitude;

@@ -70,7 +70,7 @@ bool md_json_null_if(md_json_t *j);
 
 /* md_json_u64 and md_json_i64 read an integer, bare or in a string. A fraction, an exponent or a
  * value that does not fit (or means absent in a record) is an error of the cursor. */
-bool md_json_i64(md_json_t *j, int64_t *out);
+static inline bool md_json_i64(md_json_t *j, int64_t *out);
 
 /* md_json_mantissa reads a decimal, bare or in a string, at exponent exp. MD_ERR_RANGE (digits
  * finer than exp) and MD_ERR_OVERFLOW leave the cursor before the value and without an error, so
@@ -103,8 +103,10 @@ MD_MUST_USE md_err_t md_json_levels_min_exp(md_json_t j, int *px_exp, int *qty_e
  * escapes and text beyond ASCII. Not for callers. */
 bool md_json_string_general(md_json_t *j, const uint8_t **s, uint32_t *len);
 
-/* md_json_u64_general is md_json_u64 for whatever it does not expect. Not for callers. */
+/* md_json_u64_general and _i64_general are md_json_u64 and _i64 for whatever these do not expect.
+ * Not for callers. */
 bool md_json_u64_general(md_json_t *j, uint64_t *out);
+bool md_json_i64_general(md_json_t *j, int64_t *out);
 
 /* The same for md_json_mantissa. */
 MD_MUST_USE md_err_t md_json_mantissa_general(md_json_t *j, int exp, int64_t *mantissa);
@@ -267,6 +269,14 @@ md_json_u64_fast(md_json_t *j, uint64_t *out) {
 static inline bool
 md_json_u64(md_json_t *j, uint64_t *out) {
   return MD_LIKELY(j->p < j->end && md_json_u64_fast(j, out)) || md_json_u64_general(j, out);
+}
+
+static inline bool
+md_json_i64(md_json_t *j, int64_t *out) {
+  uint64_t v;
+  if (MD_UNLIKELY(j->p >= j->end || !md_json_u64_fast(j, &v))) return md_json_i64_general(j, out);
+  *out = (int64_t)v; /* 15 digits at most */
+  return true;
 }
 
 static inline __attribute__((always_inline)) md_err_t

@@ -159,46 +159,54 @@ far_set(md_orderbook_t *b, md_book_side_t *s, int64_t flip, md_level_t l, bool *
 
 /* Levels that lie in the window, up to the first that does not or finds the side full; returns how
  * many. Without a branch on what a level does, which cannot be predicted; the word of bits is kept
- * at hand, because the next level mostly lies in it too. */
-static uint32_t
-window_set(md_book_side_t *s, md_side_t side, const md_level_t *levels, uint32_t cnt,
-           md_book_applied_t *did) {
-  const int64_t     flip    = md_side_flip(side);
-  const uint64_t    low     = (uint64_t)s->low;
-  int64_t *const    qty     = s->qty;
-  uint64_t *const   bits    = s->bits;
-  md_book_change_t *changes = did->changes + did->change_cnt;
-  uint32_t          at      = (uint32_t)((uint64_t)(levels[0].px ^ flip) >> 6) % MD_WINDOW_WORDS;
-  uint64_t          words = s->words, word = bits[at];
-  uint32_t          change_cnt = 0, n = 0;
-  int64_t           new_cnt = 0;
-  const uint32_t    room    = MD_BOOK_LEVELS_MAX - s->cnt; /* so many can be new in any case */
-  if (MD_UNLIKELY(cnt > room)) cnt = room;
-  for (; n < cnt; n++) {
-    const md_level_t l   = levels[n];
-    const uint64_t   key = (uint64_t)(l.px ^ flip);
+ * at hand, because the next level mostly lies in it too. Made for each side apart, so that what a
+ * side means is no data of the loop. */
+static inline __attribute__((always_inline)) uint32_t
+window_set_side(md_book_side_t *s, md_side_t side, const md_level_t *levels, uint32_t cnt,
+                md_book_applied_t *did) {
+  const int64_t     flip = md_side_flip(side);
+  const uint64_t    low  = (uint64_t)s->low;
+  const uint32_t    room = MD_BOOK_LEVELS_MAX - s->cnt; /* so many can be new in any case */
+  const md_level_t *l = levels, *const end = levels + (cnt < room ? cnt : room);
+  int64_t *const    qty  = s->qty;
+  uint64_t *const   bits = s->bits;
+  md_book_change_t *to = did->changes + did->change_cnt, *const first = to;
+  uint32_t at   = (uint32_t)((uint64_t)(l->px ^ flip) >> 6) % MD_WINDOW_WORDS;
+  uint64_t word = bits[at];
+  uint32_t more = 0; /* levels, and what is less wraps */
+  for (; l < end; l++) {
+    const int64_t  px = l->px, now = l->qty;
+    const uint64_t key = (uint64_t)(px ^ flip);
+    const uint32_t w   = (uint32_t)(key >> 6) % MD_WINDOW_WORDS;
     if (MD_UNLIKELY(key - low >= MD_WINDOW_TICKS)) break;
-    int64_t *const to  = &qty[key % MD_WINDOW_TICKS];
-    const uint64_t was = *to != 0, is = l.qty != 0;
-    const uint32_t w = (uint32_t)(key >> 6) % MD_WINDOW_WORDS;
-    if (w != at) {
+    if (MD_UNLIKELY(w != at)) {
       bits[at] = word;
-      words    = (words & ~(UINT64_C(1) << at)) | (uint64_t)(word != 0) << at;
+      s->words = (s->words & ~(UINT64_C(1) << at)) | (uint64_t)(word != 0) << at;
       word     = bits[w];
       at       = w;
     }
-    *to  = l.qty;
-    word = (word & ~(UINT64_C(1) << (~key & 63))) | is << (~key & 63);
-    new_cnt += (int64_t)is - (int64_t)was;
-    changes[change_cnt] = (md_book_change_t){.px = l.px, .qty = l.qty, .side = (uint8_t)side};
-    change_cnt += (uint32_t)(was | is);
+    int64_t *const place = &qty[key % MD_WINDOW_TICKS];
+    const uint32_t was = *place != 0, is = now != 0;
+    *place = now;
+    word ^= (uint64_t)(was ^ is) << (~key & 63); /* the bit is `was` */
+    more += is - was;
+    *to = (md_book_change_t){.px = px, .qty = now, .side = (uint8_t)side};
+    to += was | is;
   }
+  const uint32_t set = (uint32_t)(l - levels), changed = (uint32_t)(to - first);
   bits[at] = word;
-  s->words = (words & ~(UINT64_C(1) << at)) | (uint64_t)(word != 0) << at;
-  s->cnt   = (uint32_t)((int64_t)s->cnt + new_cnt);
-  did->absent_cnt += n - change_cnt;
-  did->change_cnt += change_cnt;
-  return n;
+  s->words = (s->words & ~(UINT64_C(1) << at)) | (uint64_t)(word != 0) << at;
+  s->cnt += more;
+  did->absent_cnt += set - changed;
+  did->change_cnt += changed;
+  return set;
+}
+
+static uint32_t
+window_set(md_book_side_t *s, md_side_t side, const md_level_t *levels, uint32_t cnt,
+           md_book_applied_t *did) {
+  return side == MD_SIDE_BUY ? window_set_side(s, MD_SIDE_BUY, levels, cnt, did)
+                             : window_set_side(s, MD_SIDE_SELL, levels, cnt, did);
 }
 
 /* A level that is not in the window, or for which the side may be full. */

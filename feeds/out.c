@@ -3,17 +3,12 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* The part of a record that is zeroed: header and the largest fixed body, never the levels. */
-#define ZERO_BYTES 640u
-
 /* Touched at start, so that the usual messages never meet a fresh page. */
 #define TOUCH_BYTES (256u << 10)
 
 #define RAW_PART_BYTES_MAX                                                                         \
   (MD_RECORD_BYTES_MAX - MD_RECORD_HEADER_BYTES - (uint32_t)sizeof(md_raw_t))
 
-_Static_assert(sizeof(md_record_t) + sizeof(md_ticker_t) <= ZERO_BYTES, "fixed bodies are zeroed");
-_Static_assert(sizeof(md_record_t) + sizeof(md_definition_t) <= ZERO_BYTES, "so are definitions");
 _Static_assert(MD_OUT_NAME_BYTES_MAX < RAW_PART_BYTES_MAX, "a name leaves room for payload");
 
 md_err_t
@@ -40,8 +35,10 @@ md_record_t *
 md_out_stage(md_out_t *o, md_record_type_t type, uint64_t body_bytes) {
   uint64_t bytes = md_align_up(sizeof(md_record_t) + body_bytes, MD_RECORD_ALIGN_BYTES);
   if (bytes > MD_RECORD_BYTES_MAX || bytes > o->stage_bytes - o->stage_used) return NULL;
-  uint8_t *at = o->stage + o->stage_used;
-  memset(at, 0, bytes < ZERO_BYTES ? bytes : ZERO_BYTES);
+  uint8_t       *at = o->stage + o->stage_used;
+  const uint64_t fixed =
+      sizeof(md_record_t) + md_record_info(type)->body_bytes; /* not the levels */
+  memset(at, 0, bytes < fixed ? bytes : fixed);
   memset(at + bytes - MD_RECORD_ALIGN_BYTES, 0, MD_RECORD_ALIGN_BYTES);
 
   md_record_t *rec = (void *)at;

@@ -73,14 +73,20 @@ md_bn_text_is(md_bn_slice_t s, const char *text) {
   return s.len == n + 2 && s.p[0] == '"' && memcmp(s.p + 1, text, n) == 0;
 }
 
+/* By the sign of everything that must not be below zero: without a branch for each level. */
+static bool
+side_is_sane(const md_level_t *levels, uint32_t cnt) {
+  uint64_t sign = 0;
+  for (uint32_t n = 0; n < cnt; n++) {
+    const uint64_t px = (uint64_t)levels[n].px;
+    sign |= px | (px - 1) | (uint64_t)levels[n].qty;
+  }
+  return sign >> 63 == 0;
+}
+
 bool
 md_bn_levels_are_sane(const md_feed_levels_t *l) {
-  bool sane = true;
-  for (uint32_t n = 0; n < l->bid_cnt; n++)
-    sane &= l->bids[n].px > 0 && l->bids[n].qty >= 0;
-  for (uint32_t n = 0; n < l->ask_cnt; n++)
-    sane &= l->asks[n].px > 0 && l->asks[n].qty >= 0;
-  return sane;
+  return side_is_sane(l->bids, l->bid_cnt) && side_is_sane(l->asks, l->ask_cnt);
 }
 
 static md_err_t
