@@ -161,6 +161,8 @@ static const measurement_t measurements[] = {
     {"journal", "records to durable beside what the disk does bare", md_bench_journal},
     {"replay", "recorded frames into the same books beside the live path", md_bench_replay},
     {"copy", "PostgreSQL from ring to committed beside COPY FROM file and psql", md_bench_copy},
+    {"resident", "memory of an engine under full load, and what its feed thread asks for",
+     md_bench_resident},
 };
 
 static void

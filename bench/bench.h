@@ -68,6 +68,7 @@ bool md_bench_e2e(md_bench_t *b);
 bool md_bench_journal(md_bench_t *b);
 bool md_bench_replay(md_bench_t *b);
 bool md_bench_copy(md_bench_t *b);
+bool md_bench_resident(md_bench_t *b);
 
 /* md_bench_add returns a new empty result (everything not applicable), asserted to have room. */
 md_bench_result_t *md_bench_add(md_bench_t *b, const char *name, const char *unit);

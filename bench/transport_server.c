@@ -284,7 +284,9 @@ run_server(const md_bench_server_config_t *cfg, int fd) {
       (void)setsockopt(peer[n].fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
       ok = open_peer(&peer[n], ctx, cfg->deflates) && ok;
     }
+    if (ok && !cfg->rate) md_bench_rt_take(0);
     if (ok) serve(cfg, peer, updates);
+    if (ok && !cfg->rate) md_bench_rt_give(0);
     for (uint32_t n = 0; n < cfg->socket_cnt; n++) {
       SSL_free(peer[n].ssl);
       (void)close(peer[n].fd);

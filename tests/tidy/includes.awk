@@ -7,7 +7,7 @@ BEGIN {
   may["bench"] = "shm feeds writers monitoring engine bench"
   may["tests"] = "shm feeds writers monitoring engine bench tests"
 
-  n = split("argp assert byteswap ctype dirent endian err errno error execinfo elf fcntl fenv float fnmatch ftw " \
+  n = split("argp assert byteswap ctype dirent dlfcn endian err errno error execinfo elf fcntl fenv float fnmatch ftw " \
             "getopt glob grp inttypes libgen limits link locale malloc math mntent netdb poll semaphore " \
             "pthread pwd regex sched signal spawn stdalign stdarg stdatomic stdbool stddef " \
             "stdint stdio stdlib stdnoreturn string strings syslog termios threads time " \
