@@ -24,6 +24,16 @@
 
 /* ---- ours ---- */
 
+/* The messages behind the n-th event, as a feed thread shows them. */
+static void
+show_ahead(md_feed_t *f, const md_transport_event_t *event, uint32_t n, uint32_t cnt) {
+  for (uint32_t ahead = n == 0 ? 1 : MD_FEED_AHEAD_MAX; ahead <= MD_FEED_AHEAD_MAX; ahead++) {
+    const bool has = n + ahead < cnt && event[n + ahead].kind == MD_TRANSPORT_TEXT;
+    md_feed_expect_next(f, has ? event[n + ahead].payload : NULL, has ? event[n + ahead].len : 0,
+                        ahead);
+  }
+}
+
 /* What came, counted and given to the feed; how many connections opened with it. */
 static uint32_t
 take_events(md_bench_client_t *c, const md_transport_event_t *event, uint32_t cnt) {
@@ -40,6 +50,7 @@ take_events(md_bench_client_t *c, const md_transport_event_t *event, uint32_t cn
                            .payload  = event[n].payload,
                            .len      = event[n].len,
                            .recv_ns  = event[n].recv_ns};
+    show_ahead(c->source->feed, event, n, cnt);
     md_feed_input(c->source->feed, &in);
   }
   if (c->source && cnt) md_feed_publish(c->source->feed);

@@ -54,7 +54,7 @@ work(worker_t *w, int cpu) {
     }
     md_bench_source_fill(&source, 1);
     for (uint32_t i = 0; i < MD_BENCH_BATCH_CNT; i++)
-      md_bench_source_handle(&source, i);
+      md_bench_source_next(&source, i);
     md_bump(&w->handled, MD_BENCH_BATCH_CNT);
     md_store_relaxed(&w->switches, (uint64_t)md_bench_switches());
   }

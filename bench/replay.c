@@ -71,7 +71,7 @@ live_turn(void *ctx, const md_bench_cell_t *cell, md_hist_t *hist) {
     md_bench_source_fill(&p->live, 1);
     uint64_t begin = md_bench_cycle();
     for (uint32_t i = 0; i < MD_BENCH_BATCH_CNT; i++)
-      md_bench_source_handle(&p->live, i);
+      md_bench_source_next(&p->live, i);
     ns += (double)(md_bench_cycle() - begin) * cycle_ns;
   }
   return ns / (LIVE_BATCHES * MD_BENCH_BATCH_CNT);

@@ -1,5 +1,6 @@
 #include "bench/source.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,9 +22,12 @@ static bool
 address(char *text, uint32_t instrument, uint64_t first, uint64_t last) {
   char  symbol[MD_BENCH_SYMBOL_LEN + 1], id[ID_DIGITS + 8];
   char *s = strstr(text, "\"s\":\""), *from = strstr(text, "\"U\":"), *to = strstr(text, "\"u\":");
-  if (!s || !from || !to) return false;
+  char *stream = strstr(text, "\"stream\":\"");
+  if (!s || !from || !to || !stream) return false;
   md_bench_symbol(instrument, symbol);
   memcpy(s + 5, symbol, MD_BENCH_SYMBOL_LEN);
+  for (unsigned n = 0; n < MD_BENCH_SYMBOL_LEN; n++)
+    stream[10 + n] = (char)tolower((unsigned char)symbol[n]);
   (void)snprintf(id, sizeof id, "%011llu", (unsigned long long)first);
   memcpy(from + 4, id, ID_DIGITS);
   (void)snprintf(id, sizeof id, "%011llu", (unsigned long long)last);
@@ -52,6 +56,16 @@ void
 md_bench_source_fill(md_bench_source_t *s, uint32_t cnt) {
   for (uint32_t i = 0; i < MD_BENCH_BATCH_CNT; i++)
     fill_one(s, i, md_bench_below(&s->random, cnt));
+}
+
+void
+md_bench_source_next(md_bench_source_t *s, uint32_t i) {
+  for (uint32_t ahead = i == 0 ? 1 : MD_FEED_AHEAD_MAX; ahead <= MD_FEED_AHEAD_MAX; ahead++) {
+    const md_input_t *in = i + ahead < MD_BENCH_BATCH_CNT ? &s->batch.input[i + ahead] : NULL;
+    md_feed_expect_next(s->feed, in ? in->payload : NULL, in ? in->len : 0, ahead);
+  }
+  md_feed_input(s->feed, &s->batch.input[i]);
+  if (i + 1 == MD_BENCH_BATCH_CNT) md_feed_publish(s->feed);
 }
 
 static void

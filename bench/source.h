@@ -52,6 +52,11 @@ md_bench_source_handle(md_bench_source_t *s, uint32_t i) {
   md_feed_publish(s->feed);
 }
 
+/* md_bench_source_next gives the feed the i-th message of a batch whose others were received with
+ * it, as a thread does with what one look at its sockets gave: those behind are shown to the feed,
+ * which publishes behind the last one (a book's update is visible at once all the same). */
+void md_bench_source_next(md_bench_source_t *s, uint32_t i);
+
 /* md_bench_source_check says whether all books are VALID, and in shared memory what they are in the
  * engine. */
 bool md_bench_source_check(const md_bench_source_t *s);

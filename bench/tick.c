@@ -43,7 +43,7 @@ batch_ns(tick_t *t, work_t work, md_hist_t *hist) {
   for (uint32_t i = 0; i < MD_BENCH_BATCH_CNT; i++) {
     const md_input_t *in = &s->batch.input[i];
     if (work >= APPLY) {
-      md_bench_source_handle(s, i);
+      md_bench_source_next(s, i);
     } else {
       good &= md_bench_simdjson_on_demand(t->simdjson, MD_BENCH_DEPTH, in->payload, in->len,
                                           &t->message);
@@ -119,7 +119,7 @@ programs_agree(tick_t *t) {
     md_bench_source_fill(&t->offline, 1);
     for (uint32_t k = 0; k < MD_BENCH_BATCH_CNT; k++) {
       const md_input_t *in = &t->offline.batch.input[k];
-      md_bench_source_handle(&t->offline, k);
+      md_bench_source_next(&t->offline, k);
       good &= md_bench_simdjson_on_demand(t->simdjson, MD_BENCH_DEPTH, in->payload, in->len,
                                           &t->message);
       md_sorted_book_apply(&t->sorted, &t->message);

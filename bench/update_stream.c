@@ -11,7 +11,7 @@
 #define TAIL_BYTES  4u /* of a flushed block: not sent */
 
 typedef struct place {
-  uint32_t bytes, symbol, first, last; /* of the payload; where its parts stand in it */
+  uint32_t bytes, stream, symbol, first, last; /* of the payload; where its parts stand in it */
 } place_t;
 
 struct md_bench_update_stream {
@@ -51,6 +51,7 @@ md_bench_update_stream_new(const md_bench_corpus_t *corpus, uint32_t instrument_
   for (uint32_t i = 0; i < corpus->cnt; i++) {
     md_assert(corpus->len[i] < FRAME_BYTES / 2);
     s->place[i] = (place_t){.bytes  = corpus->len[i],
+                            .stream = offset_of(corpus->text[i], "\"stream\":\""),
                             .symbol = offset_of(corpus->text[i], "\"s\":\""),
                             .first  = offset_of(corpus->text[i], "\"U\":"),
                             .last   = offset_of(corpus->text[i], "\"u\":")};
@@ -87,11 +88,11 @@ put_id(uint8_t *out, uint64_t id) {
 }
 
 static void
-put_symbol(uint8_t *out, uint32_t instrument) {
+put_symbol(uint8_t *out, uint32_t instrument, uint8_t first, uint8_t last) {
   for (unsigned n = 6; n-- > 1; instrument /= 10)
     out[n] = (uint8_t)('0' + instrument % 10);
-  out[0] = 'S';
-  out[6] = 'X';
+  out[0] = first;
+  out[6] = last;
 }
 
 /* The payload behind HEAD_MAX bytes of s->frame; its length. */
@@ -113,7 +114,8 @@ md_bench_update_stream_next(md_bench_update_stream_t *s, uint32_t *bytes) {
   uint8_t       *text  = s->deflates ? s->plain : s->frame + HEAD_MAX;
   s->next++;
   memcpy(text, s->corpus->text[n], place->bytes);
-  put_symbol(text + place->symbol, instrument);
+  put_symbol(text + place->symbol, instrument, 'S', 'X');
+  put_symbol(text + place->stream, instrument, 's', 'x');
   put_id(text + place->first, s->last_id[instrument] + 1);
   s->last_id[instrument] += MD_BENCH_UPDATE_STEP;
   put_id(text + place->last, s->last_id[instrument]);

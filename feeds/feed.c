@@ -1,5 +1,6 @@
 #include "feeds/feed_parts.h"
 #include "feeds/rule.h"
+#include "feeds/run_pool.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -31,8 +32,9 @@ reserve_all(md_feed_t *f) {
   f->scratch_bytes    = 2 * side + 2ull * MD_BOOK_LEVELS_MAX * sizeof(md_book_change_t);
   f->scratch          = reserve(f->scratch_bytes);
   f->instruments      = reserve(instruments_bytes(f));
-  f->level_pool       = md_level_pool_new(f->cfg.level_pool_bytes);
-  f->sync_pool        = md_sync_pool_new(f->cfg.sync_pool_bytes);
+  if (f->instruments) md_run_pool_ask_huge(f->instruments, instruments_bytes(f));
+  f->level_pool = md_level_pool_new(f->cfg.level_pool_bytes);
+  f->sync_pool  = md_sync_pool_new(f->cfg.sync_pool_bytes);
   f->symbols =
       md_feed_symbols_new(f->cfg.instrument_max + f->cfg.known_cnt + MD_FEED_SYMBOL_CNT_MAX);
   f->venue_state = calloc(1, f->cfg.venue->state_bytes + 1);
@@ -247,16 +249,35 @@ void
 md_feed_visible(md_feed_t *f) {
   md_feed_commit(f);
   md_out_publish(&f->out);
+}
+
+void
+md_feed_settle(md_feed_t *f) {
   if (f->decoded_cnt == 0) return;
-  int64_t now = md_clock_real_ns(f->cfg.clock);
+  f->free_ns = md_clock_real_ns(f->cfg.clock);
   for (uint32_t n = 0; n < f->decoded_cnt; n++)
-    md_stage_add(f->metrics, MD_STAGE_VISIBLE, now - f->decoded_ns[n]);
+    md_stage_add(f->metrics, MD_STAGE_VISIBLE, f->free_ns - f->decoded_ns[n]);
   f->decoded_cnt = 0;
 }
 
 void
 md_feed_publish(md_feed_t *f) {
   md_feed_visible(f);
+  md_feed_settle(f);
+  f->shown = 0;
+}
+
+/* When this input was handed over. One that was shown before lay there already: it was when the
+ * one before it was done, of which the clock was read. */
+static int64_t
+begin_of(md_feed_t *f) {
+  const bool    was_shown = f->shown & 1;
+  const int64_t free_ns   = f->free_ns;
+  f->shown >>= 1;
+  f->free_ns = 0;
+  if (!f->metrics) return 0;
+  if (f->out.keep_raw) return f->out.pub_ns;
+  return was_shown && free_ns != 0 ? free_ns : md_clock_real_ns(f->cfg.clock);
 }
 
 /* ---- inputs ---- */
@@ -312,7 +333,7 @@ md_feed_input(md_feed_t *f, const md_input_t *in) {
   f->ts_exch_ns = MD_NULL_I64;
   f->is_decoded = false;
   f->raw_lo     = md_out_raw(&f->out, in);
-  if (f->metrics) f->begin_ns = f->out.keep_raw ? f->out.pub_ns : md_clock_real_ns(f->cfg.clock);
+  f->begin_ns   = begin_of(f);
 
   switch (in->kind) {
   case MD_RAW_CONNECT:
@@ -337,7 +358,9 @@ md_feed_input(md_feed_t *f, const md_input_t *in) {
     break;
   }
   md_feed_commit(f);
-  if (f->out.pending_cnt >= MD_PUBLISH_PENDING_MAX) md_feed_visible(f);
+  if (f->out.pending_cnt < MD_PUBLISH_PENDING_MAX) return;
+  md_feed_visible(f);
+  md_feed_settle(f);
 }
 
 /* ---- what tools read ---- */

@@ -153,8 +153,9 @@ typedef struct md_feed_instrument {
   md_kline_t       bar[MD_FEED_INTERVAL_CNT_MAX];
 } md_feed_instrument_t;
 
-/* The part of it that an update of a book looks at. */
-#define MD_FEED_HOT_BYTES offsetof(md_feed_instrument_t, trades)
+/* The part of it that an update of a book looks at, and what a trade does too. */
+#define MD_FEED_HOT_BYTES  offsetof(md_feed_instrument_t, trades)
+#define MD_FEED_WARM_BYTES offsetof(md_feed_instrument_t, index)
 
 /* md_feed_new makes a feed with its out (rings and tape are set by the caller through md_feed_out).
  * MD_ERR_NOMEM. */
@@ -165,6 +166,16 @@ md_out_t            *md_feed_out(md_feed_t *f);
 /* md_feed_input handles one input. Never fails: what cannot be decoded is counted, kept as RAW, and
  * makes the book concerned STALE. */
 void md_feed_input(md_feed_t *f, const md_input_t *in);
+
+/* Frames ahead of the one that is handled, of which something may be said. */
+#define MD_FEED_AHEAD_MAX 5u
+
+/* md_feed_expect_next shows the feed a text frame that was received already and will be given to
+ * md_feed_input as the ahead-th one after that of the next call (1 to MD_FEED_AHEAD_MAX), so that
+ * memory which it needs comes while the frames before it are handled. payload NULL: there is none.
+ * Before each input: MD_FEED_AHEAD_MAX of it; where a batch begins, each ahead from 1 on. Nothing
+ * but time depends on it: frames that never come, others and broken ones do no harm. */
+void md_feed_expect_next(md_feed_t *f, const uint8_t *payload, uint32_t len, uint32_t ahead);
 
 /* md_feed_publish: end of a batch. */
 void md_feed_publish(md_feed_t *f);
@@ -193,8 +204,8 @@ const md_feed_instrument_t *md_feed_instrument_by_id(const md_feed_t *f, uint32_
 
 /* md_feed_expect says that an update of i's book is being read, md_feed_expect_levels, when a part
  * of it was, that it will be applied: memory that was not used for long comes meanwhile. */
-void md_feed_expect(const md_feed_instrument_t *i);
-void md_feed_expect_levels(const md_feed_instrument_t *i);
+void md_feed_expect(md_feed_t *f, const md_feed_instrument_t *i);
+void md_feed_expect_levels(md_feed_t *f, const md_feed_instrument_t *i);
 
 /* What the input being handled says to every record made from it. */
 typedef struct md_feed_event {

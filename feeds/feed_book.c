@@ -326,17 +326,6 @@ update_valid(md_feed_t *f, md_feed_instrument_t *i, md_feed_delta_t *delta,
 }
 
 void
-md_feed_expect(const md_feed_instrument_t *i) {
-  if (i->shm) md_book_prefetch(i->shm);
-  md_orderbook_prefetch(&i->book);
-}
-
-void
-md_feed_expect_levels(const md_feed_instrument_t *i) {
-  if (i->shm) md_book_prefetch_levels(i->shm);
-}
-
-void
 md_feed_book_refused(md_feed_t *f, md_feed_instrument_t *i, md_err_t err, uint64_t seen) {
   bool is_checksum = err == MD_ERR_CORRUPT;
   if (!is_checksum) md_count(f->metrics, MD_COUNTER_OVERFLOWS, 1);
@@ -537,5 +526,5 @@ void
 md_feed_end(md_feed_t *f, md_reason_t reason) {
   for (uint32_t n = 0; n < f->instrument_cnt; n++)
     if (f->instruments[n].state == MD_BOOK_VALID) become_stale(f, &f->instruments[n], reason);
-  md_feed_visible(f);
+  md_feed_publish(f);
 }

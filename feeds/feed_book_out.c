@@ -201,18 +201,23 @@ md_feed_shm_all(md_feed_t *f, md_feed_instrument_t *i) {
   i->shm_px_exp       = i->px_exp;
   i->shm_qty_exp      = i->qty_exp;
   md_book_meta_t meta = publish(f, i);
-  if (i->shm) md_book_write_all(i->shm, &meta, md_orderbook_read, &i->book);
+  if (!i->shm) return;
+  md_book_write_all(i->shm, &meta, md_orderbook_read, &i->book);
+  md_feed_settle(f);
 }
 
 void
 md_feed_shm_changes(md_feed_t *f, md_feed_instrument_t *i) {
   md_book_meta_t meta = publish(f, i);
-  if (i->shm)
-    md_book_write_changes(i->shm, &meta, f->changes, f->change_cnt, md_orderbook_read, &i->book);
+  if (!i->shm) return;
+  md_book_write_changes(i->shm, &meta, f->changes, f->change_cnt, md_orderbook_read, &i->book);
+  md_feed_settle(f);
 }
 
 void
 md_feed_shm_state(md_feed_t *f, md_feed_instrument_t *i) {
   md_book_meta_t meta = publish(f, i);
-  if (i->shm) md_book_write_state(i->shm, &meta);
+  if (!i->shm) return;
+  md_book_write_state(i->shm, &meta);
+  md_feed_settle(f);
 }

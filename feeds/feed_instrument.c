@@ -74,8 +74,8 @@ create(md_feed_t *f, const char *symbol, uint32_t len) {
   md_sync_queue_init(&i->queue, f->sync_pool);
   md_orderbook_init(&i->deepen.book, f->level_pool);
   md_sync_queue_init(&i->deepen.queue, f->sync_pool);
-  row->id         = i->id;
-  row->instrument = f->instrument_cnt++;
+  row->id = i->id;
+  md_feed_symbols_use(f->symbols, row, f->instrument_cnt++);
   return i;
 }
 
@@ -84,17 +84,25 @@ md_feed_lookup(md_feed_t *f, const char *symbol, uint32_t len) {
   return md_feed_lookup_hashed(f, md_feed_symbol_hash(symbol, len), symbol, len);
 }
 
+static bool
+is_called(const md_feed_instrument_t *i, const char *symbol, uint32_t len) {
+  return i->symbol_len == len && memcmp(i->symbol, symbol, len) == 0;
+}
+
 /* Those found last are found again by one comparison: messages of one symbol come in a row, and
  * what md_feed_expect_next found is asked for a little later. */
 md_feed_instrument_t *
 md_feed_lookup_hashed(md_feed_t *f, uint64_t hash, const char *symbol, uint32_t len) {
-  md_feed_instrument_t **memo = &f->found[hash % MD_CNT(f->found)];
-  if (MD_LIKELY(*memo && (*memo)->symbol_len == len && memcmp((*memo)->symbol, symbol, len) == 0))
-    return *memo;
-  const md_feed_symbol_t *row = md_feed_symbols_find(f->symbols, hash, symbol, len);
-  if (!row || row->instrument == UINT32_MAX) return NULL;
-  *memo = &f->instruments[row->instrument];
-  return *memo;
+  md_feed_instrument_t **found = &f->found[hash % MD_CNT(f->found)];
+  if (MD_LIKELY(*found && is_called(*found, symbol, len))) return *found;
+  uint32_t index = md_feed_symbols_guess(f->symbols, hash);
+  if (index == UINT32_MAX || !is_called(&f->instruments[index], symbol, len)) {
+    const md_feed_symbol_t *row = md_feed_symbols_find(f->symbols, hash, symbol, len);
+    if (!row || row->instrument == UINT32_MAX) return NULL;
+    index = row->instrument;
+  }
+  *found = &f->instruments[index];
+  return *found;
 }
 
 md_feed_instrument_t *
@@ -131,7 +139,7 @@ announce(md_feed_t *f, md_feed_instrument_t *i, bool is_rescaled) {
     md_feed_define(f, i);
   }
   bool rewrite = is_rescaled && i->state == MD_BOOK_VALID;
-  if (rewrite) md_feed_visible(f);
+  if (rewrite) md_feed_publish(f);
   if (i->is_listed)
     md_instrument_update(f->cfg.segment, i->row, i->px_exp, i->qty_exp, &i->definition);
   if (rewrite) md_feed_shm_all(f, i);

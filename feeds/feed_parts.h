@@ -34,20 +34,31 @@ typedef struct md_feed_connection {
   bool     microseconds;
 } md_feed_connection_t;
 
+/* A frame that comes soon, and how much of what it needs was asked for (feed_expect.c). */
+typedef struct md_feed_ahead {
+  uint64_t              hash;
+  md_feed_instrument_t *i;    /* from step 2 on; a guess until step 3 */
+  uint32_t              step; /* steps done; MD_FEED_AHEAD_MAX: all, or there is nothing to do */
+  md_venue_peek_t       peek;
+} md_feed_ahead_t;
+
 struct md_feed {
-  md_feed_config_t      cfg;
-  const md_sync_rule_t *rule;
-  md_metrics_t         *metrics;
-  md_out_t              out;
-  md_level_pool_t      *level_pool;
-  md_sync_pool_t       *sync_pool;
-  md_feed_symbols_t    *symbols;
-  md_feed_instrument_t *instruments;
-  uint32_t              instrument_cnt;
-  uint32_t              next_id;
-  uint32_t              books_valid, books_known;
-  void                 *venue_state;
-  md_feed_instrument_t *found[8]; /* by hash: those looked up last */
+  md_feed_config_t            cfg;
+  const md_sync_rule_t       *rule;
+  md_metrics_t               *metrics;
+  md_out_t                    out;
+  md_level_pool_t            *level_pool;
+  md_sync_pool_t             *sync_pool;
+  md_feed_symbols_t          *symbols;
+  md_feed_instrument_t       *instruments;
+  uint32_t                    instrument_cnt;
+  uint32_t                    next_id;
+  uint32_t                    books_valid, books_known;
+  void                       *venue_state;
+  md_feed_instrument_t       *found[8]; /* by hash: those looked up last */
+  md_feed_ahead_t             ahead[8]; /* the last frames that were shown, in turn */
+  uint32_t                    ahead_cnt;
+  const md_feed_instrument_t *near; /* whose book the last update changed */
 
   /* Scratch: levels of one message, and what it changed. */
   void             *scratch;
@@ -70,6 +81,8 @@ struct md_feed {
 
   /* Latencies: inputs that are decoded and not visible yet. */
   int64_t  begin_ns;   /* when the input was handed over */
+  int64_t  free_ns;    /* when the last input was visible; 0: unknown */
+  uint32_t shown;      /* bit n: the n-th input from now on was shown by md_feed_expect_next */
   int64_t  ts_exch_ns; /* of its first record that has one */
   bool     is_decoded; /* its first records were committed */
   uint32_t decoded_cnt;
@@ -88,8 +101,10 @@ md_record_t *md_feed_record(md_feed_t *f, const md_feed_instrument_t *i, md_reco
 /* md_feed_commit writes what is staged to rings and tape. */
 void md_feed_commit(md_feed_t *f);
 
-/* md_feed_visible publishes and tells the stage histograms: before shared memory is written. */
+/* md_feed_visible publishes, before shared memory is written; md_feed_settle tells the stage
+ * histograms, behind that. */
 void md_feed_visible(md_feed_t *f);
+void md_feed_settle(md_feed_t *f);
 
 /* ---- feed_instrument.c ---- */
 

@@ -7,10 +7,10 @@
 /* At most half of the slots are in use, so that a search ends soon. */
 #define ROOM_FACTOR 2u
 
-/* Where a symbol may stand: rows are found by this, eight to a cache line. row is its index + 1, 0
- * for an empty slot. */
+/* Where a symbol may stand: rows and instruments are found by this, four to a cache line. row is
+ * its index + 1, 0 for an empty slot. */
 typedef struct slot {
-  uint32_t tag, row;
+  uint32_t tag, row, instrument, pad;
 } slot_t;
 
 struct md_feed_symbols {
@@ -84,6 +84,24 @@ md_feed_symbols_prefetch(const md_feed_symbols_t *t, uint64_t hash) {
   __builtin_prefetch(&t->slots[(uint32_t)(hash >> 32) & t->mask]);
 }
 
+uint32_t
+md_feed_symbols_guess(const md_feed_symbols_t *t, uint64_t hash) {
+  const uint32_t tag = (uint32_t)hash;
+  for (uint32_t at = (uint32_t)(hash >> 32);; at++) { /* as above */
+    const slot_t *s = &t->slots[at & t->mask];
+    if (s->row == 0) return UINT32_MAX;
+    if (s->tag == tag) return s->instrument;
+  }
+}
+
+void
+md_feed_symbols_use(md_feed_symbols_t *t, md_feed_symbol_t *row, uint32_t instrument) {
+  slot_t *s = slot_of(t, md_feed_symbol_hash(row->symbol, row->len), row->symbol, row->len);
+  md_assert(s->row != 0 && &t->rows[s->row - 1] == row);
+  s->instrument   = instrument;
+  row->instrument = instrument;
+}
+
 md_feed_symbol_t *
 md_feed_symbols_find(const md_feed_symbols_t *t, uint64_t hash, const char *symbol, uint32_t len) {
   if (len == 0 || len >= MD_SYMBOL_BYTES) return NULL;
@@ -103,6 +121,6 @@ md_feed_symbols_add(md_feed_symbols_t *t, const char *symbol, uint32_t len) {
   memcpy(row->symbol, symbol, len);
   row->len        = (uint8_t)len;
   row->instrument = UINT32_MAX;
-  *s              = (slot_t){.tag = (uint32_t)hash, .row = t->cnt};
+  *s              = (slot_t){.tag = (uint32_t)hash, .row = t->cnt, .instrument = UINT32_MAX};
   return row;
 }

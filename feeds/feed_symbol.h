@@ -66,6 +66,12 @@ md_feed_symbol_hash(const char *symbol, uint32_t len) {
 /* md_feed_symbols_prefetch asks for the place in the table that a hash names. */
 void md_feed_symbols_prefetch(const md_feed_symbols_t *t, uint64_t hash);
 
+/* md_feed_symbols_use says which instrument a symbol is. md_feed_symbols_guess gives the instrument
+ * that the symbol with this hash would be, UINT32_MAX for none: what it is called must be compared,
+ * and where it is another one, only md_feed_symbols_find knows. */
+void     md_feed_symbols_use(md_feed_symbols_t *t, md_feed_symbol_t *row, uint32_t instrument);
+uint32_t md_feed_symbols_guess(const md_feed_symbols_t *t, uint64_t hash);
+
 /* md_feed_symbols_find returns the row of a symbol with its hash, NULL if it was never heard of. */
 md_feed_symbol_t *md_feed_symbols_find(const md_feed_symbols_t *t, uint64_t hash,
                                        const char *symbol, uint32_t len);

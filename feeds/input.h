@@ -27,11 +27,14 @@ typedef struct md_input {
  * next: MD_OK and *out filled; MD_ERR_EMPTY nothing due now (*due_mono_ns: when to ask again, 0
  * unknown); MD_ERR_END no more; MD_ERR_CORRUPT or MD_ERR_IO with msg: the input is damaged here and
  * cannot go on. wait: sleeps until something may have come, at most max_ns; NULL: there is nothing
- * to wait on. memory: bytes that it holds; NULL: nothing that grows. connected: whether it reaches
- * what it collects from right now; NULL: from the first input on. */
+ * to wait on. ahead: true and a text frame that was received and is not given yet, each once, the
+ * ahead-th one behind what next gave last (at most max); NULL: it cannot tell. memory: bytes that
+ * it holds; NULL: nothing that grows. connected: whether it reaches what it collects from right
+ * now; NULL: from the first input on. */
 typedef struct md_source {
   md_err_t (*next)(void *ctx, md_input_t *out, int64_t *due_mono_ns, md_msg_t *msg);
   void (*wait)(void *ctx, int64_t max_ns);
+  bool (*ahead)(void *ctx, uint32_t max, const uint8_t **payload, uint32_t *len, uint32_t *ahead);
   void (*close)(void *ctx);
   uint64_t (*memory)(void *ctx);
   bool (*connected)(void *ctx);

@@ -184,8 +184,8 @@ tick(md_feed_live_t *l) {
 static void
 look(md_feed_live_t *l, int64_t max_ns) {
   l->event_cnt  = l->cfg.transport->poll(l->transport, max_ns, &l->event);
-  l->event_next = 0;
-  l->now_ns     = md_clock_mono_ns(l->cfg.clock);
+  l->event_next = l->event_shown = 0;
+  l->now_ns                      = md_clock_mono_ns(l->cfg.clock);
 }
 
 static bool
@@ -225,6 +225,21 @@ source_next(void *ctx, md_input_t *out, int64_t *due_mono_ns, md_msg_t *msg) {
   return MD_ERR_EMPTY;
 }
 
+static bool
+source_ahead(void *ctx, uint32_t max, const uint8_t **payload, uint32_t *len, uint32_t *ahead) {
+  md_feed_live_t *l = ctx;
+  if (l->event_shown < l->event_next) l->event_shown = l->event_next;
+  while (l->event_shown < l->event_cnt && l->event_shown - l->event_next < max) {
+    const md_transport_event_t *e = &l->event[l->event_shown++];
+    if (e->kind != MD_TRANSPORT_TEXT) continue;
+    *payload = e->payload;
+    *len     = e->len;
+    *ahead   = l->event_shown - l->event_next;
+    return true;
+  }
+  return false;
+}
+
 static void
 source_wait(void *ctx, int64_t max_ns) {
   md_feed_live_t *l = ctx;
@@ -260,6 +275,7 @@ md_source_t
 md_feed_live_source(md_feed_live_t *l) {
   return (md_source_t){.next      = source_next,
                        .wait      = source_wait,
+                       .ahead     = source_ahead,
                        .close     = source_close,
                        .memory    = source_memory,
                        .connected = source_connected,

@@ -151,6 +151,7 @@ struct md_feed_live {
 
   const md_transport_event_t *event;
   uint32_t                    event_cnt, event_next;
+  uint32_t                    event_shown; /* those before it were given or shown */
   md_feed_live_pending_t      pending[MD_LIVE_PENDING_CNT];
   uint32_t                    pending_first, pending_cnt;
   bool                        pending_given; /* the first one is with the feed */

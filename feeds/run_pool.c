@@ -3,6 +3,16 @@
 #include <string.h>
 #include <sys/mman.h>
 
+/* What a small feed touches is left alone: it would only get larger. */
+#define SMALL_BYTES (4ull << 20)
+
+void
+md_run_pool_ask_huge(void *base, uint64_t bytes) {
+  if (bytes <= SMALL_BYTES) return;
+  /* Only time depends on it: refused where the kernel has none. */
+  (void)madvise((uint8_t *)base + SMALL_BYTES, bytes - SMALL_BYTES, MADV_HUGEPAGE);
+}
+
 bool
 md_run_pool_init(md_run_pool_t *p, uint64_t bytes) {
   memset(p, 0, sizeof *p);
@@ -14,6 +24,7 @@ md_run_pool_init(md_run_pool_t *p, uint64_t bytes) {
   }
   p->base  = base;
   p->bytes = rounded;
+  md_run_pool_ask_huge(base, rounded);
   return true;
 }
 

@@ -25,6 +25,11 @@ typedef struct md_run_pool {
 bool md_run_pool_init(md_run_pool_t *p, uint64_t bytes);
 void md_run_pool_fini(md_run_pool_t *p);
 
+/* md_run_pool_ask_huge asks for huge pages in a mapping of our own behind its first MiB: books at
+ * random meet more pages than the processor remembers, and walking its tables for each costs as
+ * much as the memory itself. */
+void md_run_pool_ask_huge(void *base, uint64_t bytes);
+
 /* md_run_order returns the order of the smallest run that holds bytes, or MD_RUN_ORDER_MAX + 1 when
  * no run does. */
 uint32_t md_run_order(uint64_t bytes);

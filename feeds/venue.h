@@ -8,6 +8,13 @@
 #include "feeds/feed.h"
 #include "feeds/venue_net.h"
 
+/* What a glance at a frame tells of it. */
+typedef struct md_venue_peek {
+  char     symbol[MD_SYMBOL_BYTES]; /* as decode would look it up; no NUL */
+  uint32_t len;
+  bool     is_book; /* an update of a book */
+} md_venue_peek_t;
+
 struct md_venue {
   const char           *name;        /* "binance_spot": feed name in DESIGN 5 */
   const char           *exchange;    /* "binance" */
@@ -19,6 +26,10 @@ struct md_venue {
   /* decode handles one input: MD_OK, MD_ERR_UNKNOWN (counted as unroutable), MD_ERR_SYNTAX and
    * others (counted as parse errors). It calls md_feed_*. */
   md_err_t (*decode)(md_feed_t *f, const md_input_t *in);
+  /* peek says what a text frame (MD_FRAME_PAD_BYTES readable behind it) is probably about, by its
+   * first bytes; false: it cannot tell. Nothing but memory that is asked for depends on it. NULL:
+   * the venue has none. */
+  bool (*peek)(const uint8_t *payload, uint32_t len, md_venue_peek_t *out);
   /* define fills the definition of a symbol that exchangeInfo did not name (assets by suffix); the
    * symbol stands in it already, everything else is absent. */
   void (*define)(const char *symbol, uint32_t len, md_definition_t *out);

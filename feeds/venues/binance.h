@@ -134,6 +134,10 @@ MD_MUST_USE md_err_t md_bn_read_message(const md_input_t *in, md_bn_message_t *m
  * URL. */
 md_bn_slice_t md_bn_stream_kind(md_feed_t *f, const md_input_t *in, md_bn_slice_t name);
 
+/* md_bn_peek is the venues' peek: by the name of a combined stream, which is the symbol in small
+ * letters and what it carries. */
+bool md_bn_peek(const uint8_t *payload, uint32_t len, md_venue_peek_t *out);
+
 /* md_bn_broken is what a message means that cannot be read: one of a book makes it STALE, when what
  * is left of it names the book. */
 MD_MUST_USE md_err_t md_bn_broken(md_feed_t *f, const md_bn_message_t *m, md_err_t err);

@@ -302,6 +302,7 @@ const md_venue_t md_venue_binance_derivatives = {.name            = "binance_der
                                                  .sync            = &md_sync_binance_futures,
                                                  .state_bytes     = sizeof(md_bn_futures_state_t),
                                                  .decode          = decode_usdm,
+                                                 .peek            = md_bn_peek,
                                                  .define          = md_bn_define_usdm,
                                                  .net             = &md_bn_usdm_net,
                                                  .dense_trade_ids = true};
@@ -313,6 +314,7 @@ const md_venue_t md_venue_binance_coinm = {.name            = "binance_coinm",
                                            .sync            = &md_sync_binance_futures,
                                            .state_bytes     = sizeof(md_bn_futures_state_t),
                                            .decode          = decode_coinm,
+                                           .peek            = md_bn_peek,
                                            .define          = md_bn_define_coinm,
                                            .net             = &md_bn_coinm_net,
                                            .dense_trade_ids = true};

@@ -97,3 +97,27 @@ md_bn_instrument(md_bn_context_t *c) {
   return c->known_only ? md_feed_find_known(c->feed, c->symbol, c->symbol_len)
                        : md_feed_find(c->feed, c->symbol, c->symbol_len);
 }
+
+/* Eight letters at once: those of ASCII become capitals, the others stay. */
+static uint64_t
+capitals(uint64_t w) {
+  const uint64_t ones = 0x0101010101010101u, low = w & 0x7f * ones;
+  const uint64_t from_a = low + (0x80 - 'a') * ones, behind_z = low + (0x80 - 'z' - 1) * ones;
+  return w ^ ((from_a & ~behind_z & ~w & 0x80 * ones) >> 2);
+}
+
+bool
+md_bn_peek(const uint8_t *payload, uint32_t len, md_venue_peek_t *out) {
+  static const char head[] = "{\"stream\":\"", book[] = "depth";
+  const uint32_t    begin = sizeof head - 1;
+  if (len < 2 * MD_SYMBOL_BYTES || !md_json_same(payload, head, begin)) return false;
+  const uint8_t *name = payload + begin, *at = memchr(name, '@', MD_SYMBOL_BYTES);
+  if (!at || at == name) return false;
+  out->len     = (uint32_t)(at - name);
+  out->is_book = memcmp(at + 1, book, sizeof book - 1) == 0;
+  for (uint32_t n = 0; n < out->len; n += 8) {
+    const uint64_t word = capitals(md_swar_load(name + n));
+    memcpy(out->symbol + n, &word, sizeof word);
+  }
+  return out->len < MD_SYMBOL_BYTES;
+}

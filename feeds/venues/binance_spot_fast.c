@@ -86,7 +86,7 @@ fast_depth(md_feed_t *f, md_json_t *j, bool microseconds, bool enveloped) {
   if (!md_json_i64(j, &sent) || !md_json_expect(j, ",\"s\":")) return false;
   md_feed_instrument_t *i = md_bn_fast_symbol(f, j);
   if (!i) return false;
-  md_feed_expect(i);
+  md_feed_expect(f, i);
   bool read = md_json_expect(j, ",\"U\":") && md_json_u64(j, &ids.first) &&
               md_json_expect(j, ",\"u\":") && md_json_u64(j, &ids.last) &&
               md_json_expect(j, ",\"b\":") &&
@@ -94,7 +94,7 @@ fast_depth(md_feed_t *f, md_json_t *j, bool microseconds, bool enveloped) {
                              &levels.bid_cnt) == MD_OK &&
               md_json_expect(j, ",\"a\":");
   if (!read) return false;
-  md_feed_expect_levels(i);
+  md_feed_expect_levels(f, i);
   read = md_json_levels(j, i->px_exp, i->qty_exp, md_feed_ask_scratch(f), MD_BOOK_LEVELS_MAX,
                         &levels.ask_cnt) == MD_OK &&
          md_bn_fast_ends(j, enveloped);

@@ -332,6 +332,22 @@ decode(md_feed_t *f, const md_input_t *in) {
   return m.method.p && md_json_is(m.method.p, m.method.len, "heartbeat") ? MD_OK : MD_ERR_UNKNOWN;
 }
 
+/* By the channel's name in front, as Deribit writes it: "book.SYMBOL.raw". */
+static bool
+peek(const uint8_t *payload, uint32_t len, md_venue_peek_t *out) {
+  static const char head[] =
+      "{\"jsonrpc\":\"2.0\",\"method\":\"subscription\",\"params\":{\"channel\":\"";
+  static const char book[] = "book.";
+  if (len < 160 || !md_json_same(payload, head, sizeof head - 1)) return false;
+  const uint8_t *channel = payload + sizeof head - 1, *point = memchr(channel, '.', 16);
+  const uint8_t *stop = point ? memchr(point + 1, '.', MD_SYMBOL_BYTES) : NULL;
+  if (!stop) return false;
+  out->len     = (uint32_t)(stop - point - 1);
+  out->is_book = md_json_same(channel, book, sizeof book - 1);
+  memcpy(out->symbol, point + 1, out->len);
+  return true;
+}
+
 static const char *const hosts[] = {"www.deribit.com", "deribit.com", "test.deribit.com",
                                     "DERIBIT-",        "DERIBIT.",    NULL};
 
@@ -341,5 +357,6 @@ const md_venue_t md_venue_deribit_derivatives = {.name        = "deribit_derivat
                                                  .hosts       = hosts,
                                                  .sync        = &md_sync_deribit,
                                                  .decode      = decode,
+                                                 .peek        = peek,
                                                  .define      = md_db_define,
                                                  .net         = &md_db_net};

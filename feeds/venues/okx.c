@@ -293,6 +293,22 @@ decode(md_feed_t *f, const md_input_t *in) {
   return decode_text(f, in);
 }
 
+/* By the argument in front, as OKX writes it. */
+static bool
+peek(const uint8_t *payload, uint32_t len, md_venue_peek_t *out) {
+  static const char head[] = "{\"arg\":{\"channel\":\"", middle[] = "\",\"instId\":\"";
+  static const char book[] = "books";
+  if (len < 128 || !md_json_same(payload, head, sizeof head - 1)) return false;
+  const uint8_t *channel = payload + sizeof head - 1, *end = memchr(channel, '"', 32);
+  if (!end || !md_json_same(end, middle, sizeof middle - 1)) return false;
+  const uint8_t *symbol = end + sizeof middle - 1, *stop = memchr(symbol, '"', MD_SYMBOL_BYTES);
+  if (!stop) return false;
+  out->len     = (uint32_t)(stop - symbol);
+  out->is_book = md_json_same(channel, book, sizeof book - 1);
+  memcpy(out->symbol, symbol, out->len);
+  return true;
+}
+
 static const char *const hosts[] = {"ws.okx.com",  "wsus.okx.com", "wseea.okx.com",
                                     "ws.okex.com", "www.okx.com",  "www.okex.com",
                                     "OKX.",        "OKEX.",        NULL};
@@ -312,6 +328,7 @@ const md_venue_t md_venue_okx_spot = {REFUSED,
                                       .sync        = &md_sync_okx,
                                       .state_bytes = sizeof(md_okx_state_t),
                                       .decode      = decode,
+                                      .peek        = peek,
                                       .define      = md_okx_define,
                                       .checksum_ok = md_okx_checksum_ok,
                                       .net         = &md_okx_spot_net};
@@ -324,6 +341,7 @@ const md_venue_t md_venue_okx_derivatives = {REFUSED,
                                              .sync        = &md_sync_okx,
                                              .state_bytes = sizeof(md_okx_state_t),
                                              .decode      = decode,
+                                             .peek        = peek,
                                              .define      = md_okx_define,
                                              .checksum_ok = md_okx_checksum_ok,
                                              .net         = &md_okx_derivatives_net};

@@ -146,7 +146,7 @@ count_decode_depth(const char *step) {
   count_end(step, MD_BENCH_BATCH_CNT);
   want(good, "decoding depth updates");
   for (uint32_t i = 0; i < MD_BENCH_BATCH_CNT; i++)
-    md_bench_source_handle(&subject.source, i); /* so that the next ones join */
+    md_bench_source_next(&subject.source, i); /* so that the next ones join */
 }
 
 /* ---- the feed: decoded, checked, applied, on the tape, in shared memory ---- */
@@ -171,7 +171,7 @@ count_feed_depth(const char *step) {
     md_bench_source_fill(&subject.source, 1);
     CALLGRIND_TOGGLE_COLLECT;
     for (uint32_t i = 0; i < MD_BENCH_BATCH_CNT; i++)
-      md_bench_source_handle(&subject.source, i);
+      md_bench_source_next(&subject.source, i);
     CALLGRIND_TOGGLE_COLLECT;
   }
   CALLGRIND_TOGGLE_COLLECT;
@@ -302,7 +302,7 @@ make_subject(void) {
   md_tape_reader_init(&reader, md_feed_out(subject.source.feed)->tape.tape, false);
   md_bench_source_fill(&subject.source, 1);
   for (uint32_t i = 0; i < MD_BENCH_BATCH_CNT; i++)
-    md_bench_source_handle(&subject.source, i);
+    md_bench_source_next(&subject.source, i);
   md_feed_input(subject.source.feed, &subject.trade[0]);
   md_feed_publish(subject.source.feed);
   take_record(&reader, MD_RECORD_BOOK_DELTA, &subject.delta_record);

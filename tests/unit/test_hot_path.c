@@ -89,7 +89,7 @@ give_batches(md_bench_source_t *s, const md_bench_corpus_t *trades, uint32_t cnt
   for (uint32_t k = 0; k < cnt; k++) {
     md_bench_source_fill(s, INSTRUMENT_CNT);
     for (uint32_t i = 0; i < MD_BENCH_BATCH_CNT; i++)
-      md_bench_source_handle(s, i);
+      md_bench_source_next(s, i);
     if (k % 8 == 0) give_trades(s, trades);
   }
 }

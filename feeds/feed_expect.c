@@ -1,0 +1,88 @@
+/* Memory of messages that come soon. With many instruments each message meets a hundred cache lines
+ * that nobody used for long. Where they are is known only step by step, each from lines that the
+ * step before asked for; so every frame that is shown goes one step with each message in front of
+ * it, and nobody waits. */
+#include "feeds/feed_parts.h"
+
+/* The books of so few instruments stay in the caches by themselves. */
+#define FEW_CNT 16u
+
+#define LINE_BYTES 64u
+
+static void
+ask(const void *from, size_t bytes) {
+  for (size_t off = 0; off < bytes; off += LINE_BYTES)
+    __builtin_prefetch((const uint8_t *)from + off, 1);
+}
+
+/* Asked for a moment ago: a frame before this one was of the same book. */
+static bool
+is_near(const md_feed_t *f, const md_feed_instrument_t *i) {
+  bool is_near = false;
+  for (uint32_t n = 0; n < MD_CNT(f->ahead); n++)
+    is_near |= f->ahead[n].i == i && f->ahead[n].step >= MD_FEED_AHEAD_MAX;
+  return is_near;
+}
+
+static void
+step(md_feed_t *f, md_feed_ahead_t *a) {
+  switch (++a->step) {
+  case 1: /* where its name stands */
+    a->hash = md_feed_symbol_hash(a->peek.symbol, a->peek.len);
+    md_feed_symbols_prefetch(f->symbols, a->hash);
+    return;
+  case 2: { /* the instrument, by its hash alone */
+    const uint32_t index = md_feed_symbols_guess(f->symbols, a->hash);
+    if (index == UINT32_MAX) break;
+    a->i = &f->instruments[index];
+    if (is_near(f, a->i)) break;
+    ask(a->i, a->peek.is_book ? MD_FEED_HOT_BYTES : MD_FEED_WARM_BYTES);
+    return;
+  }
+  case 3: /* its own book, and where the live one begins */
+    a->i = md_feed_lookup_hashed(f, a->hash, a->peek.symbol, a->peek.len);
+    if (!a->peek.is_book) a->i = NULL; /* nothing of its book was asked for */
+    if (!a->i) break;
+    md_orderbook_prefetch(&a->i->book);
+    if (!a->i->shm) break;
+    ask(a->i->shm, 4 * LINE_BYTES);
+    return;
+  case 4:
+    md_book_prefetch(a->i->shm);
+    return;
+  case 5:
+    md_book_prefetch_levels(a->i->shm);
+    return;
+  default:
+    break;
+  }
+  a->step = MD_FEED_AHEAD_MAX;
+}
+
+void
+md_feed_expect_next(md_feed_t *f, const uint8_t *payload, uint32_t len, uint32_t ahead) {
+  md_assert(ahead > 0 && ahead <= MD_FEED_AHEAD_MAX);
+  f->shown |= (uint32_t)(payload != NULL) << ahead;
+  if (f->instrument_cnt <= FEW_CNT || !f->cfg.venue->peek) return;
+  md_feed_ahead_t *last = &f->ahead[f->ahead_cnt++ % MD_CNT(f->ahead)];
+  last->i               = NULL;
+  last->step = payload && f->cfg.venue->peek(payload, len, &last->peek) ? 0 : MD_FEED_AHEAD_MAX;
+  for (uint32_t n = 0; n < ahead; n++) {
+    md_feed_ahead_t *a = &f->ahead[(f->ahead_cnt - ahead + n) % MD_CNT(f->ahead)];
+    while (a->step < MD_FEED_AHEAD_MAX - n)
+      step(f, a);
+  }
+}
+
+void
+md_feed_expect(md_feed_t *f, const md_feed_instrument_t *i) {
+  if (i == f->near || is_near(f, i)) return;
+  if (i->shm) md_book_prefetch(i->shm);
+  md_orderbook_prefetch(&i->book);
+}
+
+void
+md_feed_expect_levels(md_feed_t *f, const md_feed_instrument_t *i) {
+  if (i->shm && i != f->near && !is_near(f, i)) md_book_prefetch_levels(i->shm);
+  f->near = i;
+}
