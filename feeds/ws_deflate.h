@@ -1,4 +1,4 @@
-/* ws_deflate.h - what permessage-deflate (RFC 7692) makes of the server's messages (inflate.h).
+/* ws_deflate.h - what permessage-deflate (RFC 7692) makes of the server's messages, by zlib.
  *
  * One stream for each connection, kept from message to message, with all its memory taken when it
  * is opened. We ourselves send nothing deflated. One thread. */

@@ -14,10 +14,10 @@ seconds=20
 [ "${1:-run}" != long ] || seconds=600
 [ "${1:-run}" != control ] || export MD_FUZZ_CONTROL=1
 fuzz=$MD_TEST_BIN/fuzz_websocket
-if [ ! -x "$fuzz" ] || [ -n "$(find feeds/ws_* feeds/inflate* feeds/utf8.* tests/fuzz/fuzz_websocket.c -newer "$fuzz")" ]; then
+if [ ! -x "$fuzz" ] || [ -n "$(find feeds/ws_* feeds/utf8.* tests/fuzz/fuzz_websocket.c -newer "$fuzz")" ]; then
   clang-14 -std=gnu17 -D_GNU_SOURCE -DMD_VERSION='"fuzz"' -O1 -g -I. -fno-omit-frame-pointer \
     -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined tests/fuzz/fuzz_websocket.c feeds/ws_*.c \
-    feeds/inflate*.c feeds/utf8.c feeds/url.c shm/err.c -o "$work/fuzz" -lcrypto
+    feeds/utf8.c feeds/url.c shm/err.c -o "$work/fuzz" -lz -lcrypto
   mv "$work/fuzz" "$fuzz"
 fi
 mkdir "$work/corpus"
