@@ -233,6 +233,7 @@ md_feed_match_lag(int64_t ts_exch_ns, int64_t ts_match_ns) {
 typedef struct md_feed_levels {
   const md_level_t *bids, *asks;
   uint32_t          bid_cnt, ask_cnt;
+  bool              is_checked; /* the venue saw that no quantity is below zero */
 } md_feed_levels_t;
 
 /* md_feed_lookup returns the instrument of a symbol that is in use, NULL if there is none. */

@@ -70,6 +70,7 @@ side_is_sane(const md_level_t *levels, uint32_t cnt) {
 
 static bool
 levels_are_sane(const md_feed_levels_t *l) {
+  if (MD_LIKELY(l->is_checked)) return true;
   return side_is_sane(l->bids, l->bid_cnt) && side_is_sane(l->asks, l->ask_cnt);
 }
 
@@ -169,7 +170,8 @@ md_err_t
 md_feed_book_pending(md_feed_t *f, const md_feed_instrument_t *i, const md_sync_pending_t *p,
                      md_feed_levels_t *out) {
   const md_level_t *levels = (const void *)(p + 1);
-  *out = (md_feed_levels_t){levels, levels + p->bid_cnt, p->bid_cnt, p->ask_cnt};
+  *out                     = (md_feed_levels_t){
+                          .bids = levels, .asks = levels + p->bid_cnt, .bid_cnt = p->bid_cnt, .ask_cnt = p->ask_cnt};
   if (p->px_exp == i->px_exp && p->qty_exp == i->qty_exp) return MD_OK;
   memcpy(f->bids, out->bids, p->bid_cnt * sizeof *f->bids);
   memcpy(f->asks, out->asks, p->ask_cnt * sizeof *f->asks);

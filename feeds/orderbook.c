@@ -186,12 +186,13 @@ window_set_side(md_book_side_t *s, md_side_t side, const md_level_t *levels, uin
       at       = w;
     }
     int64_t *const place = &qty[key % MD_WINDOW_TICKS];
-    const uint32_t was = *place != 0, is = now != 0;
-    *place = now;
-    word ^= (uint64_t)(was ^ is) << (~key & 63); /* the bit is `was` */
-    more += is - was;
+    const int64_t  was   = *place;
+    const uint64_t is    = now != 0;
+    *place               = now;
+    word                 = (word & ~md_window_bit((int64_t)key)) | is << (~key & 63);
+    more += (uint32_t)is - (was != 0);
     *to = (md_book_change_t){.px = px, .qty = now, .side = (uint8_t)side};
-    to += was | is;
+    if (MD_LIKELY((was | now) != 0)) to++; /* deletes of what is not there are rare */
   }
   const uint32_t set = (uint32_t)(l - levels), changed = (uint32_t)(to - first);
   bits[at] = word;

@@ -66,6 +66,10 @@ read_window(const md_book_side_t *s, const wanted_t *want, md_level_t *out, bool
     words ^= UINT64_C(1) << w;
     for (; drop > 0; drop--)
       bits &= bits - 1;
+    for (; bits != 0 && n < want->min; bits &= bits - 1) { /* wanted in any case */
+      const uint32_t bit = md_window_best(bits);
+      out[n++]           = (md_level_t){(base + (int64_t)bit) ^ want->flip, qty[bit]};
+    }
     while (bits != 0) {
       const uint32_t bit = md_window_best(bits);
       const int64_t  key = base + (int64_t)bit;

@@ -103,6 +103,9 @@ md_tape_write(md_tape_writer_t *w, const md_record_t *rec) {
   }
   md_atomic_u64 *to   = &tape->words[place / TAPE_WORD_BYTES];
   const uint8_t *from = (const uint8_t *)rec;
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC unroll 8
+#endif
   for (uint32_t i = 0; i < len / TAPE_WORD_BYTES; i++) {
     uint64_t word;
     memcpy(&word, from + (size_t)i * TAPE_WORD_BYTES, sizeof word);

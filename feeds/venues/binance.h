@@ -101,7 +101,7 @@ MD_MUST_USE md_err_t md_bn_levels(md_feed_t *f, md_feed_instrument_t *i, md_bn_s
                                   md_bn_slice_t asks, md_feed_levels_t *out);
 
 /* md_bn_levels_are_sane: prices above 0, quantities not below 0. */
-bool md_bn_levels_are_sane(const md_feed_levels_t *l);
+bool md_bn_levels_are_sane(md_feed_levels_t *l);
 
 /* ---- messages: binance_message.c ---- */
 

@@ -35,7 +35,7 @@ static bool
 fast_depth(shape_t *x) {
   md_json_t       *j    = &x->j;
   md_level_t      *bids = md_feed_bid_scratch(x->f), *asks = md_feed_ask_scratch(x->f);
-  md_feed_levels_t levels = {bids, asks, 0, 0};
+  md_feed_levels_t levels = {.bids = bids, .asks = asks};
   md_update_ids_t  ids;
   md_feed_event_t  event = {0};
   int64_t          sent, matched;

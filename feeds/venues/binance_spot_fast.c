@@ -81,7 +81,7 @@ static bool
 fast_depth(md_feed_t *f, md_json_t *j, bool microseconds, bool enveloped) {
   md_update_ids_t  ids    = {.prev = MD_NULL_U64};
   md_feed_event_t  event  = {0};
-  md_feed_levels_t levels = {md_feed_bid_scratch(f), md_feed_ask_scratch(f), 0, 0};
+  md_feed_levels_t levels = {.bids = md_feed_bid_scratch(f), .asks = md_feed_ask_scratch(f)};
   int64_t          sent;
   if (!md_json_i64(j, &sent) || !md_json_expect(j, ",\"s\":")) return false;
   md_feed_instrument_t *i = md_bn_fast_symbol(f, j);

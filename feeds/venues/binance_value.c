@@ -85,15 +85,16 @@ side_is_sane(const md_level_t *levels, uint32_t cnt) {
 }
 
 bool
-md_bn_levels_are_sane(const md_feed_levels_t *l) {
-  return side_is_sane(l->bids, l->bid_cnt) && side_is_sane(l->asks, l->ask_cnt);
+md_bn_levels_are_sane(md_feed_levels_t *l) {
+  l->is_checked = side_is_sane(l->bids, l->bid_cnt) && side_is_sane(l->asks, l->ask_cnt);
+  return l->is_checked;
 }
 
 static md_err_t
 read_levels(md_feed_t *f, const md_feed_instrument_t *i, md_bn_slice_t bids, md_bn_slice_t asks,
             md_feed_levels_t *out) {
   md_level_t *b = md_feed_bid_scratch(f), *a = md_feed_ask_scratch(f);
-  *out          = (md_feed_levels_t){b, a, 0, 0};
+  *out          = (md_feed_levels_t){.bids = b, .asks = a};
   md_json_t j   = md_bn_cursor(bids);
   md_err_t  err = md_json_levels(&j, i->px_exp, i->qty_exp, b, MD_BOOK_LEVELS_MAX, &out->bid_cnt);
   if (!err) err = md_json_finish(&j);

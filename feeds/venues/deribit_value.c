@@ -234,7 +234,7 @@ static md_err_t
 read_levels(md_feed_t *f, const md_feed_instrument_t *i, md_db_slice_t bids, md_db_slice_t asks,
             md_feed_levels_t *out) {
   md_level_t *b = md_feed_bid_scratch(f), *a = md_feed_ask_scratch(f);
-  *out         = (md_feed_levels_t){b, a, 0, 0};
+  *out         = (md_feed_levels_t){.bids = b, .asks = a};
   md_err_t err = read_side(bids, i->px_exp, i->qty_exp, b, &out->bid_cnt);
   return err ? err : read_side(asks, i->px_exp, i->qty_exp, a, &out->ask_cnt);
 }

@@ -165,7 +165,7 @@ md_okx_levels(md_feed_t *f, md_feed_instrument_t *i, md_okx_slice_t bids, md_okx
   md_level_t *b = md_feed_bid_scratch(f), *a = md_feed_ask_scratch(f);
   if (!bids.p || !asks.p) return MD_ERR_SYNTAX;
   for (uint32_t pass = 0;; pass++) {
-    *out         = (md_feed_levels_t){b, a, 0, 0};
+    *out         = (md_feed_levels_t){.bids = b, .asks = a};
     md_err_t err = read_side(i, bids, b, &out->bid_cnt);
     if (!err) err = read_side(i, asks, a, &out->ask_cnt);
     if (err != MD_ERR_RANGE || pass > 0) return err;
