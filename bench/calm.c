@@ -108,8 +108,10 @@ md_bench_others_end(const md_bench_calm_t *c) {
 
 /* ---- priority ---- */
 
-static bool          may_ask;
-static md_atomic_u64 holder[HOLDER_MAX]; /* thread ids; relaxed: numbers by themselves */
+static bool               may_ask;
+static int                started_policy;
+static struct sched_param started;
+static md_atomic_u64      holder[HOLDER_MAX]; /* thread ids; relaxed: numbers by themselves */
 
 /* Who may not clear the flag that children begin without priority may keep it. */
 static void
@@ -132,7 +134,9 @@ void
 md_bench_rt_begin(void) {
   const struct sched_param usual = {0}, asked = {.sched_priority = PRIORITY};
   struct rlimit            limit;
-  may_ask = false;
+  may_ask        = false;
+  started_policy = sched_getscheduler(0);
+  if (started_policy < 0 || sched_getparam(0, &started) != 0) return;
   if (sched_setscheduler(0, SCHED_OTHER, &usual) != 0) return;
   if (getrlimit(RLIMIT_RTTIME, &limit) != 0) return;
   if (limit.rlim_max < LIMIT_US) return; /* somebody is stricter than we are */
@@ -145,6 +149,14 @@ md_bench_rt_begin(void) {
 bool
 md_bench_rt_has(void) {
   return may_ask;
+}
+
+void
+md_bench_rt_as_started(bool is_wanted) {
+  const struct sched_param usual = {0};
+  if (started_policy != SCHED_RR && started_policy != SCHED_FIFO) return;
+  (void)sched_setscheduler(0, is_wanted ? started_policy : SCHED_OTHER,
+                           is_wanted ? &started : &usual);
 }
 
 void

@@ -47,6 +47,11 @@ const char *md_bench_excuse_take(void);
 void md_bench_rt_begin(void);
 bool md_bench_rt_has(void);
 
+/* md_bench_rt_as_started gives the calling thread, and the threads that it makes, what priority the
+ * command was started with, or takes it away again: for `bench ring`, whose two threads never pause
+ * and therefore ask for none themselves. */
+void md_bench_rt_as_started(bool is_wanted);
+
 /* md_bench_rt_take gives the calling thread real-time priority, the lowest there is, children and
  * threads that it makes not; md_bench_rt_give takes it back. Nothing happens where it may not. One
  * thread for each processor: 0 the measuring one, 1 the one beside it. */

@@ -5,17 +5,26 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "shm/base.h"
+
 #define WIDTH      960.0
 #define HEIGHT     480.0
 #define LEFT       84.0
 #define RIGHT      660.0 /* of the axes; names of the lines stand behind it */
 #define TOP        52.0
 #define BOTTOM     410.0
-#define LABEL_STEP 26.0
+#define LABEL_STEP 22.0
+#define MARK_SPACE 34.0 /* marks of the x axis that are nearer are left out */
 
-static const char *const colours[MD_PLOT_LINE_MAX] = {"#1f6feb", "#d1242f", "#1a7f37", "#9a6700",
-                                                      "#8250df", "#bf3989", "#0a7c86", "#57606a",
-                                                      "#bc4c00", "#4d7c0f", "#0550ae", "#7d4e00"};
+/* To be read on white and on black. */
+static const char *const colours[MD_PLOT_LINE_MAX] = {
+    "#2f81f7", "#e5534b", "#2da44e", "#bf8700", "#a371f7", "#db61a2", "#1b9aaa", "#8c959f",
+    "#e16f24", "#7aa317", "#6e7bd9", "#b08d57", "#d4526e", "#3fa37f", "#9e6ab8", "#798a3c"};
+
+static const char style[] =
+    "<style>.plot{fill:#1f2328}.page{fill:#fff}.grid{stroke:#d0d7de;stroke-width:1}"
+    "@media (prefers-color-scheme:dark){.plot{fill:#e6edf3}.page{fill:#0d1117}"
+    ".grid{stroke:#30363d}}</style>\n";
 
 /* Logarithms of what an axis shows. */
 typedef struct range {
@@ -72,6 +81,20 @@ y_at(const range_t *r, double v) {
   return BOTTOM - (log10(v) - r->low) / (r->high - r->low) * (BOTTOM - TOP);
 }
 
+/* 5000 nanoseconds as "5 us". */
+static void
+time_text(double ns, char *out, size_t out_bytes) {
+  if (ns >= 1e9) {
+    (void)snprintf(out, out_bytes, "%g s", ns / 1e9);
+  } else if (ns >= 1e6) {
+    (void)snprintf(out, out_bytes, "%g ms", ns / 1e6);
+  } else if (ns >= 1e3) {
+    (void)snprintf(out, out_bytes, "%g \xc2\xb5s", ns / 1e3);
+  } else {
+    (void)snprintf(out, out_bytes, "%g ns", ns);
+  }
+}
+
 /* 1000 as "1,000", 1000000 as "1 M": for the marks of an axis. */
 static void
 number_text(double v, char *out, size_t out_bytes) {
@@ -92,20 +115,32 @@ x_mark(FILE *f, double at, const char *text) {
           at, TOP, at, BOTTOM, at, BOTTOM + 20, text);
 }
 
+static bool
+is_near(double at, const double *marked, uint32_t cnt) {
+  for (uint32_t i = 0; i < cnt; i++)
+    if (fabs(marked[i] - at) < MARK_SPACE) return true;
+  return false;
+}
+
 static void
 write_x_axis(FILE *f, const md_plot_t *p, const range_t *x) {
   const double edge = 1e-6;
+  double       marked[32];
+  uint32_t     marked_cnt = 0;
   char         text[32];
   for (uint32_t i = 0; i < p->tick_cnt; i++) {
     double at = log10(p->ticks[i].x);
     if (at >= x->low - edge && at <= x->high + edge)
       x_mark(f, x_at(x, p->ticks[i].x), p->ticks[i].text);
   }
-  for (int n = (int)floor(x->low); p->tick_cnt == 0 && n <= (int)ceil(x->high); n++) {
-    if (n < x->low - edge || n > x->high + edge) continue;
-    number_text(pow(10, n), text, sizeof text);
-    x_mark(f, x_at(x, pow(10, n)), text);
-  }
+  for (uint32_t i = 0; p->tick_cnt == 0 && i < p->line_cnt; i++)
+    for (uint32_t k = 0; k < p->line[i].cnt; k++) {
+      double at = x_at(x, p->line[i].x[k]);
+      if (is_near(at, marked, marked_cnt)) continue;
+      if (marked_cnt < MD_CNT(marked)) marked[marked_cnt++] = at;
+      number_text(p->line[i].x[k], text, sizeof text);
+      x_mark(f, at, text);
+    }
   fprintf(f, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%s</text>\n", (LEFT + RIGHT) / 2,
           BOTTOM + 44, p->x_label);
 }
@@ -118,7 +153,7 @@ write_y_axis(FILE *f, const md_plot_t *p, const range_t *y) {
     for (unsigned k = 0; k < 3; k++) {
       double v = steps[k] * pow(10, n), at = log10(v);
       if (at < y->low - 1e-6 || at > y->high + 1e-6) continue;
-      number_text(v, text, sizeof text);
+      time_text(v, text, sizeof text);
       fprintf(f,
               "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" class=\"grid\"/>\n"
               "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%s</text>\n",
@@ -186,11 +221,10 @@ md_plot_write(md_plot_t *p, const char *dir, const char *file) {
   }
   fprintf(f,
           "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" "
-          "height=\"%.0f\" font-family=\"sans-serif\" font-size=\"13\">\n"
-          "<style>.grid{stroke:#d0d7de;stroke-width:1}</style>\n"
-          "<rect width=\"100%%\" height=\"100%%\" fill=\"white\"/>\n"
+          "height=\"%.0f\" font-family=\"sans-serif\" font-size=\"13\" class=\"plot\">\n%s"
+          "<rect width=\"100%%\" height=\"100%%\" class=\"page\"/>\n"
           "<text x=\"%.1f\" y=\"28\" font-size=\"16\" font-weight=\"bold\">%s</text>\n",
-          WIDTH, HEIGHT, WIDTH, HEIGHT, LEFT, p->title);
+          WIDTH, HEIGHT, WIDTH, HEIGHT, style, LEFT, p->title);
   write_x_axis(f, p, &x);
   write_y_axis(f, p, &y);
   write_lines(f, p, &x, &y);

@@ -1,14 +1,15 @@
 /* plot_svg.h - one plot with two logarithmic axes, written as an SVG file.
  *
  * The caller adds lines and points; points without a positive value are left out, lines without two
- * points too. Axes follow from what is there. Called by plot.c only. */
+ * points too. Axes follow from what is there; y is time, in nanoseconds. Colours are for light and
+ * for dark pages. Called by plot.c only. */
 #ifndef BENCH_PLOT_SVG_H
 #define BENCH_PLOT_SVG_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define MD_PLOT_LINE_MAX  12u
+#define MD_PLOT_LINE_MAX  16u
 #define MD_PLOT_POINT_MAX 20u
 
 typedef struct md_plot_line {
@@ -17,7 +18,7 @@ typedef struct md_plot_line {
   double      x[MD_PLOT_POINT_MAX], y[MD_PLOT_POINT_MAX];
 } md_plot_line_t;
 
-/* A mark of the x axis; without any the powers of ten are marked. */
+/* A mark of the x axis; without any the points of the lines are marked. */
 typedef struct md_plot_tick {
   double      x;
   const char *text;
