@@ -16,8 +16,11 @@
 #define md_book_depth_all       md_bench_try_depth_all
 #define md_book_depth_apply     md_bench_try_depth_apply
 #define md_book_depth_meta      md_bench_try_depth_meta
-#define md_book_depth_floor     md_bench_try_depth_floor
 #define md_book_depth_prefetch  md_bench_try_depth_prefetch
+#define md_depth_far_open       md_bench_try_far_open
+#define md_depth_far_close      md_bench_try_far_close
+#define md_depth_far_change     md_bench_try_far_change
+#define md_depth_far_fill       md_bench_try_far_fill
 #define md_book_prefetch        md_bench_try_prefetch
 #define md_book_prefetch_levels md_bench_try_prefetch_levels
 
@@ -27,4 +30,6 @@
 
 #include "shm/book.c"
 #include "shm/book_depth.c"
+#include "shm/book_depth_read.c"
+#include "shm/book_far.c"
 #include "shm/book_ladder.c"

@@ -32,7 +32,8 @@ md_book_new(void *mem, uint32_t depth_levels) {
 
   if (bytes == 0) return MD_ERR_RANGE;
   md_assert((uintptr_t)mem % MD_CACHE_BLOCK == 0);
-  memset(mem, 0, bytes);
+  /* Levels and log are not touched before they are used: most pages of a quiet book never are. */
+  memset(mem, 0, depth_levels == 0 ? bytes : md_book_side_off(depth_levels, 0));
   b->depth_levels = depth_levels;
   md_book_write_all(b, &empty, book_no_levels, NULL);
   b->magic = MD_BOOK_MAGIC;
@@ -113,65 +114,43 @@ void
 md_book_prefetch(const md_book_t *b) {
   md_book_ask(b, offsetof(md_book_t, ladder));
   if (b->depth_levels == 0) return;
-  md_book_ask(md_book_words_at_const(b, md_book_state_off(0)),
-              MD_BOOK_STATES * sizeof(md_book_depth_words_t));
+  md_book_ask(md_book_words_at_const(b, sizeof(md_book_t)), sizeof(md_book_depth_own_t));
 }
 
 void
-md_book_prefetch_levels(const md_book_t *b) {
+md_book_prefetch_levels(md_book_t *b) {
   const uint64_t newest = md_load_relaxed(&b->ladder_newest); /* only this thread stores it */
+  md_book_top_t  top;
 
   md_book_ask(&b->ladder[(newest + 1) % MD_LADDER_SLOTS], sizeof(md_book_slot_t));
-  md_book_depth_prefetch(b);
+  md_book_words_own(book_top_newest_own(b), &top, MD_BOOK_TOP_WORDS);
+  md_book_depth_prefetch(b, (const int64_t[2]){top.bid_px, top.ask_px});
 }
 
-/* book_look says of one side what the changes are that concern it. They come side by side. */
+/* book_look finds the best change of each side. */
 static void
-book_look(md_book_t *b, const md_book_message_t *m) {
-  uint32_t i = 0;
+book_look(const md_book_message_t *m) {
+  md_book_best_t *bids = &m->best[0], *asks = &m->best[1];
 
-  for (unsigned which = 0; which < 2; which++) {
-    m->best[which].side      = which == 0 ? MD_SIDE_BUY : MD_SIDE_SELL;
-    m->best[which].depth_cnt = 0;
-    m->best[which].lowest    = INT64_MAX;
-    m->best[which].highest   = INT64_MIN;
-  }
-  while (i < m->change_cnt) {
-    const md_side_t side   = (md_side_t)m->changes[i].side;
-    md_book_best_t *best   = &m->best[side == MD_SIDE_BUY ? 0 : 1];
-    const int64_t   floor  = md_book_depth_floor(b, side);
-    int64_t         lowest = best->lowest, highest = best->highest;
-    uint32_t        cnt = best->depth_cnt;
-    for (; i < m->change_cnt && m->changes[i].side == (uint8_t)side; i++) {
-      const int64_t key = md_book_key(side, m->changes[i].px);
-      const bool    has = key >= floor;
-      cnt += has;
-      lowest  = has && key < lowest ? key : lowest;
-      highest = key > highest ? key : highest;
-    }
-    best->lowest    = lowest;
-    best->highest   = highest;
-    best->depth_cnt = cnt;
+  bids->side    = MD_SIDE_BUY;
+  asks->side    = MD_SIDE_SELL;
+  bids->highest = INT64_MIN;
+  asks->highest = INT64_MIN;
+  for (uint32_t i = 0; i < m->change_cnt; i++) {
+    const md_side_t side = (md_side_t)m->changes[i].side;
+    md_book_best_t *best = side == MD_SIDE_BUY ? bids : asks;
+    const int64_t   key  = md_book_key(side, m->changes[i].px);
+    best->highest        = key > best->highest ? key : best->highest;
   }
 }
 
-/* book_fetch reads the engine's best levels: those of the ladder, and down to the worst change when
- * that is not too far. */
+/* book_fetch reads the engine's best levels, those of the ladder. */
 static void
-book_fetch(const md_book_message_t *m, unsigned which, uint32_t max) {
-  md_book_best_t        *best = &m->best[which];
-  const md_levels_want_t want = {
-      .min = MD_LADDER_LEVELS, .max = max, .until_px = md_book_key(best->side, best->lowest)};
+book_fetch(const md_book_message_t *m, unsigned which) {
+  static const md_levels_want_t want = {.min = MD_LADDER_LEVELS, .max = MD_LADDER_LEVELS};
+  md_book_best_t               *best = &m->best[which];
 
-  best->max = max;
   best->cnt = m->read(m->ctx, best->side, &want, best->levels);
-}
-
-static uint32_t
-book_fetch_max(uint32_t depth_cnt) {
-  const uint32_t max = MD_LADDER_LEVELS + MD_BOOK_BEST_EACH * depth_cnt;
-
-  return max < MD_BOOK_BEST_MAX ? max : MD_BOOK_BEST_MAX;
 }
 
 void
@@ -180,9 +159,9 @@ md_book_write_all(md_book_t *b, const md_book_meta_t *meta, md_levels_fn read, c
   const md_book_message_t m = {
       .meta = meta, .meta_matters = true, .read = read, .ctx = ctx, .best = best};
 
-  book_look(b, &m);
-  book_fetch(&m, 0, MD_LADDER_LEVELS);
-  book_fetch(&m, 1, MD_LADDER_LEVELS);
+  book_look(&m);
+  book_fetch(&m, 0);
+  book_fetch(&m, 1);
   book_top_write(b, &m);
   md_book_ladder_all(b, &m);
   md_book_depth_all(b, &m);
@@ -209,9 +188,9 @@ md_book_write_changes(md_book_t *b, const md_book_meta_t *meta, const md_book_ch
   m.meta_matters = was.state != meta->state || was.reason != meta->reason ||
                    was.trusted_bid != meta->trusted_bid || was.trusted_ask != meta->trusted_ask ||
                    was.flags != meta->flags;
-  book_look(b, &m);
-  book_fetch(&m, 0, book_fetch_max(best[0].depth_cnt));
-  book_fetch(&m, 1, book_fetch_max(best[1].depth_cnt));
+  book_look(&m);
+  book_fetch(&m, 0);
+  book_fetch(&m, 1);
   book_top_write(b, &m);
   md_book_ladder_apply(b, &m);
   md_book_depth_apply(b, &m);

@@ -86,7 +86,7 @@ uint32_t             md_book_depth_levels(const md_book_t *b);
 /* md_book_prefetch asks for the words that say where the tiers stand, md_book_prefetch_levels, a
  * little later, for the levels near the best that a message will rewrite. Neither waits. */
 void md_book_prefetch(const md_book_t *b);
-void md_book_prefetch_levels(const md_book_t *b);
+void md_book_prefetch_levels(md_book_t *b);
 
 /* md_book_write_state rewrites the meta of all tiers and keeps the levels, whose exponents meta
  * must repeat. A new gen or exponent is followed by md_book_write_all before any
@@ -117,7 +117,7 @@ typedef struct md_book_view {
 
 /* md_book_read_depth_view copies up to max levels a side, best first, into bids and asks; *bid_cnt
  * and *ask_cnt say how many. MD_ERR_ABSENT when the instrument has no depth. md_book_read_depth
- * trusts the book's own depth_levels: for a book that this process made. */
+ * trusts the book's own depth_levels: for a book that this process made. 33 KiB of stack. */
 MD_MUST_USE md_err_t md_book_read_depth_view(const md_book_view_t *view, uint32_t max,
                                              md_book_meta_t *meta, md_level_t *bids,
                                              uint32_t *bid_cnt, md_level_t *asks,

@@ -12,17 +12,19 @@
  * A slot and a state of depth hold the meta of the record that last rewrote them: top is the one
  * that follows every record.
  *
- * Depth is one copy of the levels that is changed in place, and a log of what stood in each place
- * before it was changed. A state is what one message left behind: meta, which copy, where its sides
- * begin and how long they are, and how long the log was. A reader takes the newest state, copies
- * the levels while they change, and then takes back, newest first, what the log says was changed
- * since that state. So no update disturbs it, only a log that was overwritten behind it:
- * depth_floor says from where on it is whole. A message that rewrites all levels does so in the
- * copy at rest.
+ * Depth is one copy of the levels that is changed in place, and a log of what stood in each word
+ * before it was changed. A state is what one message left behind: meta, which copy, where its
+ * levels are, and how long the log was. A reader takes the newest state, copies the words while
+ * they change, and then takes back, newest first, what the log says was changed since that state.
+ * So no update disturbs it, only a log that was overwritten behind it: depth_floor says from where
+ * on it is whole. A message that rewrites all levels does so in the copy at rest.
  *
- * A side of depth is a circle of depth_levels places, worst level first and best last, that begins
- * at base: a change near the top moves few levels, and neither dropping the worst level nor
- * refilling behind it moves any.
+ * A side of a copy is a window of ticks and, in the words behind it, a circle. The window has a
+ * word for each of some keys from low on, the quantity there, 0 for no level: a change is one word,
+ * wherever it is. What is worse than low stands in the circle, sorted, the worst at base and the
+ * best last. The window never moves within a copy: the market that walks out of it is a message
+ * that rewrites all, and chooses how large window and circle are. A side whose levels lie far from
+ * each other has no window, only the circle.
  *
  * A tier never goes back: what a reader gets is at most what newest says, or will say to a later
  * read. So a slot that was written again before newest points to it is not handed out.
@@ -32,8 +34,8 @@
  *         R3 newest slot or state, stored when it is whole <-> A3 reader's choice of slot or state
  *         R4 the odd mark, behind the newest so far       <-> A4 reader's version load of a slot
  *         R6 log entries are whole                        <-> A6 reader's look at how many
- * Levels and log entries are data words: R1 of a level is behind R6 of its entry, and R1 of both is
- * behind the floor that they need. */
+ * Levels and log entries are data words: R1 of a level is behind R6 of its entry, which may be one
+ * for many, and R1 of both is behind the floor that they need. */
 #ifndef SHM_BOOK_LAYOUT_H
 #define SHM_BOOK_LAYOUT_H
 
@@ -49,15 +51,24 @@
 #define MD_BOOK_TOP_SLOTS    4u
 #define MD_BOOK_LADDER_WORDS 92u
 #define MD_BOOK_STATES       8u /* of depth: so many messages until the oldest is overwritten */
-#define MD_BOOK_STATE_WORDS  15u
-#define MD_BOOK_ENTRY_WORDS  3u /* of the log: place, price and quantity that stood there */
+#define MD_BOOK_STATE_WORDS  21u
+#define MD_BOOK_STATE_BYTES  192u
+#define MD_BOOK_ENTRY_WORDS  2u /* of the log: place, and what stood there */
 
-/* A message changes so many levels of a depth of twice as many before its log is full. */
+/* The fewest entries of a log; ticks of a window, and those that have a bit in a state's groups. */
 #ifdef MD_ATOMICS_MODEL
-#define MD_BOOK_LOG_MIN 8u
+#define MD_BOOK_LOG_MIN     16u
+#define MD_BOOK_WINDOW_MIN  4u
+#define MD_BOOK_WINDOW_MAX  8u
+#define MD_BOOK_GROUP_TICKS 2u
 #else
-#define MD_BOOK_LOG_MIN 64u
+#define MD_BOOK_LOG_MIN     128u
+#define MD_BOOK_WINDOW_MIN  64u
+#define MD_BOOK_WINDOW_MAX  4096u
+#define MD_BOOK_GROUP_TICKS 64u
 #endif
+
+_Static_assert(MD_BOOK_WINDOW_MAX / MD_BOOK_GROUP_TICKS <= 64, "one word has a bit for each group");
 
 _Static_assert(sizeof(md_book_meta_t) == MD_BOOK_META_WORDS * MD_BOOK_WORD_BYTES, "whole words");
 _Static_assert(sizeof(md_book_top_t) == MD_BOOK_TOP_WORDS * MD_BOOK_WORD_BYTES, "whole words");
@@ -76,22 +87,38 @@ typedef struct md_book_slot {
   md_atomic_u64 words[MD_BOOK_LADDER_WORDS]; /* md_book_ladder_t */
 } md_book_slot_t;
 
+/* Where the levels of a side are. A group without its bit has no level; one with it may. */
+typedef struct md_book_depth_side {
+  int64_t  low;                 /* key of the window's first word */
+  uint64_t groups;              /* a bit for each MD_BOOK_GROUP_TICKS words of the window */
+  uint32_t window_cnt, far_cnt; /* levels in the window; in the circle, all worse than low */
+  uint32_t far_base;
+  uint32_t ticks; /* words of the window; the circle has the others. 0: there is no window */
+} md_book_depth_side_t;
+
 /* What one message left of depth. */
 typedef struct md_book_depth_state {
-  uint64_t       logged;  /* entries that the log had then */
-  uint64_t       copy;    /* which of the two is changed in place */
-  uint64_t       side[2]; /* bids, asks: level count in the low half, base in the high half */
-  md_book_meta_t meta;
+  uint64_t             logged;  /* entries that the log had then */
+  uint64_t             copy;    /* which of the two is changed in place */
+  md_book_depth_side_t side[2]; /* bids, asks */
+  md_book_meta_t       meta;
 } md_book_depth_state_t;
 
 _Static_assert(sizeof(md_book_depth_state_t) == MD_BOOK_STATE_WORDS * MD_BOOK_WORD_BYTES,
                "whole words");
+_Static_assert(MD_BOOK_STATE_WORDS *MD_BOOK_WORD_BYTES <= MD_BOOK_STATE_BYTES, "book ABI");
 
-typedef struct md_book_depth_words {
-  _Alignas(MD_CACHE_BLOCK) md_atomic_u64 words[MD_BOOK_STATE_WORDS]; /* md_book_depth_state_t */
-} md_book_depth_words_t;
+/* What the writer keeps for itself: no reader looks at it. */
+typedef struct md_book_depth_own {
+  _Alignas(MD_CACHE_BLOCK) md_book_depth_side_t side[2]; /* as in the newest state */
+  int64_t  floor[2];  /* all levels from this key on are held, those below are the engine's */
+  uint64_t copy;      /* as in the newest state */
+  uint64_t switched;  /* entries when the copies last changed roles */
+  uint64_t rewritten; /* messages then */
+  uint32_t work[2];   /* entries of the circle since then */
+} md_book_depth_own_t;
 
-_Static_assert(sizeof(md_book_depth_words_t) == MD_CACHE_BLOCK, "book ABI");
+_Static_assert(sizeof(md_book_depth_own_t) == MD_CACHE_BLOCK, "book ABI");
 
 /* The place of an entry that changed no level. */
 #define MD_BOOK_NO_PLACE UINT64_MAX
@@ -104,12 +131,11 @@ struct md_book {
   _Alignas(MD_CACHE_BLOCK) md_atomic_u64 ladder_newest;    /* ladders written; slot = low bits */
   _Alignas(MD_CACHE_BLOCK / 2) md_atomic_u64 depth_newest; /* messages; state = low bits */
   md_atomic_u64       depth_logged;                        /* entries of the log written so far */
-  md_atomic_u64       depth_floor;    /* reads of a state with a shorter log count no more */
-  md_atomic_u64       depth_switched; /* the writer's: entries when the copies last changed roles */
+  md_atomic_u64       depth_floor; /* reads of a state with a shorter log count no more */
   md_book_top_words_t top[MD_BOOK_TOP_SLOTS];
   md_book_slot_t      ladder[MD_LADDER_SLOTS];
-  /* With depth_levels above 0 there follow MD_BOOK_STATES md_book_depth_words_t, two copies of bids
-   * and asks, depth_levels md_level_t each, and the log. */
+  /* With depth_levels above 0 there follow md_book_depth_own_t, MD_BOOK_STATES states, two copies
+   * of bids and asks, and the log. */
 };
 
 _Static_assert(offsetof(struct md_book, ladder_newest) == MD_CACHE_BLOCK, "book ABI");
@@ -127,14 +153,46 @@ md_book_log_cnt(uint32_t depth_levels) {
   return cnt;
 }
 
+/* md_book_window_ticks returns the most words of a side's window, a power of two. */
+static inline uint32_t
+md_book_window_ticks(uint32_t depth_levels) {
+  uint32_t ticks = MD_BOOK_WINDOW_MIN;
+
+  while (ticks < 2 * depth_levels && ticks < MD_BOOK_WINDOW_MAX)
+    ticks *= 2;
+  return ticks;
+}
+
+#define MD_CACHE_LINE_BYTES 64u
+
+/* md_book_side_words returns those of window and circle: the largest window with few levels behind
+ * it, or all levels in the circle. */
+static inline uint64_t
+md_book_side_words(uint32_t depth_levels) {
+  const uint64_t ticks = md_book_window_ticks(depth_levels), levels = 2ull * depth_levels;
+  const uint64_t few = depth_levels / 8;
+
+  return md_align_up((ticks > levels ? ticks : levels) +
+                         (few > MD_BOOK_GROUP_TICKS ? few : MD_BOOK_GROUP_TICKS),
+                     MD_CACHE_LINE_BYTES / MD_BOOK_WORD_BYTES);
+}
+
+/* md_book_far_cap returns the places of a circle behind a window. */
+static inline uint32_t
+md_book_far_cap(uint32_t depth_levels, uint32_t ticks) {
+  const uint64_t cap = (md_book_side_words(depth_levels) - ticks) / 2;
+
+  return cap < depth_levels ? (uint32_t)cap : depth_levels;
+}
+
 static inline uint64_t
 md_book_side_bytes(uint32_t depth_levels) {
-  return (uint64_t)depth_levels * sizeof(md_level_t);
+  return md_book_side_words(depth_levels) * MD_BOOK_WORD_BYTES;
 }
 
 static inline uint64_t
 md_book_depth_bytes(uint32_t depth_levels) {
-  return md_align_up(MD_BOOK_STATES * sizeof(md_book_depth_words_t) +
+  return md_align_up(sizeof(md_book_depth_own_t) + MD_BOOK_STATES * MD_BOOK_STATE_BYTES +
                          2ull * MD_DEPTH_COPIES * md_book_side_bytes(depth_levels) +
                          md_book_log_cnt(depth_levels) * MD_BOOK_ENTRY_WORDS * MD_BOOK_WORD_BYTES,
                      MD_CACHE_BLOCK);
@@ -143,18 +201,18 @@ md_book_depth_bytes(uint32_t depth_levels) {
 /* Where the parts of depth stand, from the book on. group: copy times two, and one for asks. */
 static inline uint64_t
 md_book_state_off(uint64_t n) {
-  return sizeof(md_book_t) + n % MD_BOOK_STATES * sizeof(md_book_depth_words_t);
+  return sizeof(md_book_t) + sizeof(md_book_depth_own_t) + n % MD_BOOK_STATES * MD_BOOK_STATE_BYTES;
 }
 
 static inline uint64_t
-md_book_levels_off(uint32_t depth_levels, uint64_t group) {
-  return md_book_state_off(0) + MD_BOOK_STATES * sizeof(md_book_depth_words_t) +
+md_book_side_off(uint32_t depth_levels, uint64_t group) {
+  return md_book_state_off(0) + MD_BOOK_STATES * MD_BOOK_STATE_BYTES +
          group * md_book_side_bytes(depth_levels);
 }
 
 static inline uint64_t
 md_book_log_off(uint32_t depth_levels) {
-  return md_book_levels_off(depth_levels, 2ull * MD_DEPTH_COPIES);
+  return md_book_side_off(depth_levels, 2ull * MD_DEPTH_COPIES);
 }
 
 static inline md_atomic_u64 *
@@ -211,8 +269,6 @@ md_book_words_own(const md_atomic_u64 *from, void *to, uint32_t cnt) {
   }
 }
 
-#define MD_CACHE_LINE_BYTES 64u
-
 /* md_book_ask asks for the cache lines of a range. */
 static inline void
 md_book_ask(const void *from, size_t bytes) {
@@ -235,23 +291,13 @@ md_book_meta_sane(const md_book_meta_t *m) {
          m->px_exp <= MD_EXP_MAX && m->qty_exp >= MD_EXP_MIN && m->qty_exp <= MD_EXP_MAX;
 }
 
-/* Levels of a side that a message is given at most when it changed something worse than those of
- * the ladder. */
-#define MD_BOOK_BEST_MAX 256u
-
-/* And so many for each change: more cost more to write than a search and a shift for each change.
- */
-#define MD_BOOK_BEST_EACH 8u
-
 /* What one message changed on one side, and the engine's best levels behind it: read once, written
- * to every tier (writer only). */
+ * to top and ladder (writer only). */
 typedef struct md_book_best {
   md_side_t  side;
-  uint32_t   cnt, max;  /* levels, at least those of the ladder; max: there may be more */
-  uint32_t   depth_cnt; /* changes that concern depth */
-  int64_t    lowest;    /* key of the worst of these */
-  int64_t    highest;   /* key of the best change, INT64_MIN when there is none */
-  md_level_t levels[MD_BOOK_BEST_MAX];
+  uint32_t   cnt;
+  int64_t    highest; /* key of the best change, INT64_MIN when there is none */
+  md_level_t levels[MD_LADDER_LEVELS];
 } md_book_best_t;
 
 /* What one message changed, on its way through the tiers (writer only). */
@@ -275,11 +321,7 @@ void md_book_depth_all(md_book_t *b, const md_book_message_t *m);
 void md_book_depth_apply(md_book_t *b, const md_book_message_t *m);
 void md_book_depth_meta(md_book_t *b, const md_book_meta_t *meta);
 
-/* md_book_depth_prefetch asks for what is near the best of both copies; their heads are there. */
-void md_book_depth_prefetch(const md_book_t *b);
-
-/* md_book_depth_floor gives the key of a side from which on a change concerns depth; INT64_MAX: the
- * book has none. */
-int64_t md_book_depth_floor(md_book_t *b, md_side_t side);
+/* md_book_depth_prefetch asks for what is near the best levels; top and depth's head are there. */
+void md_book_depth_prefetch(md_book_t *b, const int64_t best_px[2]);
 
 #endif

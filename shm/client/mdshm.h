@@ -238,7 +238,8 @@ typedef struct mdshm_depth {
  * fill out as well: it is what the engine knew last, or an EMPTY book when its engine was killed in
  * the middle of a change. BUSY, ABSENT (no row, no book, no depth), CORRUPT, RESTARTED and USAGE
  * leave it undefined. Cost: a bounded number of loads (top two cache lines, ladder about eleven,
- * depth 16 bytes a level) and one clock read, no system call while the heartbeat is fresh. */
+ * depth 8 bytes a tick where levels are dense) and one clock read, no system call while the
+ * heartbeat is fresh. A depth takes up to 33 KiB of the stack. */
 MDSHM_MUST_USE mdshm_result_t mdshm_read_top(mdshm_t *shm, uint32_t row, int64_t max_age_ns,
                                              mdshm_top_t *out);
 MDSHM_MUST_USE mdshm_result_t mdshm_read_ladder(mdshm_t *shm, uint32_t row, int64_t max_age_ns,

@@ -40,6 +40,7 @@ main(int argc, char **argv) {
       mmap(NULL, bytes, verb == 'r' ? PROT_READ : PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (mem == MAP_FAILED) return 2;
   if (verb == 'r') return read_and_stop(mem);
+  memset(mem, 0, bytes); /* a level that stood there by chance would save an instruction */
   if (md_book_new(mem, MODEL_DEPTH) != MD_OK) return 2;
   model_start(&model, mem);
   if (verb == 'w' && argc > 3) counted_writes(&model, mem, strtoull(argv[3], NULL, 10));

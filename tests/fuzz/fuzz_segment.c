@@ -76,7 +76,7 @@ note_places(const md_segment_t *s, const md_book_t *book) {
   note_place(off + offsetof(md_book_t, top));
   for (uint64_t i = 0; i < 3; i++)
     note_place(off + offsetof(md_book_t, depth_newest) + 8 * i);
-  for (uint64_t i = 0; i < 4; i++) /* the newest state */
+  for (uint64_t i = 0; i < 10; i++) /* the newest state */
     note_place(off + md_book_state_off(md_load_relaxed(&book->depth_newest)) + 8 * i);
 }
 

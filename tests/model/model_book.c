@@ -9,7 +9,8 @@
 
 static _Alignas(MD_CACHE_BLOCK) uint8_t mem[64 * 1024];
 static md_book_t *const book = (md_book_t *)(void *)mem;
-static uint64_t         seq; /* the writer's last */
+static uint64_t         seq;     /* the writer's last */
+static int64_t          gap = 1; /* between two levels of a side */
 
 /* ---- a book in which every word follows from last_seq ---- */
 
@@ -19,7 +20,7 @@ level_at(const void *ctx, md_side_t side, uint32_t n, md_level_t *out) {
   const int64_t off = (int64_t)n;
 
   if (n >= DEPTH_LEVELS) return false;
-  out->px  = side == MD_SIDE_BUY ? 100 - off : 101 + off;
+  out->px  = side == MD_SIDE_BUY ? 100 - gap * off : 101 + gap * off;
   out->qty = at * 10 + off + (side == MD_SIDE_BUY ? 0 : 5);
   return true;
 }
@@ -152,6 +153,7 @@ const model_t model_forgetful = {.name       = "forgetful",
 
 static void
 top_setup(void) {
+  gap = 1;
   model_mark_atomic(&book->top_newest, 8);
   for (unsigned i = 0; i < MD_BOOK_TOP_SLOTS; i++)
     model_mark_atomic(&book->top[i], MD_BOOK_TOP_WORDS * 8);
@@ -192,6 +194,7 @@ const model_t model_top = {.name       = "top",
 
 static void
 ladder_setup(void) {
+  gap = 1;
   model_mark_atomic(&book->ladder_newest, 8);
   for (unsigned i = 0; i < MD_LADDER_SLOTS; i++)
     model_mark_atomic(&book->ladder[i], offsetof(md_book_slot_t, words) + MD_BOOK_LADDER_WORDS * 8);
@@ -231,6 +234,7 @@ const model_t model_ladder = {.name = "ladder",
  * get on. */
 static void
 progress_setup(void) {
+  gap = 1;
   model_mark_atomic(&book->ladder_newest, 8);
   for (unsigned i = 0; i < MD_LADDER_SLOTS; i++)
     model_mark_atomic(&book->ladder[i].version, 8);
@@ -265,7 +269,8 @@ const model_t model_progress = {.name       = "progress",
 
 static void
 depth_setup(void) {
-  model_mark_atomic(&book->depth_newest, 32);
+  gap = 1;
+  model_mark_atomic(&book->depth_newest, 24);
   model_mark_atomic(md_book_words_at(book, md_book_state_off(0)),
                     md_book_footprint(DEPTH_LEVELS) - md_book_state_off(0));
   setup_book();
@@ -314,8 +319,28 @@ write_mixed(void) {
 
 const model_t model_depth = {.name       = "depth",
                              .what       = "all levels of one record, never an older one",
-                             .files      = " shm/book_layout.h shm/book_depth.c ",
+                             .files      = " shm/book_layout.h shm/book_depth.h shm/book_depth.c "
+                                           "shm/book_depth_read.c shm/book_far.c ",
                              .thread_cnt = 2,
                              .bound      = 0,
                              .setup      = depth_setup,
                              .thread     = {write_mixed, depth_read}};
+
+/* The second level of a side lies too far away for a window: it stands in the circle behind it. */
+static void
+depth_far_setup(void) {
+  gap = 10;
+  model_mark_atomic(&book->depth_newest, 24);
+  model_mark_atomic(md_book_words_at(book, md_book_state_off(0)),
+                    md_book_footprint(DEPTH_LEVELS) - md_book_state_off(0));
+  setup_book();
+}
+
+const model_t model_depth_far = {.name  = "depth_far",
+                                 .what  = "the same of levels that lie apart",
+                                 .files = " shm/book_layout.h shm/book_depth.h shm/book_depth.c "
+                                          "shm/book_depth_read.c shm/book_far.c ",
+                                 .thread_cnt = 2,
+                                 .bound      = 0,
+                                 .setup      = depth_far_setup,
+                                 .thread     = {write_mixed, depth_read}};

@@ -1,7 +1,8 @@
 /* book_model.h - a book whose every word follows from the seq of its last record.
  *
- * Each side has MODEL_SLOTS prices. Record seq sets the quantity of slot seq mod MODEL_SLOTS on the
- * bid side, and of the mirrored slot on the ask side, to a number mixed from seq, or deletes it. So
+ * Each side has MODEL_SLOTS prices, the worse ones too far apart for a window of ticks. Record seq
+ * sets the quantity of slot seq mod MODEL_SLOTS on the bid side, and of the mirrored slot on the
+ * ask side, to a number mixed from seq, or deletes it; a message is up to MODEL_BURST records. So
  * what a slot holds at seq is known from seq alone: a reader that got last_seq can compute every
  * level, and a mixture of two states shows. State and generation follow from seq as well. */
 #ifndef TESTS_STRESS_BOOK_MODEL_H
@@ -12,6 +13,8 @@
 
 #define MODEL_SLOTS 61u
 #define MODEL_DEPTH 40u
+#define MODEL_NEAR  30u
+#define MODEL_BURST 16u
 
 typedef struct model_side {
   uint32_t   cnt;
@@ -26,7 +29,9 @@ typedef struct model {
 
 static inline int64_t
 model_px(md_side_t side, uint32_t slot) {
-  return side == MD_SIDE_BUY ? 1000 - (int64_t)slot : 1001 + (int64_t)slot;
+  const int64_t off = slot < MODEL_NEAR ? slot : MODEL_NEAR + 50 * ((int64_t)slot - MODEL_NEAR);
+
+  return side == MD_SIDE_BUY ? 10000 - off : 10001 + off;
 }
 
 static inline uint32_t
@@ -132,17 +137,21 @@ model_apply(model_t *m, md_side_t side, uint64_t seq, md_book_change_t *change) 
   }
 }
 
-/* model_write makes the next record and writes it to the book. */
+/* model_write makes the next message, one record or several, and writes it to the book. */
 static inline void
 model_write(model_t *m, md_book_t *b) {
-  md_book_change_t changes[2];
+  const uint32_t   mixed = (uint32_t)(stress_mix(m->seq) >> 40);
+  const uint32_t   cnt   = mixed % 4 == 0 ? 1 + mixed / 4 % MODEL_BURST : 1;
+  md_book_change_t changes[2 * MODEL_BURST];
   md_book_meta_t   meta;
 
-  m->seq++;
-  model_apply(m, MD_SIDE_BUY, m->seq, &changes[0]);
-  model_apply(m, MD_SIDE_SELL, m->seq, &changes[1]);
+  for (uint32_t i = 0; i < cnt; i++) {
+    m->seq++;
+    model_apply(m, MD_SIDE_BUY, m->seq, &changes[i]);
+    model_apply(m, MD_SIDE_SELL, m->seq, &changes[cnt + i]);
+  }
   meta = model_meta(m->seq);
-  md_book_write_changes(b, &meta, changes, 2, model_levels, m);
+  md_book_write_changes(b, &meta, changes, 2 * cnt, model_levels, m);
 }
 
 /* model_start brings a new book to seq 1, so that a reader never meets the empty one. */

@@ -10,7 +10,7 @@ cd "$(dirname "$0")/../.." || exit 1
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 
-sources="shm/ring.c shm/tape.c shm/book.c shm/book_ladder.c shm/book_depth.c shm/err.c"
+sources="shm/ring.c shm/tape.c shm/book.c shm/book_ladder.c shm/book_depth.c shm/book_depth_read.c shm/book_far.c shm/err.c"
 flags="-std=gnu17 -D_GNU_SOURCE -O2 -g -I. -pthread"
 caught=0
 total=0
