@@ -3,6 +3,7 @@
 #include "bench/book.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bench/crowd.h"
@@ -15,8 +16,9 @@
 
 typedef struct publish {
   md_bench_books_t *books;
-  uint32_t          cnt; /* instruments that are written and read */
-  md_atomic_u64     bad; /* relaxed: a flag that is looked at behind all readers */
+  const md_book_t **shared; /* for readers: they look at nothing that the writer has */
+  uint32_t          cnt;    /* instruments that are written and read */
+  md_atomic_u64     bad;    /* relaxed: a flag that is looked at behind all readers */
 } publish_t;
 
 /* A reader never rests: top and ladder of an instrument, then of the next. */
@@ -27,7 +29,7 @@ read_on(void *ctx, uint32_t index, const md_atomic_u64 *stop) {
   md_book_top_t    top;
   md_book_ladder_t ladder;
   while (md_load_relaxed(stop) == 0) {
-    const md_book_t *b   = p->books->book[md_bench_below(&random, p->cnt)].shared;
+    const md_book_t *b   = p->shared[md_bench_below(&random, p->cnt)];
     md_err_t         err = md_book_read_top(b, &top);
     if (err && err != MD_ERR_BUSY) md_store_relaxed(&p->bad, 1);
     err = md_book_read_ladder(b, &ladder);
@@ -95,9 +97,14 @@ md_bench_book_publish(md_bench_t *b, md_bench_books_t *books, int64_t budget_ns,
     md_bench_rows_without(b, cells, MD_CNT(cells), why);
     return true;
   }
+  p.shared = calloc(books->cnt, sizeof p.shared[0]);
+  if (!p.shared) return false;
+  for (uint32_t i = 0; i < books->cnt; i++)
+    p.shared[i] = books->book[i].shared;
   md_bench_rounds_t *r = md_bench_rounds_run(cells, MD_CNT(cells), &p, true, budget_ns);
   if (r) md_bench_rounds_report(b, r);
   md_bench_rounds_delete(r);
+  free(p.shared);
   bool good = md_load_relaxed(&p.bad) == 0; /* joining ordered it */
   for (uint32_t i = 0; i < books->cnt && good; i += 100)
     good = md_bench_books_check(books, i);

@@ -1,4 +1,6 @@
 /* Every function of the sources below gets a name of its own here. */
+#define md_book_read_bbo        md_bench_try_bbo
+#define md_book_bbo_write       md_bench_try_bbo_write
 #define md_book_read_top        md_bench_try_top
 #define md_book_read_ladder     md_bench_try_ladder
 #define md_book_read_depth      md_bench_try_depth
@@ -29,6 +31,7 @@
 #define MD_READ_RETRY_MAX 1u
 
 #include "shm/book.c"
+#include "shm/book_bbo.c"
 #include "shm/book_depth.c"
 #include "shm/book_depth_read.c"
 #include "shm/book_far.c"

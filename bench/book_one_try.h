@@ -7,6 +7,7 @@
 
 #include "shm/book.h"
 
+MD_MUST_USE md_err_t md_bench_try_bbo(const md_book_t *b, md_book_bbo_t *out);
 MD_MUST_USE md_err_t md_bench_try_top(const md_book_t *b, md_book_top_t *out);
 MD_MUST_USE md_err_t md_bench_try_ladder(const md_book_t *b, md_book_ladder_t *out);
 MD_MUST_USE md_err_t md_bench_try_depth(const md_book_t *b, uint32_t max, md_book_meta_t *meta,

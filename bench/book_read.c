@@ -25,30 +25,37 @@ typedef enum kind {
   COPY_LADDER,
   COPY_SOME,
   COPY_DEPTH,
+  BBO,
   TOP,
   LADDER,
   SOME, /* the best levels of depth */
   DEPTH,
+  CLIENT_BBO,
   CLIENT_TOP,
   CLIENT_LADDER
 } kind_t;
 
-typedef enum writer { NO_WRITER, PACED, FLAT_OUT } writer_t;
+/* BEST: every update changes a best price, else one of the best twenty. */
+typedef enum writer { NO_WRITER, PACED, FLAT_OUT, PACED_BEST, FLAT_OUT_BEST } writer_t;
 
 typedef struct reads {
   md_bench_books_t *books;
+  const md_book_t  *book;   /* the first, for readers: they look at nothing that the writer has */
   mdshm_t          *client; /* NULL: could not be opened */
   uint32_t          row;
   writer_t          writer;
   double            rate; /* of the paced writer in the last turn: part of its updates */
   bool              is_bad;
-  md_book_top_t     top;
-  md_book_ladder_t  ladder;
-  mdshm_top_t       client_top;
-  mdshm_ladder_t    client_ladder;
-  md_book_meta_t    meta;
-  uint32_t          bid_cnt, ask_cnt;
-  md_level_t        bids[MD_BENCH_DEPTH], asks[MD_BENCH_DEPTH];
+  /* The reader's: not in a cache line with what the writer looks at. */
+  _Alignas(MD_CACHE_BLOCK) md_book_bbo_t bbo;
+  md_book_top_t top;
+  _Alignas(MD_CACHE_BLOCK) md_book_ladder_t ladder;
+  mdshm_bbo_t    client_bbo;
+  mdshm_top_t    client_top;
+  mdshm_ladder_t client_ladder;
+  md_book_meta_t meta;
+  uint32_t       bid_cnt, ask_cnt;
+  md_level_t     bids[MD_BENCH_DEPTH], asks[MD_BENCH_DEPTH];
   _Alignas(MD_CACHE_BLOCK) uint8_t plain[DEPTH_BYTES], copy[DEPTH_BYTES];
 } reads_t;
 
@@ -56,17 +63,23 @@ typedef struct reads {
 
 static void
 write_updates(void *ctx, uint32_t index, const md_atomic_u64 *stop) {
-  reads_t *x       = ctx;
-  double   tick_ns = md_bench_cycle_ns();
-  uint64_t start = md_bench_cycle(), cnt = 0;
+  reads_t          *x        = ctx;
+  md_bench_books_t *books    = x->books;
+  bool              is_paced = x->writer == PACED || x->writer == PACED_BEST;
+  bool              is_best  = x->writer == PACED_BEST || x->writer == FLAT_OUT_BEST;
+  double            tick_ns  = md_bench_cycle_ns();
+  uint64_t          start = md_bench_cycle(), cnt = 0;
   (void)index;
   while (md_load_relaxed(stop) == 0) {
-    if (x->writer == PACED) { /* on a fixed schedule: a late update is followed by the next */
+    if (is_paced) { /* on a fixed schedule: a late update is followed by the next */
       double due = (double)cnt * PACE_NS / tick_ns;
       while ((double)(md_bench_cycle() - start) < due && md_load_relaxed(stop) == 0)
         md_bench_relax();
     }
-    md_bench_books_write(x->books, 1);
+    if (is_best)
+      md_bench_books_write_best(books, 0);
+    else
+      md_bench_books_write(books, 1);
     cnt++;
   }
   x->rate = (double)cnt * PACE_NS / ((double)(md_bench_cycle() - start) * tick_ns);
@@ -82,7 +95,7 @@ use(const void *bytes) {
 
 static inline __attribute__((always_inline)) bool
 read_one(reads_t *x, kind_t kind) {
-  const md_book_t *b   = x->books->book[0].shared;
+  const md_book_t *b   = x->book;
   md_err_t         err = MD_OK;
   mdshm_result_t   result;
   switch (kind) {
@@ -98,6 +111,9 @@ read_one(reads_t *x, kind_t kind) {
   case COPY_DEPTH:
     memcpy(x->copy, x->plain, sizeof x->plain);
     break;
+  case BBO:
+    err = md_book_read_bbo(b, &x->bbo);
+    break;
   case TOP:
     err = md_book_read_top(b, &x->top);
     break;
@@ -109,6 +125,9 @@ read_one(reads_t *x, kind_t kind) {
     err = md_book_read_depth(b, kind == SOME ? SOME_LEVELS : MD_BENCH_DEPTH, &x->meta, x->bids,
                              &x->bid_cnt, x->asks, &x->ask_cnt);
     break;
+  case CLIENT_BBO:
+    result = mdshm_read_bbo(x->client, x->row, HEARTBEAT_AGE, &x->client_bbo);
+    return result == MDSHM_OK || result == MDSHM_BUSY;
   case CLIENT_TOP:
     result = mdshm_read_top(x->client, x->row, HEARTBEAT_AGE, &x->client_top);
     return result == MDSHM_OK || result == MDSHM_BUSY;
@@ -156,6 +175,8 @@ time_kind(reads_t *x, kind_t kind, md_hist_t *hist) {
     return time_reads(x, COPY_SOME, hist);
   case COPY_DEPTH:
     return time_reads(x, COPY_DEPTH, hist);
+  case BBO:
+    return time_reads(x, BBO, hist);
   case TOP:
     return time_reads(x, TOP, hist);
   case LADDER:
@@ -164,6 +185,8 @@ time_kind(reads_t *x, kind_t kind, md_hist_t *hist) {
     return time_reads(x, SOME, hist);
   case DEPTH:
     return time_reads(x, DEPTH, hist);
+  case CLIENT_BBO:
+    return x->client ? time_reads(x, CLIENT_BBO, hist) : MD_BENCH_NONE;
   case CLIENT_TOP:
     return x->client ? time_reads(x, CLIENT_TOP, hist) : MD_BENCH_NONE;
   case CLIENT_LADDER:
@@ -176,7 +199,8 @@ time_kind(reads_t *x, kind_t kind, md_hist_t *hist) {
 
 static md_err_t
 try_one(reads_t *x, kind_t kind) {
-  const md_book_t *b = x->books->book[0].shared;
+  const md_book_t *b = x->book;
+  if (kind == BBO) return md_bench_try_bbo(b, &x->bbo);
   if (kind == TOP) return md_bench_try_top(b, &x->top);
   if (kind == LADDER) return md_bench_try_ladder(b, &x->ladder);
   return md_bench_try_depth(b, kind == SOME ? SOME_LEVELS : MD_BENCH_DEPTH, &x->meta, x->bids,
@@ -227,7 +251,8 @@ turn(void *ctx, const md_bench_cell_t *cell, md_hist_t *hist) {
                 aim == AGAIN ? &within : &result);
   switches = md_bench_switches() - switches;
   if (x->writer != NO_WRITER) switches += md_bench_crowd_stop();
-  if (x->writer == PACED && x->rate < PACE_KEPT) return MD_BENCH_NONE;
+  bool is_paced = x->writer == PACED || x->writer == PACED_BEST;
+  if (is_paced && x->rate < PACE_KEPT) return MD_BENCH_NONE;
   return switches > MD_BENCH_SWITCH_MAX ? MD_BENCH_NONE : result;
 }
 
@@ -249,6 +274,7 @@ turn(void *ctx, const md_bench_cell_t *cell, md_hist_t *hist) {
 
 static bool
 open_client(reads_t *x) {
+  x->client_bbo.struct_size    = sizeof x->client_bbo;
   x->client_top.struct_size    = sizeof x->client_top;
   x->client_ladder.struct_size = sizeof x->client_ladder;
   if (mdshm_open(x->books->world.dir, MD_BENCH_WORLD_NAME, 0, &x->client, NULL, 0) != MDSHM_OK)
@@ -267,9 +293,17 @@ md_bench_book_reads(md_bench_t *b, md_bench_books_t *books, int64_t budget_ns, c
          PLAIN(COPY_LADDER),
          PLAIN(COPY_SOME),
          PLAIN(COPY_DEPTH),
+         TIMES("book.bbo", BBO, NO_WRITER, COPY_TOP, NONE, NONE),
+         TIMES("book.bbo.at_1m", BBO, PACED_BEST, COPY_TOP, 5, 3),
+         COUNTS("book.bbo.at_1m.retried", BBO, PACED_BEST, AGAIN, MD_BENCH_AT_MOST, NONE, 0.5),
+         TIMES("book.bbo.among_1m", BBO, PACED, COPY_TOP, NONE, NONE),
+         TIMES("book.bbo.flat_out", BBO, FLAT_OUT_BEST, COPY_TOP, NONE, NONE),
+         COUNTS("book.bbo.flat_out.retried", BBO, FLAT_OUT_BEST, AGAIN, MD_BENCH_AT_MOST, NONE, NONE),
+         TIMES("book.bbo.client", CLIENT_BBO, NO_WRITER, COPY_TOP, NONE, NONE),
+         TIMES("book.bbo.client.at_1m", CLIENT_BBO, PACED_BEST, COPY_TOP, NONE, NONE),
          TIMES("book.top", TOP, NO_WRITER, COPY_TOP, NONE, NONE),
-         TIMES("book.top.at_1m", TOP, PACED, COPY_TOP, 5, 3),
-         COUNTS("book.top.at_1m.retried", TOP, PACED, AGAIN, MD_BENCH_AT_MOST, NONE, 0.5),
+         TIMES("book.top.at_1m", TOP, PACED, COPY_TOP, NONE, NONE),
+         COUNTS("book.top.at_1m.retried", TOP, PACED, AGAIN, MD_BENCH_AT_MOST, NONE, NONE),
          TIMES("book.top.flat_out", TOP, FLAT_OUT, COPY_TOP, NONE, NONE),
          COUNTS("book.top.flat_out.retried", TOP, FLAT_OUT, AGAIN, MD_BENCH_AT_MOST, NONE, NONE),
          TIMES("book.top.client", CLIENT_TOP, NO_WRITER, COPY_TOP, NONE, NONE),
@@ -297,6 +331,7 @@ md_bench_book_reads(md_bench_t *b, md_bench_books_t *books, int64_t budget_ns, c
   }
   memset(&x, 0, sizeof x);
   x.books = books;
+  x.book  = books->book[0].shared;
   if (!md_bench_books_check(books, 0) || !open_client(&x)) {
     fprintf(stderr, "mdengine bench: a reader does not get the book that was written: a defect\n");
     return false;

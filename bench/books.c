@@ -76,18 +76,16 @@ md_bench_books_delete(md_bench_books_t *x) {
   md_bench_world_delete(&x->world);
 }
 
-void
-md_bench_books_write(md_bench_books_t *x, uint32_t cnt) {
-  uint64_t         r    = md_bench_random(&x->random);
-  md_bench_book_t *b    = &x->book[(r >> 32) * cnt >> 32];
-  bool             bids = r & 1;
-  md_side_t        side = bids ? MD_SIDE_BUY : MD_SIDE_SELL;
-  uint32_t         at   = (uint32_t)((r >> 1) % MD_LADDER_LEVELS);
-  md_level_t       level;
-  bool             is_new;
-  bool             has = md_orderbook_at(&b->own, side, at, &level);
-  level.qty            = 1 + (int64_t)(r >> 8 & 0xfffff);
-  md_err_t err         = md_orderbook_set(&b->own, side, level.px, level.qty, &is_new);
+/* The quantity of the at-th best price changes. r: side and quantity. */
+static void
+write_at(md_bench_books_t *x, md_bench_book_t *b, uint32_t at, uint64_t r) {
+  bool       bids = r & 1;
+  md_side_t  side = bids ? MD_SIDE_BUY : MD_SIDE_SELL;
+  md_level_t level;
+  bool       is_new;
+  bool       has = md_orderbook_at(&b->own, side, at, &level);
+  level.qty      = 1 + (int64_t)(r >> 8 & 0xfffff);
+  md_err_t err   = md_orderbook_set(&b->own, side, level.px, level.qty, &is_new);
   md_assert(has && !err);
   x->seq++;
   const md_book_meta_t   meta   = meta_of(x, b);
@@ -95,16 +93,30 @@ md_bench_books_write(md_bench_books_t *x, uint32_t cnt) {
   md_book_write_changes(b->shared, &meta, &change, 1, md_orderbook_read, &b->own);
 }
 
+void
+md_bench_books_write(md_bench_books_t *x, uint32_t cnt) {
+  uint64_t r = md_bench_random(&x->random);
+  write_at(x, &x->book[(r >> 32) * cnt >> 32], (uint32_t)((r >> 1) % MD_LADDER_LEVELS), r);
+}
+
+void
+md_bench_books_write_best(md_bench_books_t *x, uint32_t i) {
+  write_at(x, &x->book[i], 0, md_bench_random(&x->random));
+}
+
 bool
 md_bench_books_check(const md_bench_books_t *x, uint32_t i) {
   static md_level_t      bids[MD_BENCH_DEPTH], asks[MD_BENCH_DEPTH];
   const md_bench_book_t *b = &x->book[i];
+  md_book_bbo_t          bbo;
   md_book_top_t          top;
   md_book_ladder_t       ladder;
   md_book_meta_t         meta;
   uint32_t               bid_cnt, ask_cnt;
   md_level_t             level;
-  if (md_book_read_top(b->shared, &top) || md_book_read_ladder(b->shared, &ladder) ||
+  if (md_book_read_bbo(b->shared, &bbo) || md_book_read_top(b->shared, &top) ||
+      memcmp(&bbo.bid_px, &top.bid_px, 4 * sizeof top.bid_px) != 0 || bbo.state != MD_BOOK_VALID ||
+      md_book_read_ladder(b->shared, &ladder) ||
       md_book_read_depth(b->shared, MD_BENCH_DEPTH, &meta, bids, &bid_cnt, asks, &ask_cnt) ||
       bid_cnt != b->own.bids.cnt || ask_cnt != b->own.asks.cnt ||
       ladder.bid_cnt != MD_LADDER_LEVELS || ladder.ask_cnt != MD_LADDER_LEVELS)

@@ -30,6 +30,10 @@ void md_bench_books_delete(md_bench_books_t *x);
  * writing thread at a time. */
 void md_bench_books_write(md_bench_books_t *x, uint32_t cnt);
 
+/* md_bench_books_write_best changes the quantity of the best price of book i, of a side at random.
+ */
+void md_bench_books_write_best(md_bench_books_t *x, uint32_t i);
+
 /* md_bench_books_check compares what readers get of instrument i with the engine's book. */
 bool md_bench_books_check(const md_bench_books_t *x, uint32_t i);
 

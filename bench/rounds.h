@@ -13,7 +13,7 @@
 #include "bench/bench.h"
 #include "shm/hist.h"
 
-#define MD_BENCH_CELL_MAX 32u
+#define MD_BENCH_CELL_MAX 40u
 
 /* How a cell stands to its baseline, and what floor and target are bounds of. */
 typedef enum md_bench_judge {

@@ -73,11 +73,11 @@ list(const options_t *o) {
                  "tick", "lot");
   while (mdshm_instrument_next(o->live.shm, MDSHM_ANY_FEED, o->pattern, &next, &i) == MDSHM_OK) {
     mdshm_feed_t feed = {.struct_size = sizeof feed};
-    mdshm_top_t  top  = {.struct_size = sizeof top};
+    mdshm_bbo_t  bbo  = {.struct_size = sizeof bbo};
     if (mdshm_feed(o->live.shm, i.feed, &feed)) continue;
-    mdshm_result_t result = mdshm_read_top(o->live.shm, i.row, MD_LIVE_MAX_AGE_NS, &top);
+    mdshm_result_t result = mdshm_read_bbo(o->live.shm, i.row, MD_LIVE_MAX_AGE_NS, &bbo);
     const char    *state  = result == MDSHM_OK || result == MDSHM_NOT_VALID
-                                ? mdshm_state_name(top.meta.state)
+                                ? mdshm_state_name(bbo.state)
                                 : mdshm_result_name(result);
     if (o->json)
       print_json(&i, &feed, state, shown == 0);

@@ -126,10 +126,10 @@ md_health_count_books(const md_segment_t *s, md_health_books_t out[MD_FEED_CNT_M
   memset(out, 0, sizeof *out * MD_FEED_CNT_MAX);
   for (uint32_t i = 0; i < row_cnt && i < s->instrument_capacity; i++) {
     md_instrument_row_t row;
-    md_book_top_t       top;
+    md_book_bbo_t       bbo;
     const md_book_t    *book = md_instrument_book(s, i);
     if (!book || md_instrument_read(s, i, &row) || row.feed >= MD_FEED_CNT_MAX) continue;
-    if (md_book_read_top(book, &top) || top.meta.state >= MD_HEALTH_BOOK_STATE_CNT) continue;
-    out[row.feed].cnt[top.meta.state]++;
+    if (md_book_read_bbo(book, &bbo) || bbo.state >= MD_HEALTH_BOOK_STATE_CNT) continue;
+    out[row.feed].cnt[bbo.state]++;
   }
 }

@@ -67,9 +67,10 @@ book_top_newest_own(md_book_t *b) {
   return b->top[md_load_relaxed(&b->top_newest) % MD_BOOK_TOP_SLOTS].words; /* this thread's own */
 }
 
-/* book_top_store writes the slot behind the newest one and then makes it the newest. */
+/* book_top_store writes the slot behind the newest one and then makes it the newest. px_qty: bid
+ * and ask with quantities, as they stand in top and bbo. */
 static void
-book_top_store(md_book_t *b, const md_book_top_t *top) {
+book_top_store(md_book_t *b, const md_book_meta_t *meta, const int64_t px_qty[4]) {
   const uint64_t newest = md_load_relaxed(&b->top_newest); /* only this thread stores it */
 #if MD_MUTANT == 21
   md_book_top_words_t *slot = &b->top[newest % MD_BOOK_TOP_SLOTS];
@@ -77,42 +78,49 @@ book_top_store(md_book_t *b, const md_book_top_t *top) {
   md_book_top_words_t *slot = &b->top[(newest + 1) % MD_BOOK_TOP_SLOTS];
 #endif
 
-  md_book_words_store(slot->words, top, MD_BOOK_TOP_WORDS);
+  md_book_words_store(slot->words, meta, MD_BOOK_META_WORDS);
+  md_book_words_store(&slot->words[MD_BOOK_META_WORDS], px_qty,
+                      MD_BOOK_TOP_WORDS - MD_BOOK_META_WORDS);
 #if MD_MUTANT != 21
   md_store_release(&b->top_newest, newest + 1); /* R3: the slot is whole; pairs with A3 */
 #endif
 }
 
+/* book_best_store writes bbo and top. */
+static void
+book_best_store(md_book_t *b, const md_book_meta_t *meta, const int64_t px_qty[4]) {
+  md_book_bbo_write(b, meta, px_qty);
+  book_top_store(b, meta, px_qty);
+}
+
 static void
 book_top_write(md_book_t *b, const md_book_message_t *m) {
-  md_book_top_t         top  = {.meta = *m->meta, .bid_px = MD_NULL_I64, .ask_px = MD_NULL_I64};
-  const md_book_best_t *bids = &m->best[0], *asks = &m->best[1];
+  int64_t px_qty[4] = {MD_NULL_I64, 0, MD_NULL_I64, 0};
 
-  if (bids->cnt > 0) {
-    top.bid_px  = bids->levels[0].px;
-    top.bid_qty = bids->levels[0].qty;
+  for (unsigned which = 0; which < 2; which++) {
+    const md_book_best_t *best = &m->best[which];
+    if (best->cnt == 0) continue;
+    px_qty[2 * which]     = best->levels[0].px;
+    px_qty[2 * which + 1] = best->levels[0].qty;
   }
-  if (asks->cnt > 0) {
-    top.ask_px  = asks->levels[0].px;
-    top.ask_qty = asks->levels[0].qty;
-  }
-  book_top_store(b, &top);
+  book_best_store(b, m->meta, px_qty);
 }
 
 void
 md_book_write_state(md_book_t *b, const md_book_meta_t *meta) {
-  md_book_top_t top;
+  int64_t px_qty[4];
 
-  md_book_words_own(book_top_newest_own(b), &top, MD_BOOK_TOP_WORDS);
-  top.meta = *meta;
-  book_top_store(b, &top);
+  md_book_words_own(&book_top_newest_own(b)[MD_BOOK_META_WORDS], px_qty, 4);
+  book_best_store(b, meta, px_qty);
   md_book_ladder_meta(b, meta);
   md_book_depth_meta(b, meta);
 }
 
 void
 md_book_prefetch(const md_book_t *b) {
-  md_book_ask(b, offsetof(md_book_t, ladder));
+  /* Not the bbo: most messages leave it as it is, and with its readers. */
+  md_book_ask(b, offsetof(md_book_t, bbo));
+  md_book_ask(b->top, sizeof b->top);
   if (b->depth_levels == 0) return;
   md_book_ask(md_book_words_at_const(b, sizeof(md_book_t)), sizeof(md_book_depth_own_t));
 }
@@ -198,14 +206,30 @@ md_book_write_changes(md_book_t *b, const md_book_meta_t *meta, const md_book_ch
 
 /* ---- readers ---- */
 
-md_err_t
-md_book_read_top(const md_book_t *b, md_book_top_t *out) {
-  for (unsigned turn = 0; turn < MD_READ_RETRY_MAX; turn++) {
-    const uint64_t newest = md_load_acquire(&b->top_newest); /* A3: whole slot; pairs with R3 */
-    md_book_words_load(b->top[newest % MD_BOOK_TOP_SLOTS].words, out, MD_BOOK_TOP_WORDS);
-    /* Only when the writer came round to this slot; ordered by A1. */
-    if (md_load_relaxed(&b->top_newest) - newest >= MD_BOOK_TOP_SLOTS - 1) continue;
-    return md_book_meta_sane(&out->meta) ? MD_OK : MD_ERR_CORRUPT;
+/* book_top_try reads once. */
+static inline __attribute__((always_inline)) md_err_t
+book_top_try(const md_book_t *b, md_book_top_t *out) {
+  const uint64_t newest = md_load_acquire(&b->top_newest); /* A3: whole slot; pairs with R3 */
+
+  md_book_words_load_whole(b->top[newest % MD_BOOK_TOP_SLOTS].words, out, MD_BOOK_TOP_WORDS, 0);
+  /* Only when the writer came round to this slot; ordered by A1. */
+  if (MD_UNLIKELY(md_load_relaxed(&b->top_newest) - newest >= MD_BOOK_TOP_SLOTS - 1))
+    return MD_ERR_BUSY;
+  return md_book_meta_sane(&out->meta) ? MD_OK : MD_ERR_CORRUPT;
+}
+
+MD_COLD static md_err_t
+book_top_again(const md_book_t *b, md_book_top_t *out) {
+  for (unsigned turn = 1; turn < MD_READ_RETRY_MAX; turn++) {
+    const md_err_t err = book_top_try(b, out);
+    if (err != MD_ERR_BUSY) return err;
   }
   return MD_ERR_BUSY;
+}
+
+md_err_t
+md_book_read_top(const md_book_t *b, md_book_top_t *out) {
+  const md_err_t err = book_top_try(b, out);
+
+  return MD_LIKELY(err != MD_ERR_BUSY) ? err : book_top_again(b, out);
 }

@@ -1,11 +1,16 @@
 /* book.h - the live book of one instrument in shared memory: top, ladder, depth.
  *
  * The feed thread writes, any process reads through a PROT_READ mapping, nobody waits for anybody.
- *   top     best bid and ask, state and times, in slots of two cache lines; a reader takes the
- * newest ladder  best MD_LADDER_LEVELS a side in MD_LADDER_SLOTS slots; a reader takes the newest
- * one depth   the best depth_levels a side (0: none), changed in place, with a log of what each
- * change replaced; a reader copies the levels while they change and takes back what came after the
- *           record it began at. Only a reader that is slower than hundreds of changes begins anew
+ *
+ *   bbo     best bid and ask, state, seq and time in one cache line, rewritten when they change
+ *   top     best bid and ask and all meta of the last record, in slots of two cache lines
+ *   ladder  best MD_LADDER_LEVELS a side in MD_LADDER_SLOTS slots
+ *   depth   the best depth_levels a side (0: none), changed in place, with a log of what each
+ *           change replaced
+ *
+ * A reader of bbo, top and ladder takes the newest whole one. A reader of depth copies the levels
+ * while they change and takes back what came after the record it began at: only one that is slower
+ * than hundreds of changes begins anew.
  *
  * Data words are 8-byte atomics, stored with release and loaded with acquire; what says where to
  * read is stored behind them. No fences: TSan cannot see them. The layout is private to book*.c and
@@ -38,6 +43,18 @@ typedef struct md_book_meta {
   uint32_t flags;                /* MD_FLAG_CROSSED */
   uint32_t pad0;
 } md_book_meta_t;
+
+/* What a program needs that looks at one price very often. last_seq and ts_recv_ns are of the
+ * record that last changed anything of the rest, which is right for every record from there to
+ * top's last_seq: on the tape the next record that matters has a greater seq. */
+typedef struct md_book_bbo {
+  uint8_t  state, reason; /* as in md_book_meta_t */
+  int8_t   px_exp, qty_exp;
+  uint32_t flags;
+  uint64_t last_seq;
+  int64_t  ts_recv_ns;
+  int64_t  bid_px, bid_qty, ask_px, ask_qty; /* MD_NULL_I64 and 0 when a side is empty */
+} md_book_bbo_t;
 
 typedef struct md_book_top {
   md_book_meta_t meta;
@@ -97,14 +114,15 @@ void md_book_write_state(md_book_t *b, const md_book_meta_t *meta);
 void md_book_write_all(md_book_t *b, const md_book_meta_t *meta, md_levels_fn read,
                        const void *ctx);
 
-/* md_book_write_changes applies what one message changed, top always, ladder and depth when it
- * concerns them (see md_book_meta_t); another gen or exponent rewrites everything. The engine's
- * book is already changed; `read` gives its state after them. */
+/* md_book_write_changes applies what one message changed, top always, the others when it concerns
+ * them (see md_book_meta_t and md_book_bbo_t); another gen or exponent rewrites everything. The
+ * engine's book is already changed; `read` gives its state after them. */
 void md_book_write_changes(md_book_t *b, const md_book_meta_t *meta,
                            const md_book_change_t *changes, uint32_t change_cnt, md_levels_fn read,
                            const void *ctx);
 
 /* ---- readers, any process ---- MD_OK, MD_ERR_BUSY after MD_READ_RETRY_MAX, MD_ERR_CORRUPT */
+MD_MUST_USE md_err_t md_book_read_bbo(const md_book_t *b, md_book_bbo_t *out);
 MD_MUST_USE md_err_t md_book_read_top(const md_book_t *b, md_book_top_t *out);
 MD_MUST_USE md_err_t md_book_read_ladder(const md_book_t *b, md_book_ladder_t *out);
 

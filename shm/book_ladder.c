@@ -96,7 +96,7 @@ md_book_read_ladder(const md_book_t *b, md_book_ladder_t *out) {
     const uint64_t        version =
         md_load_acquire(&slot->version); /* A4: newest; pairs with R4 in shm/book_layout.h */
     if (version % 2 != 0) continue;
-    md_book_words_load(slot->words, out, MD_BOOK_LADDER_WORDS);
+    md_book_words_load_whole(slot->words, out, MD_BOOK_LADDER_WORDS, 1);
 #if MD_MUTANT != 24
     if (md_load_relaxed(&slot->version) != version) continue; /* ordered by A1 */
     /* The slot may already hold a ladder that newest does not point to yet: relaxed, by A1 too. */

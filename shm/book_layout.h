@@ -1,7 +1,13 @@
 /* book_layout.h - how a live book lies in shared memory. Private to book*.c and shm/client.
  *
- *   head, newest top | newest ladder, depth words | top slot 0..3 | ladder slot 0..3
- *        | depth: states 0..7 | copy 0 | copy 1 | log
+ *   head, newest top | newest ladder, depth words | bbo line 0, 1 | top slot 0..3
+ *        | ladder slot 0..3 | depth: states 0..7 | copy 0 | copy 1 | log
+ *
+ * The bbo is two cache lines that are written in turn, each with the version of what it holds: 0
+ * while it is rewritten, else one more than that of the other line. A reader takes the line of the
+ * greater version and looks at it again: what it copied is whole unless two more were written
+ * meanwhile. Of the two lines the writer takes one at a time from a reader's cache, and no other
+ * word says where to read, so that an update costs a reader one miss.
  *
  * Top is four slots that are written in turn, and a word that says which is the newest. A reader
  * copies that one and looks at the word again: what it copied is whole unless three more were
@@ -47,6 +53,8 @@
 #define MD_BOOK_MAGIC        0x324b4f4f42444d00ull /* "\0MDBOOK2" */
 #define MD_BOOK_WORD_BYTES   8u
 #define MD_BOOK_META_WORDS   11u
+#define MD_BOOK_BBO_WORDS    7u
+#define MD_BOOK_BBO_LINES    2u
 #define MD_BOOK_TOP_WORDS    15u
 #define MD_BOOK_TOP_SLOTS    4u
 #define MD_BOOK_LADDER_WORDS 92u
@@ -71,10 +79,18 @@
 _Static_assert(MD_BOOK_WINDOW_MAX / MD_BOOK_GROUP_TICKS <= 64, "one word has a bit for each group");
 
 _Static_assert(sizeof(md_book_meta_t) == MD_BOOK_META_WORDS * MD_BOOK_WORD_BYTES, "whole words");
+_Static_assert(sizeof(md_book_bbo_t) == MD_BOOK_BBO_WORDS * MD_BOOK_WORD_BYTES, "whole words");
 _Static_assert(sizeof(md_book_top_t) == MD_BOOK_TOP_WORDS * MD_BOOK_WORD_BYTES, "whole words");
 _Static_assert(sizeof(md_book_ladder_t) == MD_BOOK_LADDER_WORDS * MD_BOOK_WORD_BYTES, "words");
 _Static_assert(sizeof(md_level_t) == 2 * MD_BOOK_WORD_BYTES, "a level is two words");
 _Static_assert((MD_LADDER_SLOTS & (MD_LADDER_SLOTS - 1)) == 0, "slots are chosen by a mask");
+
+typedef struct md_book_bbo_line {
+  _Alignas(MD_CACHE_BLOCK / 2) md_atomic_u64 version;
+  md_atomic_u64 words[MD_BOOK_BBO_WORDS]; /* md_book_bbo_t */
+} md_book_bbo_line_t;
+
+_Static_assert(sizeof(md_book_bbo_line_t) == MD_CACHE_BLOCK / 2, "a bbo is one cache line");
 
 typedef struct md_book_top_words {
   _Alignas(MD_CACHE_BLOCK) md_atomic_u64 words[MD_BOOK_TOP_WORDS]; /* md_book_top_t */
@@ -130,8 +146,9 @@ struct md_book {
   _Alignas(MD_CACHE_BLOCK / 2) md_atomic_u64 top_newest;   /* tops written; slot = low bits */
   _Alignas(MD_CACHE_BLOCK) md_atomic_u64 ladder_newest;    /* ladders written; slot = low bits */
   _Alignas(MD_CACHE_BLOCK / 2) md_atomic_u64 depth_newest; /* messages; state = low bits */
-  md_atomic_u64       depth_logged;                        /* entries of the log written so far */
-  md_atomic_u64       depth_floor; /* reads of a state with a shorter log count no more */
+  md_atomic_u64 depth_logged;                              /* entries of the log written so far */
+  md_atomic_u64 depth_floor; /* reads of a state with a shorter log count no more */
+  _Alignas(MD_CACHE_BLOCK) md_book_bbo_line_t bbo[MD_BOOK_BBO_LINES];
   md_book_top_words_t top[MD_BOOK_TOP_SLOTS];
   md_book_slot_t      ladder[MD_LADDER_SLOTS];
   /* With depth_levels above 0 there follow md_book_depth_own_t, MD_BOOK_STATES states, two copies
@@ -139,8 +156,9 @@ struct md_book {
 };
 
 _Static_assert(offsetof(struct md_book, ladder_newest) == MD_CACHE_BLOCK, "book ABI");
-_Static_assert(offsetof(struct md_book, top) == 2 * MD_CACHE_BLOCK, "book ABI");
-_Static_assert(offsetof(struct md_book, ladder) == 6 * MD_CACHE_BLOCK, "book ABI");
+_Static_assert(offsetof(struct md_book, bbo) == 2 * MD_CACHE_BLOCK, "book ABI");
+_Static_assert(offsetof(struct md_book, top) == 3 * MD_CACHE_BLOCK, "book ABI");
+_Static_assert(offsetof(struct md_book, ladder) == 7 * MD_CACHE_BLOCK, "book ABI");
 _Static_assert(sizeof(md_book_slot_t) == 6 * MD_CACHE_BLOCK, "book ABI");
 
 /* md_book_log_cnt returns the entries of the log, a power of two. */
@@ -242,6 +260,9 @@ md_book_close(md_atomic_u64 *version, uint64_t odd) {
 
 static inline void
 md_book_words_store(md_atomic_u64 *to, const void *from, uint32_t cnt) {
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC unroll 8
+#endif
   for (uint32_t i = 0; i < cnt; i++) {
     uint64_t word;
     memcpy(&word, (const uint8_t *)from + (size_t)i * MD_BOOK_WORD_BYTES, sizeof word);
@@ -260,9 +281,75 @@ md_book_words_load(const md_atomic_u64 *from, void *to, uint32_t cnt) {
   }
 }
 
+/* Words two at a time, for the tiers that are copied whole. A processor with AVX reads 16 aligned
+ * bytes at once (Intel SDM volume 3A, "Guaranteed Atomic Operations"; AMD64 APM volume 2, "Access
+ * Atomicity"), so neither word is torn; loads are not seen out of order on x86-64, vectors included
+ * (SDM 3A "Memory Ordering"), so it is two acquire loads. The instruction is written out and may
+ * not be moved: nothing is left to what a compiler makes of a vector type. Unlike a 16-byte atomic
+ * of C it does not write. What cannot see through it, TSan and the models, gets words. */
+#if defined(__SANITIZE_THREAD__)
+#define MD_BOOK_PAIRS 0
+#elif defined(__has_feature)
+#define MD_BOOK_PAIRS (!__has_feature(thread_sanitizer))
+#else
+#define MD_BOOK_PAIRS 1
+#endif
+#if defined(__x86_64__) && !defined(MD_ATOMICS_MODEL) && MD_BOOK_PAIRS
+typedef long long md_book_pair_t __attribute__((vector_size(16), may_alias));
+
+static inline bool
+md_book_has_pairs(void) {
+  return __builtin_cpu_supports("avx") != 0;
+}
+
+static inline void
+md_book_pair_load(const md_atomic_u64 *from, void *to) {
+  md_book_pair_t pair;
+
+  /* A1: both words, before the version; pairs with R1. The clobber stands for all that it reads. */
+  __asm__ volatile("movdqa %1, %0"
+                   : "=x"(pair)
+                   : "m"(*(const md_book_pair_t *)(uintptr_t)from)
+                   : "memory");
+  memcpy(to, &pair, sizeof pair);
+}
+#else
+static inline bool
+md_book_has_pairs(void) {
+  return false;
+}
+
+static inline void
+md_book_pair_load(const md_atomic_u64 *from, void *to) {
+  md_book_words_load(from, to, 2);
+}
+#endif
+
+/* md_book_words_load_whole is md_book_words_load by pairs. lead: words in front of the first that
+ * stands at a multiple of 16 bytes, 0 or 1. */
+static inline __attribute__((always_inline)) void
+md_book_words_load_whole(const md_atomic_u64 *from, void *to, uint32_t cnt, uint32_t lead) {
+  uint32_t i = lead;
+
+  if (MD_UNLIKELY(!md_book_has_pairs())) {
+    md_book_words_load(from, to, cnt);
+    return;
+  }
+  md_book_words_load(from, to, lead);
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC unroll 8
+#endif
+  for (; i + 1 < cnt; i += 2)
+    md_book_pair_load(&from[i], (uint8_t *)to + (size_t)i * MD_BOOK_WORD_BYTES);
+  if (i < cnt) md_book_words_load(&from[i], (uint8_t *)to + (size_t)i * MD_BOOK_WORD_BYTES, 1);
+}
+
 /* md_book_words_own reads words back on the writing thread. */
 static inline void
 md_book_words_own(const md_atomic_u64 *from, void *to, uint32_t cnt) {
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC unroll 8
+#endif
   for (uint32_t i = 0; i < cnt; i++) {
     const uint64_t word = md_load_relaxed(&from[i]); /* only this thread stores it */
     memcpy((uint8_t *)to + (size_t)i * MD_BOOK_WORD_BYTES, &word, sizeof word);
@@ -284,11 +371,19 @@ md_book_key(md_side_t side, int64_t px) {
   return side == MD_SIDE_BUY ? px : ~px;
 }
 
-/* md_book_meta_sane says whether what a reader copied can be a meta at all. */
+/* md_book_head_sane says whether these can be state, reason and exponents at all, and
+ * md_book_meta_sane whether what a reader copied can be a meta. */
+static inline bool
+md_book_head_sane(uint8_t state, uint8_t reason, int8_t px_exp, int8_t qty_exp) {
+  const uint8_t px = (uint8_t)(px_exp - MD_EXP_MIN), qty = (uint8_t)(qty_exp - MD_EXP_MIN);
+
+  return state <= MD_BOOK_STALE && reason < MD_REASON_CNT && px <= MD_EXP_MAX - MD_EXP_MIN &&
+         qty <= MD_EXP_MAX - MD_EXP_MIN;
+}
+
 static inline bool
 md_book_meta_sane(const md_book_meta_t *m) {
-  return m->state <= MD_BOOK_STALE && m->reason < MD_REASON_CNT && m->px_exp >= MD_EXP_MIN &&
-         m->px_exp <= MD_EXP_MAX && m->qty_exp >= MD_EXP_MIN && m->qty_exp <= MD_EXP_MAX;
+  return md_book_head_sane(m->state, m->reason, m->px_exp, m->qty_exp);
 }
 
 /* What one message changed on one side, and the engine's best levels behind it: read once, written
@@ -310,6 +405,10 @@ typedef struct md_book_message {
   const void             *ctx;
   md_book_best_t         *best; /* bids, asks */
 } md_book_message_t;
+
+/* book_bbo.c: px_qty is bid and ask with quantities, as they stand in bbo and top. Nothing is
+ * written when only seq and times of meta changed. */
+void md_book_bbo_write(md_book_t *b, const md_book_meta_t *meta, const int64_t px_qty[4]);
 
 /* book_ladder.c */
 void md_book_ladder_all(md_book_t *b, const md_book_message_t *m);

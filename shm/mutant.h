@@ -19,6 +19,8 @@
  *   23 book: depth changes a level without logging what stood there
  *   24 book: the reader of a ladder does not look at the version again
  *   25 book: the reader of depth does not look whether the log was overwritten
+ *   26 book: a line of the bbo has its new version before its words
+ *   27 book: the reader of the bbo does not look at the version again
  *   31 client: a segment's magic is stored relaxed (only TSan sees it)
  *   32 client: a restart leaves the handle's books of the engine before
  *   33 client: a restart is not told */

@@ -1,4 +1,4 @@
-/* Books: the three tiers of one instrument, and whether what was read may be believed. */
+/* Books: the tiers of one instrument, and whether what was read may be believed. */
 #include "shm/client/handle.h"
 
 _Static_assert(sizeof(mdshm_book_meta_t) == sizeof(md_book_meta_t), "public meta is the engine's");
@@ -8,6 +8,10 @@ _Static_assert(offsetof(mdshm_book_meta_t, trusted_bid) == offsetof(md_book_meta
 _Static_assert(offsetof(mdshm_book_meta_t, flags) == offsetof(md_book_meta_t, flags), "meta");
 _Static_assert(sizeof(mdshm_level_t) == sizeof(md_level_t), "public levels are the engine's");
 _Static_assert(offsetof(mdshm_level_t, qty) == offsetof(md_level_t, qty), "levels");
+_Static_assert(sizeof(mdshm_bbo_t) - offsetof(mdshm_bbo_t, state) == sizeof(md_book_bbo_t) &&
+                   offsetof(mdshm_bbo_t, ask_qty) - offsetof(mdshm_bbo_t, state) ==
+                       offsetof(md_book_bbo_t, ask_qty),
+               "bbo");
 _Static_assert(sizeof(mdshm_top_t) - offsetof(mdshm_top_t, meta) == sizeof(md_book_top_t), "top");
 _Static_assert(sizeof(mdshm_ladder_t) - offsetof(mdshm_ladder_t, meta) == sizeof(md_book_ladder_t),
                "ladder");
@@ -88,47 +92,57 @@ empty_meta(const mdshm_t *shm, mdshm_book_meta_t *out) {
   out->generation = shm->generation;
 }
 
+/* bbo, top and ladder are copied to where the caller wants them, behind struct_size: a copy by way
+ * of one of our own would wait for the words that were just stored. */
+
 mdshm_result_t
-mdshm_read_top(mdshm_t *shm, uint32_t row, int64_t max_age_ns, mdshm_top_t *out) {
+mdshm_read_bbo(mdshm_t *shm, uint32_t row, int64_t max_age_ns, mdshm_bbo_t *out) {
   const instrument_ref_t *ref;
-  md_book_top_t           top;
   if (!mdshm_sized(out, sizeof *out)) return MDSHM_USAGE;
   mdshm_result_t result = get_book(shm, row, &ref);
   if (MD_UNLIKELY(result != MDSHM_OK)) return result;
-  md_err_t err = md_book_read_top(ref->book, &top);
+  md_err_t err    = md_book_read_bbo(ref->book, (md_book_bbo_t *)(void *)&out->state);
+  out->generation = shm->generation;
+  if (MD_UNLIKELY(err)) {
+    out->state  = MD_BOOK_EMPTY;
+    out->bid_px = out->ask_px = MDSHM_ABSENT_I64;
+    out->bid_qty = out->ask_qty = 0;
+    return judge_unread(shm, ref->feed, max_age_ns, err);
+  }
+  return judge(shm, ref->feed, max_age_ns, out->state);
+}
+
+mdshm_result_t
+mdshm_read_top(mdshm_t *shm, uint32_t row, int64_t max_age_ns, mdshm_top_t *out) {
+  const instrument_ref_t *ref;
+  if (!mdshm_sized(out, sizeof *out)) return MDSHM_USAGE;
+  mdshm_result_t result = get_book(shm, row, &ref);
+  if (MD_UNLIKELY(result != MDSHM_OK)) return result;
+  md_err_t err = md_book_read_top(ref->book, (md_book_top_t *)(void *)&out->meta);
   if (MD_UNLIKELY(err)) {
     empty_meta(shm, &out->meta);
     out->bid_px = out->ask_px = MDSHM_ABSENT_I64;
     out->bid_qty = out->ask_qty = 0;
     return judge_unread(shm, ref->feed, max_age_ns, err);
   }
-  copy_meta(shm, &out->meta, &top.meta);
-  out->bid_px  = top.bid_px;
-  out->bid_qty = top.bid_qty;
-  out->ask_px  = top.ask_px;
-  out->ask_qty = top.ask_qty;
-  return judge(shm, ref->feed, max_age_ns, top.meta.state);
+  out->meta.generation = shm->generation;
+  return judge(shm, ref->feed, max_age_ns, out->meta.state);
 }
 
 mdshm_result_t
 mdshm_read_ladder(mdshm_t *shm, uint32_t row, int64_t max_age_ns, mdshm_ladder_t *out) {
   const instrument_ref_t *ref;
-  md_book_ladder_t        ladder;
   if (!mdshm_sized(out, sizeof *out)) return MDSHM_USAGE;
   mdshm_result_t result = get_book(shm, row, &ref);
   if (MD_UNLIKELY(result != MDSHM_OK)) return result;
-  md_err_t err = md_book_read_ladder(ref->book, &ladder);
+  md_err_t err = md_book_read_ladder(ref->book, (md_book_ladder_t *)(void *)&out->meta);
   if (MD_UNLIKELY(err)) {
     empty_meta(shm, &out->meta);
     out->bid_cnt = out->ask_cnt = 0;
     return judge_unread(shm, ref->feed, max_age_ns, err);
   }
-  copy_meta(shm, &out->meta, &ladder.meta);
-  memcpy(out->bids, ladder.bids, sizeof ladder.bids);
-  memcpy(out->asks, ladder.asks, sizeof ladder.asks);
-  out->bid_cnt = ladder.bid_cnt;
-  out->ask_cnt = ladder.ask_cnt;
-  return judge(shm, ref->feed, max_age_ns, ladder.meta.state);
+  out->meta.generation = shm->generation;
+  return judge(shm, ref->feed, max_age_ns, out->meta.state);
 }
 
 mdshm_result_t

@@ -208,6 +208,20 @@ typedef struct mdshm_level {
   int64_t px, qty; /* mantissas */
 } MDSHM_MAY_ALIAS mdshm_level_t;
 
+/* Best bid and ask in one cache line, and what says whether to believe them. last_seq and
+ * ts_recv_ns are of the record that last changed any of the others, which are right until a record
+ * of the tape changes them. Since 1.2. */
+typedef struct mdshm_bbo {
+  uint32_t struct_size;
+  uint32_t generation;    /* as in mdshm_info_t: last_seq is of that engine */
+  uint8_t  state, reason; /* as in mdshm_book_meta_t, all of these */
+  int8_t   px_exp, qty_exp;
+  uint32_t flags;
+  uint64_t last_seq;
+  int64_t  ts_recv_ns;
+  int64_t  bid_px, bid_qty, ask_px, ask_qty; /* MDSHM_ABSENT_I64 and 0: side is empty */
+} mdshm_bbo_t;
+
 typedef struct mdshm_top {
   uint32_t          struct_size;
   uint32_t          pad0;
@@ -232,14 +246,17 @@ typedef struct mdshm_depth {
   uint32_t          bid_cnt, ask_cnt;
 } mdshm_depth_t;
 
-/* mdshm_read_top, _ladder, _depth copy the book of an instrument row. OK is the only answer that
- * may be traded on: the book is VALID and the heartbeat of the feed thread that owns it is at most
- * max_age_ns old (MDSHM_ANY_AGE: not looked at). NOT_VALID, STALE, DEAD, SUPERSEDED and STOPPED
- * fill out as well: it is what the engine knew last, or an EMPTY book when its engine was killed in
- * the middle of a change. BUSY, ABSENT (no row, no book, no depth), CORRUPT, RESTARTED and USAGE
- * leave it undefined. Cost: a bounded number of loads (top two cache lines, ladder about eleven,
- * depth 8 bytes a tick where levels are dense) and one clock read, no system call while the
- * heartbeat is fresh. A depth takes up to 33 KiB of the stack. */
+/* mdshm_read_bbo (since 1.2), _top, _ladder, _depth copy the book of an instrument row. OK is the
+ * only answer that may be traded on: the book is VALID and the heartbeat of the feed thread that
+ * owns it is at most max_age_ns old (MDSHM_ANY_AGE: not looked at). NOT_VALID, STALE, DEAD,
+ * SUPERSEDED and STOPPED fill out as well: it is what the engine knew last, or an EMPTY book when
+ * its engine was killed in the middle of a change. BUSY, ABSENT (no row, no book, no depth),
+ * CORRUPT, RESTARTED and USAGE leave it undefined. Cost: a bounded number of loads (bbo one cache
+ * line for each change, top three for each record, ladder about eleven, depth 8 bytes a tick where
+ * levels are dense) and one clock read, no system call while the heartbeat is fresh. A depth takes
+ * up to 33 KiB of the stack. */
+MDSHM_MUST_USE mdshm_result_t mdshm_read_bbo(mdshm_t *shm, uint32_t row, int64_t max_age_ns,
+                                             mdshm_bbo_t *out);
 MDSHM_MUST_USE mdshm_result_t mdshm_read_top(mdshm_t *shm, uint32_t row, int64_t max_age_ns,
                                              mdshm_top_t *out);
 MDSHM_MUST_USE mdshm_result_t mdshm_read_ladder(mdshm_t *shm, uint32_t row, int64_t max_age_ns,

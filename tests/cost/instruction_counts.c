@@ -215,11 +215,16 @@ static void
 count_reads(void) {
   static md_level_t bids[DEPTH_MAX], asks[DEPTH_MAX];
   const md_book_t  *book = md_feed_instrument_at(subject.source.feed, 0)->shm;
+  md_book_bbo_t     bbo;
   md_book_top_t     top;
   md_book_ladder_t  ladder;
   md_book_meta_t    meta;
   uint32_t          bid_cnt, ask_cnt;
   md_err_t          err = MD_OK;
+  count_begin();
+  for (uint32_t i = 0; i < REPEAT; i++)
+    err |= md_book_read_bbo(book, &bbo);
+  count_end("book.read_bbo", REPEAT);
   count_begin();
   for (uint32_t i = 0; i < REPEAT; i++)
     err |= md_book_read_top(book, &top);

@@ -86,6 +86,7 @@ reader() {
     fail "the reader in $language: $(cat "$WORK/$language.out" "$WORK/$language.err")"
   grep -q '^BTC-USDT VALID [0-9.]* x [0-9.]*, ' "$WORK/$language.out" || fail "$language: $(cat "$WORK/$language.out")"
   grep -q "^$RECORDS records behind it, 0 holes" "$WORK/$language.out" || fail "$language: $(cat "$WORK/$language.out")"
+  grep -q '^now [0-9.]* x [0-9.]*, seq [0-9]*$' "$WORK/$language.out" || fail "$language: $(cat "$WORK/$language.out")"
   echo "$language: $(tr '\n' ' ' <"$WORK/$language.out")"
 }
 
@@ -113,7 +114,7 @@ with mdshm.open(sys.argv[2], dir=sys.argv[1]) as engine:
     names = sorted(i.normalised.decode() for i in engine.instruments("*-usdt"))
     assert len(names) == 5 and "BTC-USDT" in names, names
     book = engine.book("binance_spot", "BTC-USDT")
-    for view in (book.top(max_age=30), book.ladder(max_age=30), book.depth(30, max_age=30)):
+    for view in (book.bbo(max_age=30), book.top(max_age=30), book.ladder(max_age=30), book.depth(30, max_age=30)):
         assert view.ok, view
         assert view.bids[0][0] < view.asks[0][0], view
         (bid, _), (ask, _) = view.exact()[0][0], view.exact()[1][0]

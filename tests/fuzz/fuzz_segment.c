@@ -78,6 +78,10 @@ note_places(const md_segment_t *s, const md_book_t *book) {
     note_place(off + offsetof(md_book_t, depth_newest) + 8 * i);
   for (uint64_t i = 0; i < 10; i++) /* the newest state */
     note_place(off + md_book_state_off(md_load_relaxed(&book->depth_newest)) + 8 * i);
+  for (uint64_t i = 0; i < MD_BOOK_BBO_LINES; i++) {
+    note_place(off + offsetof(md_book_t, bbo) + i * sizeof(md_book_bbo_line_t));
+    note_place(off + offsetof(md_book_t, bbo) + i * sizeof(md_book_bbo_line_t) + 8);
+  }
 }
 
 static void
@@ -159,10 +163,12 @@ patch(uint8_t *base, const uint8_t *p) {
 static void
 read_books(mdshm_t *shm, uint32_t row) {
   static mdshm_level_t bids[64], asks[64];
+  mdshm_bbo_t          bbo    = {.struct_size = sizeof bbo};
   mdshm_top_t          top    = {.struct_size = sizeof top};
   mdshm_ladder_t       ladder = {.struct_size = sizeof ladder};
   mdshm_depth_t depth = {.struct_size = sizeof depth, .max_levels = 64, .bids = bids, .asks = asks};
 
+  if (mdshm_read_bbo(shm, row, MDSHM_ANY_AGE, &bbo) == MDSHM_USAGE) abort();
   if (mdshm_read_top(shm, row, MDSHM_ANY_AGE, &top) == MDSHM_USAGE) abort();
   mdshm_result_t result = mdshm_read_ladder(shm, row, MDSHM_ANY_AGE, &ladder);
   if (result <= MDSHM_NOT_VALID)

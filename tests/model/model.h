@@ -40,7 +40,7 @@ void model_mark_plain(const void *first, size_t bytes);
 void model_fail(const char *file, int line, const char *what);
 
 extern const model_t model_ring, model_account, model_takeover, model_tape, model_tape_oldest,
-    model_words, model_top, model_ladder, model_progress, model_depth, model_depth_far,
+    model_words, model_bbo, model_top, model_ladder, model_progress, model_depth, model_depth_far,
     model_directory, model_restart, model_rings_file, model_forgetful;
 
 #endif

@@ -190,6 +190,54 @@ const model_t model_top = {.name       = "top",
                            .setup      = top_setup,
                            .thread     = {write_five, top_read}};
 
+/* ---- bbo ---- */
+
+static void
+bbo_setup(void) {
+  for (unsigned i = 0; i < MD_BOOK_BBO_LINES; i++)
+    model_mark_atomic(&book->bbo[i], sizeof book->bbo[i]);
+  setup_book();
+}
+
+/* What changes nothing that a bbo says does not rewrite it. */
+static void
+write_bbos(void) {
+  static md_book_meta_t meta;
+
+  write_next();
+  write_next();
+  meta           = meta_of(seq);
+  meta.ts_pub_ns = 1;
+  md_book_write_state(book, &meta);
+  write_next();
+}
+
+static void
+bbo_read(void) {
+  static md_book_bbo_t bbo;
+  uint64_t             last = START;
+
+  for (unsigned i = 0; i < 2; i++) {
+    const md_err_t err = md_book_read_bbo(book, &bbo);
+    model_check(err == MD_OK); /* a read of bbo never fails */
+    const md_book_meta_t want = meta_of(bbo.last_seq);
+    model_check(bbo.state == want.state && bbo.px_exp == want.px_exp && bbo.flags == want.flags &&
+                bbo.ts_recv_ns == want.ts_recv_ns);
+    check_level(bbo.last_seq, MD_SIDE_BUY, 0, bbo.bid_px, bbo.bid_qty);
+    check_level(bbo.last_seq, MD_SIDE_SELL, 0, bbo.ask_px, bbo.ask_qty);
+    model_check(bbo.last_seq >= last);
+    last = bbo.last_seq;
+  }
+}
+
+const model_t model_bbo = {.name       = "bbo",
+                           .what       = "best prices of one record, never an older one",
+                           .files      = " shm/book_layout.h shm/book_bbo.c ",
+                           .thread_cnt = 2,
+                           .bound      = 1,
+                           .setup      = bbo_setup,
+                           .thread     = {write_bbos, bbo_read}};
+
 /* ---- ladder ---- */
 
 static void

@@ -70,9 +70,9 @@ const unsigned map_max  = 1 << 15; /* words that a hash holds */
 const unsigned absent   = 0xffff;
 
 const model_t *const models[] = {
-    &model_ring,      &model_account,   &model_takeover, &model_tape,      &model_tape_oldest,
-    &model_words,     &model_top,       &model_ladder,   &model_progress,  &model_depth,
-    &model_depth_far, &model_directory, &model_restart,  &model_rings_file};
+    &model_ring,  &model_account,   &model_takeover,  &model_tape,    &model_tape_oldest,
+    &model_words, &model_bbo,       &model_top,       &model_ladder,  &model_progress,
+    &model_depth, &model_depth_far, &model_directory, &model_restart, &model_rings_file};
 
 /* Addresses of marked words. Filled in the first setup: the memory of a model stands still. */
 struct word {

@@ -225,12 +225,12 @@ weave_all(uint64_t budget, uint64_t *schedule_cnt, uint64_t *part) {
 
 static int
 weave_scripts(uint64_t budget) {
-  static const model_t *const scripts[] = {&model_ring,        &model_takeover, &model_tape,
-                                           &model_tape_oldest, &model_words,    &model_top,
-                                           &model_ladder,      &model_depth,    &model_depth_far,
-                                           &model_directory,   &model_restart,  &model_rings_file};
-  uint64_t                    total_cnt = 0;
-  uint32_t                    point_cnt = 0;
+  static const model_t *const scripts[] = {
+      &model_ring,      &model_takeover, &model_tape,      &model_tape_oldest, &model_words,
+      &model_bbo,       &model_top,      &model_ladder,    &model_depth,       &model_depth_far,
+      &model_directory, &model_restart,  &model_rings_file};
+  uint64_t total_cnt = 0;
+  uint32_t point_cnt = 0;
 
   for (size_t i = 0; i < sizeof scripts / sizeof scripts[0]; i++) {
     uint64_t cnt = 0, part = 0;

@@ -168,12 +168,38 @@ model_start(model_t *m, md_book_t *b) {
   md_book_write_all(b, &meta, model_levels, m);
 }
 
-typedef enum model_tier { MODEL_TOP, MODEL_LADDER, MODEL_DEEP, MODEL_TIER_CNT } model_tier_t;
+typedef enum model_tier {
+  MODEL_BBO,
+  MODEL_TOP,
+  MODEL_LADDER,
+  MODEL_DEEP,
+  MODEL_TIER_CNT
+} model_tier_t;
+
+static const char *const model_tier_name[MODEL_TIER_CNT] = {"bbo", "top", "ladder", "depth"};
 
 /* What one reader of one tier has seen. */
 typedef struct model_count {
   uint64_t read_cnt, busy_cnt, torn_cnt, back_cnt, last_seq;
 } model_count_t;
+
+/* model_read_bbo gives the meta that follows from the seq which was read. */
+static inline md_err_t
+model_read_bbo(const md_book_t *b, md_book_meta_t *meta, bool *right) {
+  md_level_t     bid, ask;
+  md_book_bbo_t  bbo;
+  const md_err_t err = md_book_read_bbo(b, &bbo);
+
+  *meta  = model_meta(bbo.last_seq);
+  bid    = (md_level_t){bbo.bid_px, bbo.bid_qty};
+  ask    = (md_level_t){bbo.ask_px, bbo.ask_qty};
+  *right = err == MD_OK && bbo.state == meta->state && bbo.reason == meta->reason &&
+           bbo.px_exp == meta->px_exp && bbo.qty_exp == meta->qty_exp && bbo.flags == meta->flags &&
+           bbo.ts_recv_ns == meta->ts_recv_ns &&
+           model_side_is_right(MD_SIDE_BUY, bbo.last_seq, 1, &bid, bid.px != MD_NULL_I64) &&
+           model_side_is_right(MD_SIDE_SELL, bbo.last_seq, 1, &ask, ask.px != MD_NULL_I64);
+  return err;
+}
 
 static inline md_err_t
 model_read_tier(const md_book_t *b, model_tier_t tier, md_book_meta_t *meta, bool *right) {
@@ -183,6 +209,7 @@ model_read_tier(const md_book_t *b, model_tier_t tier, md_book_meta_t *meta, boo
   md_book_ladder_t                ladder;
   md_err_t                        err = MD_ERR_ABSENT;
 
+  if (tier == MODEL_BBO) return model_read_bbo(b, meta, right);
   if (tier == MODEL_TOP) {
     err     = md_book_read_top(b, &top);
     *meta   = top.meta;

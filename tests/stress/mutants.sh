@@ -10,7 +10,7 @@ cd "$(dirname "$0")/../.." || exit 1
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 
-sources="shm/ring.c shm/tape.c shm/book.c shm/book_ladder.c shm/book_depth.c shm/book_depth_read.c shm/book_far.c shm/err.c"
+sources="shm/ring.c shm/tape.c shm/book.c shm/book_bbo.c shm/book_ladder.c shm/book_depth.c shm/book_depth_read.c shm/book_far.c shm/err.c"
 flags="-std=gnu17 -D_GNU_SOURCE -O2 -g -I. -pthread"
 caught=0
 total=0
@@ -70,7 +70,7 @@ for cc in "$@"; do
   for mutant in 1 3 4 6; do check "$cc" ring $mutant logic 3000000 300000; done
   for mutant in 2 5; do check "$cc" ring $mutant order 100000 300000; done
   for mutant in 11 12 13; do check "$cc" tape $mutant logic 800000 100000; done
-  for mutant in 21 22 23 24 25; do check "$cc" book $mutant logic 1500000 100000; done
+  for mutant in 21 22 23 24 25 26 27; do check "$cc" book $mutant logic 1500000 100000; done
   build clean "$cc" client 0
   build clean_tsan "$cc" client 0 -fsanitize=thread
   run clean 9 || { echo "mutants: stress_client fails without a mutant"; cat "$work/out"; failed=1; }

@@ -1,6 +1,6 @@
 /* One writer flat out and a reader of each tier on one book. Every level follows from last_seq, so
- * a mixture of two states shows; a tier never goes back; the ladder is never busy. Argument: reads
- * of each tier. */
+ * a mixture of two states shows; a tier never goes back; bbo and ladder are never busy. Argument:
+ * reads of each tier. */
 #include <pthread.h>
 
 #include "tests/levels_read.h"
@@ -50,6 +50,26 @@ flat_read(const void *ctx, md_side_t side, const md_levels_want_t *want, md_leve
   return levels_read(flat_at, ctx, side, want, out);
 }
 
+/* flat_get reads top or bbo, the latter with the meta that follows from its seq. */
+static md_err_t
+flat_get(const md_book_t *b, model_tier_t tier, md_book_top_t *top) {
+  md_book_bbo_t bbo;
+
+  if (tier == MODEL_TOP) return md_book_read_top(b, top);
+  const md_err_t err = md_book_read_bbo(b, &bbo);
+  if (err) return err;
+  top->meta    = model_meta(bbo.last_seq);
+  top->bid_px  = bbo.bid_px;
+  top->bid_qty = bbo.bid_qty;
+  top->ask_px  = bbo.ask_px;
+  top->ask_qty = bbo.ask_qty;
+  return bbo.state == top->meta.state && bbo.reason == top->meta.reason &&
+                 bbo.px_exp == top->meta.px_exp && bbo.qty_exp == top->meta.qty_exp &&
+                 bbo.ts_recv_ns == top->meta.ts_recv_ns
+             ? MD_OK
+             : MD_ERR_CORRUPT;
+}
+
 static bool
 flat_is_right(const md_book_top_t *top) {
   const uint64_t seq = top->meta.last_seq;
@@ -70,7 +90,7 @@ read_flat(void *arg) {
   md_assert(md_book_join(me->shared->book, md_book_footprint(0), &b) == MD_OK);
   while (count->read_cnt < me->want_cnt && count->busy_cnt < 64 * me->want_cnt) {
     md_book_top_t  top;
-    const md_err_t err = md_book_read_top(b, &top);
+    const md_err_t err = flat_get(b, me->tier, &top);
     if (err == MD_ERR_BUSY) {
       count->busy_cnt++;
       continue;
@@ -83,10 +103,10 @@ read_flat(void *arg) {
 }
 
 static bool
-run_flat(uint64_t want_cnt) {
+run_flat(model_tier_t tier, uint64_t want_cnt) {
   static md_book_meta_t metas[FLAT_CNT];
   shared_t              s           = {.book = stress_memory(md_book_footprint(0))};
-  reader_t              reader      = {.shared = &s, .tier = MODEL_TOP, .want_cnt = want_cnt};
+  reader_t              reader      = {.shared = &s, .tier = tier, .want_cnt = want_cnt};
   uint64_t              written_cnt = 0;
   pthread_t             thread;
 
@@ -101,22 +121,22 @@ run_flat(uint64_t want_cnt) {
     md_book_write_changes(s.book, meta, NULL, 0, flat_read, &meta->last_seq);
   }
   pthread_join(thread, NULL);
-  printf("book top alone: %" PRIu64 " reads, %" PRIu64 " torn, %" PRIu64 " busy, %" PRIu64
+  printf("book %s alone: %" PRIu64 " reads, %" PRIu64 " torn, %" PRIu64 " busy, %" PRIu64
          " records written\n",
-         reader.count.read_cnt, reader.count.torn_cnt, reader.count.busy_cnt, written_cnt);
+         model_tier_name[tier], reader.count.read_cnt, reader.count.torn_cnt, reader.count.busy_cnt,
+         written_cnt);
   free(s.book);
   return reader.count.torn_cnt == 0 && reader.count.read_cnt >= want_cnt;
 }
 
 int
 main(int argc, char **argv) {
-  static const char *const names[MODEL_TIER_CNT] = {"top", "ladder", "depth"};
-  const uint64_t           want_cnt              = stress_argument(argc, argv, 1500000);
-  static shared_t          s;
-  static reader_t          readers[MODEL_TIER_CNT];
-  pthread_t                threads[MODEL_TIER_CNT];
-  model_t                  model;
-  bool                     good = true;
+  const uint64_t  want_cnt = stress_argument(argc, argv, 1500000);
+  static shared_t s;
+  static reader_t readers[MODEL_TIER_CNT];
+  pthread_t       threads[MODEL_TIER_CNT];
+  model_t         model;
+  bool            good = true;
 
   s.book = stress_memory(md_book_footprint(MODEL_DEPTH));
   md_assert(md_book_new(s.book, MODEL_DEPTH) == MD_OK);
@@ -133,12 +153,13 @@ main(int argc, char **argv) {
     pthread_join(threads[i], NULL);
     printf("book %s: %" PRIu64 " reads, %" PRIu64 " torn, %" PRIu64 " gone back, %" PRIu64
            " busy\n",
-           names[i], c->read_cnt, c->torn_cnt, c->back_cnt, c->busy_cnt);
+           model_tier_name[i], c->read_cnt, c->torn_cnt, c->back_cnt, c->busy_cnt);
     good = good && c->torn_cnt == 0 && c->back_cnt == 0 && c->read_cnt >= want_cnt;
-    if (i == MODEL_LADDER) good = good && c->busy_cnt == 0;
+    if (i == MODEL_BBO || i == MODEL_LADDER) good = good && c->busy_cnt == 0;
   }
   printf("book: %" PRIu64 " records written\n", model.seq);
   free(s.book);
-  good = run_flat(2 * want_cnt) && good;
+  good = run_flat(MODEL_BBO, want_cnt) && good;
+  good = run_flat(MODEL_TOP, want_cnt) && good;
   return good ? 0 : 1;
 }

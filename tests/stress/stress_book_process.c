@@ -61,8 +61,7 @@ read_book(int fd, board_t *board, unsigned reader, uint64_t want_cnt) {
 /* report prints one line a tier and says whether every read was right. */
 static bool
 report(const board_t *board, uint64_t want_cnt) {
-  static const char *const names[MODEL_TIER_CNT] = {"top", "ladder", "depth"};
-  bool                     good                  = true;
+  bool good = true;
 
   for (unsigned tier = 0; tier < MODEL_TIER_CNT; tier++) {
     model_count_t sum  = {0};
@@ -77,9 +76,10 @@ report(const board_t *board, uint64_t want_cnt) {
     }
     printf("book %s across processes: %" PRIu64 " reads, %" PRIu64 " torn, %" PRIu64
            " gone back, %" PRIu64 " busy, %.2f M/s with the check\n",
-           names[tier], sum.read_cnt, sum.torn_cnt, sum.back_cnt, sum.busy_cnt, rate * 1e-6);
+           model_tier_name[tier], sum.read_cnt, sum.torn_cnt, sum.back_cnt, sum.busy_cnt,
+           rate * 1e-6);
     good = good && sum.torn_cnt == 0 && sum.back_cnt == 0 && sum.read_cnt >= want_cnt;
-    if (tier == MODEL_LADDER) good = good && sum.busy_cnt == 0;
+    if (tier == MODEL_BBO || tier == MODEL_LADDER) good = good && sum.busy_cnt == 0;
   }
   return good;
 }

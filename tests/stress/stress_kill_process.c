@@ -107,9 +107,12 @@ is_empty(const mdshm_book_meta_t *meta, uint32_t bid_cnt, uint32_t ask_cnt) {
   return meta->state == MD_BOOK_EMPTY && bid_cnt == 0 && ask_cnt == 0;
 }
 
+#define TIER_CNT 4u /* top, ladder, depth, bbo */
+
 static mdshm_result_t
 read_tier(mdshm_t *shm, unsigned tier, bool *right) {
   static mdshm_level_t bids[MODEL_DEPTH], asks[MODEL_DEPTH];
+  mdshm_bbo_t          bbo    = {.struct_size = sizeof bbo};
   mdshm_top_t          top    = {.struct_size = sizeof top};
   mdshm_ladder_t       ladder = {.struct_size = sizeof ladder};
   mdshm_depth_t        depth  = {
@@ -126,6 +129,15 @@ read_tier(mdshm_t *shm, unsigned tier, bool *right) {
     *right = is_right(&ladder.meta, ladder.bids, ladder.bid_cnt, ladder.asks, ladder.ask_cnt,
                       MD_LADDER_LEVELS) ||
              is_empty(&ladder.meta, ladder.bid_cnt, ladder.ask_cnt);
+  } else if (tier == 3) { /* a meta of which only the seq is known: the rest follows from it */
+    result                       = mdshm_read_bbo(shm, 0, max_age_ns, &bbo);
+    const md_book_meta_t follows = model_meta(bbo.last_seq);
+    const mdshm_level_t  bid = {bbo.bid_px, bbo.bid_qty}, ask = {bbo.ask_px, bbo.ask_qty};
+    mdshm_book_meta_t    meta;
+    memcpy(&meta, &follows, sizeof meta);
+    *right = bbo.state == follows.state && bbo.reason == follows.reason &&
+             bbo.ts_recv_ns == follows.ts_recv_ns &&
+             is_right(&meta, &bid, bid.px != MDSHM_ABSENT_I64, &ask, ask.px != MDSHM_ABSENT_I64, 1);
   } else {
     result = mdshm_read_depth(shm, 0, max_age_ns, &depth);
     *right = is_right(&depth.meta, bids, depth.bid_cnt, asks, depth.ask_cnt, MODEL_DEPTH) ||
@@ -137,9 +149,10 @@ read_tier(mdshm_t *shm, unsigned tier, bool *right) {
 /* Reads until every tier was answered DEAD. */
 static void
 read_round(unsigned me, mdshm_t *shm) {
-  bool dead[3] = {false, false, false};
+  bool dead[TIER_CNT] = {false};
 
-  for (unsigned tier = 0; !dead[0] || !dead[1] || !dead[2]; tier = (tier + 1) % 3) {
+  for (unsigned tier = 0; !dead[0] || !dead[1] || !dead[2] || !dead[3];
+       tier          = (tier + 1) % TIER_CNT) {
     bool                 right  = false;
     const mdshm_result_t result = read_tier(shm, tier, &right);
     if (result == MDSHM_BUSY) continue;
@@ -185,6 +198,8 @@ stands_odd(void) {
   if (book != NULL) {
     for (unsigned i = 0; i < MD_LADDER_SLOTS; i++)
       odd |= md_load_relaxed(&book->ladder[i].version) % 2 != 0;
+    for (unsigned i = 0; i < MD_BOOK_BBO_LINES; i++)
+      odd |= md_load_relaxed(&book->bbo[i].version) == 0;
     /* Depth: a log that is longer than the newest state says. Its writer is gone: relaxed. */
     const uint64_t        off = md_book_state_off(md_load_relaxed(&book->depth_newest));
     md_book_depth_state_t state;

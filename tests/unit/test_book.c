@@ -94,6 +94,22 @@ check_side(const model_side_t *s, const md_level_t *levels, uint32_t cnt, uint32
   }
 }
 
+/* check_bbo compares the bbo with the top: all the same, but seq and time may be older. */
+static void
+check_bbo(const md_book_t *b, const md_book_top_t *top, uint64_t seed, unsigned step) {
+  md_book_bbo_t bbo;
+
+  cr_assert_eq(md_book_read_bbo(b, &bbo), MD_OK);
+  cr_assert_eq(bbo.state, top->meta.state, "seed %lu step %u", seed, step);
+  cr_assert_eq(bbo.reason, top->meta.reason, "seed %lu step %u", seed, step);
+  cr_assert_eq(bbo.px_exp, top->meta.px_exp);
+  cr_assert_eq(bbo.qty_exp, top->meta.qty_exp);
+  cr_assert_eq(bbo.flags, top->meta.flags);
+  cr_assert_eq(memcmp(&bbo.bid_px, &top->bid_px, 4 * sizeof top->bid_px), 0, "seed %lu step %u",
+               seed, step);
+  cr_assert_leq(bbo.last_seq, top->meta.last_seq);
+}
+
 /* check_tiers compares every tier with the model. The ladder's meta may be that of an older record.
  */
 static void
@@ -111,6 +127,7 @@ check_tiers(const md_book_t *b, const model_t *m, uint64_t seed, unsigned step) 
   cr_assert_eq(top.ask_px, m->side[1].cnt ? m->side[1].levels[0].px : MD_NULL_I64);
   cr_assert_eq(top.ask_qty, m->side[1].cnt ? m->side[1].levels[0].qty : 0);
 
+  check_bbo(b, &top, seed, step);
   cr_assert_eq(md_book_read_ladder(b, &ladder), MD_OK);
   check_side(&m->side[0], ladder.bids, ladder.bid_cnt, MD_LADDER_LEVELS, "ladder bids", seed, step);
   check_side(&m->side[1], ladder.asks, ladder.ask_cnt, MD_LADDER_LEVELS, "ladder asks", seed, step);
@@ -383,5 +400,46 @@ Test(book, reading_garbage_ends_with_bounded_counts) {
     cr_assert_eq(md_book_join(mem, bytes, &b), MD_ERR_VERSION);
   }
   cr_assert_gt(error_cnt, 10000);
+  free(mem);
+}
+
+/* The readers of a best price are left alone by records that do not change it; a state that is told
+ * by nothing else changes it. */
+Test(book, bbo_is_rewritten_only_when_it_changes) {
+  static model_t   m;
+  void            *mem;
+  md_book_t       *b = book_make(0, &mem);
+  md_book_bbo_t    bbo;
+  md_book_change_t change = {.px = 998, .qty = 7, .side = MD_SIDE_BUY};
+
+  memset(&m, 0, sizeof m);
+  m.meta    = (md_book_meta_t){.state = MD_BOOK_VALID, .last_seq = 1, .ts_recv_ns = 100};
+  m.side[0] = (model_side_t){.cnt = 2, .levels = {{1000, 5}, {998, 6}}};
+  m.side[1] = (model_side_t){.cnt = 1, .levels = {{1001, 4}}};
+  md_book_write_all(b, &m.meta, model_read, &m);
+  m.meta.last_seq   = 2;
+  m.meta.ts_recv_ns = 200;
+  model_apply(&m, &change);
+  md_book_write_changes(b, &m.meta, &change, 1, model_read, &m);
+  cr_assert_eq(md_book_read_bbo(b, &bbo), MD_OK);
+  cr_assert_eq(bbo.last_seq, 1, "the second best changed");
+  cr_assert_eq(bbo.ts_recv_ns, 100);
+  m.meta.last_seq = 3;
+  m.meta.state    = MD_BOOK_STALE;
+  m.meta.reason   = MD_REASON_RESTART;
+  md_book_write_state(b, &m.meta);
+  cr_assert_eq(md_book_read_bbo(b, &bbo), MD_OK);
+  cr_assert_eq(bbo.state, MD_BOOK_STALE);
+  cr_assert_eq(bbo.reason, MD_REASON_RESTART);
+  cr_assert_eq(bbo.last_seq, 3);
+  cr_assert_eq(bbo.bid_px, 1000);
+  m.meta.last_seq = 4;
+  change          = (md_book_change_t){.px = 1000, .side = MD_SIDE_BUY};
+  model_apply(&m, &change);
+  md_book_write_changes(b, &m.meta, &change, 1, model_read, &m);
+  cr_assert_eq(md_book_read_bbo(b, &bbo), MD_OK);
+  cr_assert_eq(bbo.bid_px, 998);
+  cr_assert_eq(bbo.bid_qty, 7);
+  cr_assert_eq(bbo.last_seq, 4);
   free(mem);
 }

@@ -158,13 +158,22 @@ Test(mdshm, instruments_are_found_and_copied) {
   mdshm_close(shm);
 }
 
-Test(mdshm, the_three_tiers_tell_the_same_book) {
+Test(mdshm, all_tiers_tell_the_same_book) {
   mdshm_t       *shm    = open_unit();
+  mdshm_bbo_t    bbo    = {.struct_size = sizeof bbo};
   mdshm_top_t    top    = {.struct_size = sizeof top};
   mdshm_ladder_t ladder = {.struct_size = sizeof ladder};
   mdshm_level_t  bids[64], asks[64];
   mdshm_depth_t depth = {.struct_size = sizeof depth, .max_levels = 64, .bids = bids, .asks = asks};
+  cr_assert_eq(mdshm_read_bbo(shm, row, AGE_NS, &bbo), MDSHM_OK);
+  cr_assert_eq(bbo.bid_px, 1000);
+  cr_assert_eq(bbo.ask_px, 1001);
+  cr_assert_eq(bbo.last_seq, 17);
+  cr_assert_eq(bbo.generation, 1);
   cr_assert_eq(mdshm_read_top(shm, row, AGE_NS, &top), MDSHM_OK);
+  cr_assert_eq(memcmp(&bbo.bid_px, &top.bid_px, 4 * sizeof top.bid_px), 0);
+  cr_assert_eq(bbo.px_exp, top.meta.px_exp);
+  cr_assert_eq(bbo.ts_recv_ns, top.meta.ts_recv_ns);
   cr_assert_eq(top.bid_px, 1000);
   cr_assert_eq(top.ask_px, 1001);
   cr_assert_eq(top.meta.gen, 3);
@@ -184,6 +193,9 @@ Test(mdshm, the_three_tiers_tell_the_same_book) {
   cr_assert_eq(mdshm_read_depth(shm, row, AGE_NS, &depth), MDSHM_OK);
   cr_assert_eq(depth.bid_cnt, 3);
   cr_assert_eq(asks[2].px, 1003);
+  cr_assert_eq(mdshm_read_bbo(shm, 0, AGE_NS, &bbo), MDSHM_ABSENT, "an instrument without book");
+  bbo.struct_size = 8;
+  cr_assert_eq(mdshm_read_bbo(shm, row, AGE_NS, &bbo), MDSHM_USAGE);
   cr_assert_eq(mdshm_read_top(shm, 0, AGE_NS, &top), MDSHM_ABSENT, "an instrument without book");
   cr_assert_eq(mdshm_read_top(shm, 5, AGE_NS, &top), MDSHM_ABSENT, "a row not taken");
   cr_assert_eq(mdshm_read_top(shm, 8, AGE_NS, &top), MDSHM_ABSENT, "no such row");
@@ -192,10 +204,13 @@ Test(mdshm, the_three_tiers_tell_the_same_book) {
 
 Test(mdshm, only_a_valid_book_of_a_live_thread_is_ok) {
   mdshm_t    *shm = open_unit();
+  mdshm_bbo_t bbo = {.struct_size = sizeof bbo};
   mdshm_top_t top = {.struct_size = sizeof top};
   write_book(MD_BOOK_SYNCING, 2);
   cr_assert_eq(mdshm_read_top(shm, row, AGE_NS, &top), MDSHM_NOT_VALID);
   cr_assert_str_eq(mdshm_state_name(top.meta.state), "SYNCING");
+  cr_assert_eq(mdshm_read_bbo(shm, row, AGE_NS, &bbo), MDSHM_NOT_VALID);
+  cr_assert_str_eq(mdshm_state_name(bbo.state), "SYNCING");
   cr_assert_eq(top.bid_px, 1000, "it is told all the same");
   write_book(MD_BOOK_VALID, 2);
   md_store_relaxed(&engine.threads[0].heartbeat_mono_ns, 1u);

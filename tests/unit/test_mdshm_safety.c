@@ -57,6 +57,7 @@ read_the_clock(mdshm_t *shm, mdshm_tape_t *tape) {
 
 static void
 read_all(mdshm_t *shm, mdshm_tape_t *tape) {
+  mdshm_bbo_t    bbo    = {.struct_size = sizeof bbo};
   mdshm_top_t    top    = {.struct_size = sizeof top};
   mdshm_ladder_t ladder = {.struct_size = sizeof ladder};
   mdshm_level_t  bids[50], asks[50];
@@ -67,6 +68,7 @@ read_all(mdshm_t *shm, mdshm_tape_t *tape) {
   uint32_t      row, good = 0;
   for (unsigned i = 0; i < 2000; i++) {
     good += mdshm_instrument_find(shm, 0, "btcusdt", &row) == MDSHM_OK;
+    good += mdshm_read_bbo(shm, row, AGE_NS, &bbo) == MDSHM_OK;
     good += mdshm_read_top(shm, row, AGE_NS, &top) == MDSHM_OK;
     good += mdshm_read_ladder(shm, row, AGE_NS, &ladder) == MDSHM_OK;
     good += mdshm_read_depth(shm, row, AGE_NS, &depth) == MDSHM_OK;
@@ -75,7 +77,7 @@ read_all(mdshm_t *shm, mdshm_tape_t *tape) {
     good += mdshm_counter(shm, 0, mdshm_counter_name(0), &value) == MDSHM_OK;
   }
   good += mdshm_tape_join(tape, &top.meta) == MDSHM_OK;
-  if (good != 2000 * 7 + 1) (void)syscall(SYS_exit, 1);
+  if (good != 2000 * 8 + 1) (void)syscall(SYS_exit, 1);
 }
 
 static void

@@ -38,7 +38,13 @@ def main(arguments):
             break
     engine.beat()
     print("%d records behind it, %d holes" % (got, holes))
-    return 0 if got == want and holes == 0 else 1
+    bbo = book.bbo()  # the cheapest look at a price
+    while not bbo.ok:
+        time.sleep(0.001)
+        bbo = book.bbo()
+    (bid, _), (ask, _) = bbo.exact()[0][0], bbo.exact()[1][0]
+    print("now %s x %s, seq %d" % (bid, ask, bbo.seq))
+    return 0 if bid < ask and got == want and holes == 0 else 1
 
 
 if __name__ == "__main__":

@@ -87,6 +87,13 @@ class _Level(ctypes.Structure):
     _fields_ = [("px", c_int64), ("qty", c_int64)]
 
 
+class _Bbo(_Sized):
+    _fields_ = [("struct_size", c_uint32), ("generation", c_uint32), ("state", c_uint8), ("reason", c_uint8),
+                ("px_exp", c_int8), ("qty_exp", c_int8), ("flags", c_uint32), ("last_seq", c_uint64),
+                ("ts_recv_ns", c_int64), ("bid_px", c_int64), ("bid_qty", c_int64), ("ask_px", c_int64),
+                ("ask_qty", c_int64)]
+
+
 class _Top(_Sized):
     _fields_ = [("struct_size", c_uint32), ("pad0", c_uint32), ("meta", _Meta), ("bid_px", c_int64),
                 ("bid_qty", c_int64), ("ask_px", c_int64), ("ask_qty", c_int64)]
@@ -120,6 +127,7 @@ _FUNCTIONS = {
     "instrument_find": (c_int, [c_void_p, c_uint32, c_char_p, POINTER(c_uint32)]),
     "instrument_next": (c_int, [c_void_p, c_uint32, c_char_p, POINTER(c_uint32), POINTER(_Instrument)]),
     "instrument_get": (c_int, [c_void_p, c_uint32, POINTER(_Instrument)]),
+    "read_bbo": (c_int, [c_void_p, c_uint32, c_int64, POINTER(_Bbo)]),
     "read_top": (c_int, [c_void_p, c_uint32, c_int64, POINTER(_Top)]),
     "read_ladder": (c_int, [c_void_p, c_uint32, c_int64, POINTER(_Ladder)]),
     "read_depth": (c_int, [c_void_p, c_uint32, c_int64, POINTER(_Depth)]),
@@ -191,6 +199,11 @@ class View:
                                                   len(self._bids), len(self._asks))
 
 
+def _best(out):
+    return ([] if out.bid_px == ABSENT_I64 else [(out.bid_px, out.bid_qty)],
+            [] if out.ask_px == ABSENT_I64 else [(out.ask_px, out.ask_qty)])
+
+
 class Book:
     """The book of one instrument; made by Engine.book."""
 
@@ -209,12 +222,18 @@ class Book:
             raise Error("the book", result)
         return result
 
+    def bbo(self, max_age=1.0):
+        """The best bid and ask, as a View of at most one level a side: the cheapest read. Its meta has state, reason,
+        exponents, flags, last_seq and ts_recv_ns, these two of the record that last changed the others."""
+        out = _Bbo()
+        result = self._read(_lib.read_bbo, out, max_age)
+        return View(result, out, _best(out))
+
     def top(self, max_age=1.0):
-        """The best bid and ask, as a View of at most one level a side."""
+        """The best bid and ask, as a View of at most one level a side, with all meta of the last record."""
         out = _Top()
         result = self._read(_lib.read_top, out, max_age)
-        return View(result, out.meta, ([] if out.bid_px == ABSENT_I64 else [(out.bid_px, out.bid_qty)],
-                                       [] if out.ask_px == ABSENT_I64 else [(out.ask_px, out.ask_qty)]))
+        return View(result, out.meta, _best(out))
 
     def ladder(self, max_age=1.0):
         """The best twenty levels a side."""
