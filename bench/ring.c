@@ -5,9 +5,14 @@
  * both probes are near the run's usual one and nobody was preempted. */
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "bench/bench.h"
 #include "bench/queue.h"
@@ -68,8 +73,8 @@ trip_answer(pair_t *p) {
 
 static void *
 peer_main(void *arg) {
-  pair_t *p    = arg;
-  p->peer_good = pin(p->cpu[1]);
+  pair_t *p = arg;
+  p->peer_good &= pin(p->cpu[1]);
   md_store_release(&p->ready, 1); /* R5: the peer is there; pairs with A5 */
   for (uint64_t n = 1;; n++) {
     while (md_load_acquire(&p->order) != n) /* A3: the step to do; pairs with R3 */
@@ -164,7 +169,12 @@ typedef struct round {
   double         probe[2];             /* P50 before and after, ns */
   double         rate[QUEUE_CNT];      /* M/s, mean of both directions of the round */
   double         trip_p50[TRIP_KINDS]; /* ns */
+  double         trip_p99;             /* ns, of our ring, and the probe's */
+  double         probe_p99;
   md_hist_copy_t trip[TRIP_KINDS], probe_hist;
+  /* Our ring again with the peer in a process of its own. */
+  double         far_rate, far_p50, far_probe[2];
+  md_hist_copy_t far_trip;
   bool           preempted;
 } round_t;
 
@@ -178,6 +188,38 @@ typedef struct run {
 /* Indices of run_t.queues; the first of them makes no trips of its own. */
 enum { OURS_BATCH = 0, OURS_EACH = 1, REFERENCE = 2, CK = 3 };
 
+/* ---- the peer: a thread, or a process that has the same memory ---- */
+
+static bool
+peer_start(pair_t *p, bool process, pthread_t *thread, pid_t *pid) {
+  md_store_relaxed(&p->ready, 0); /* ordered by the creation, and by the fork */
+  if (!process) {
+    if (pthread_create(thread, NULL, peer_main, p) != 0) return false;
+  } else {
+    *pid = fork();
+    if (*pid < 0) return false;
+    if (*pid == 0) {
+      (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* it must not wait for one that was interrupted */
+      (void)peer_main(p);
+      _exit(0);
+    }
+  }
+  /* The peer goes to its processor first: a real-time thread that spins on this one, as the next
+   * steps do, would keep it from ever getting there. */
+  const struct timespec moment = {.tv_nsec = 100000};
+  while (md_load_acquire(&p->ready) == 0) /* A5: the peer is there; pairs with R5 */
+    (void)nanosleep(&moment, NULL);
+  return true;
+}
+
+static bool
+peer_end(pair_t *p, bool process, pthread_t thread, pid_t pid) {
+  int status = 0;
+  step_begin(p, STEP_END, NULL);
+  if (!process) return pthread_join(thread, NULL) == 0;
+  return waitpid(pid, &status, 0) == pid && status == 0;
+}
+
 static double
 median_of(pair_t *p, md_hist_copy_t *into) {
   md_hist_copy_t copy;
@@ -186,12 +228,33 @@ median_of(pair_t *p, md_hist_copy_t *into) {
   return (double)md_hist_quantile(&copy, 500000);
 }
 
-static void
-run_round(run_t *run, round_t *r) {
-  pair_t *p = run->pair;
-  memset(r, 0, sizeof *r);
-  bool calm   = trips(p, STEP_PROBE, NULL);
-  r->probe[0] = median_of(p, &r->probe_hist);
+static double
+p99_of(const md_hist_copy_t *hist) {
+  return (double)md_hist_quantile(hist, 990000);
+}
+
+/* Our ring's lines with the peer in another process, between two probes of their own. */
+static bool
+run_far(run_t *run, round_t *r) {
+  pair_t        *p     = run->pair;
+  bool           calm  = trips(p, STEP_PROBE, NULL);
+  md_hist_copy_t probe = {0};
+  r->far_probe[0]      = median_of(p, &probe);
+  for (unsigned i = 0; i < 2 && calm; i++)
+    calm = throughput(p, run->queues[OURS_BATCH], &r->far_rate);
+  r->far_rate /= 2;
+  if (calm) calm = trips(p, STEP_TRIP, run->queues[OURS_EACH]);
+  r->far_p50      = median_of(p, &r->far_trip);
+  calm            = calm && trips(p, STEP_PROBE, NULL);
+  r->far_probe[1] = median_of(p, &probe);
+  return calm;
+}
+
+static bool
+run_near(run_t *run, round_t *r) {
+  pair_t *p    = run->pair;
+  bool    calm = trips(p, STEP_PROBE, NULL);
+  r->probe[0]  = median_of(p, &r->probe_hist);
   for (unsigned i = 0; i < 2 * QUEUE_CNT && calm; i++) { /* A B C D D C B A */
     unsigned at = i < QUEUE_CNT ? i : 2 * QUEUE_CNT - 1 - i;
     calm        = throughput(p, run->queues[at], &r->rate[at]);
@@ -204,7 +267,30 @@ run_round(run_t *run, round_t *r) {
   }
   calm         = calm && trips(p, STEP_PROBE, NULL);
   r->probe[1]  = median_of(p, &r->probe_hist);
+  r->trip_p99  = p99_of(&r->trip[OURS_EACH - 1]);
+  r->probe_p99 = p99_of(&r->probe_hist);
+  return calm;
+}
+
+/* One round with each kind of peer; false when there could be none, or when it failed. */
+static bool
+run_round(run_t *run, round_t *r) {
+  pair_t *p    = run->pair;
+  bool    calm = true;
+  memset(r, 0, sizeof *r);
+  for (unsigned process = 0; process < 2; process++) {
+    pthread_t thread;
+    pid_t     pid = 0;
+    md_store_relaxed(&p->order, 0); /* nobody else is there */
+    md_store_relaxed(&p->done, 0);
+    if (!peer_start(p, process != 0, &thread, &pid)) return false;
+    p->peer_good &= pin(p->cpu[0]);
+    calm &= process != 0 ? run_far(run, r) : run_near(run, r);
+    if (!peer_end(p, process != 0, thread, pid)) return false;
+    if (!p->peer_good) return true;
+  }
   r->preempted = !calm;
+  return true;
 }
 
 /* ---- the report ---- */
@@ -228,6 +314,7 @@ keep_good_rounds(run_t *run) {
   for (uint32_t i = 0; i < run->round_cnt; i++) {
     const round_t *r = &run->rounds[i];
     if (r->preempted || !near_mode(r->probe[0], usual) || !near_mode(r->probe[1], usual)) continue;
+    if (!near_mode(r->far_probe[0], usual) || !near_mode(r->far_probe[1], usual)) continue;
     if (good != i) run->rounds[good] = *r;
     good++;
   }
@@ -291,6 +378,80 @@ report_trip(md_bench_t *b, const run_t *run, uint32_t cnt, const char *name, int
   md_bench_ratio(r, &ratio);
 }
 
+/* A line whose values and baselines are two numbers of each round. */
+static void
+report_pair(md_bench_t *b, const run_t *run, uint32_t cnt, md_bench_result_t *r,
+            double (*subject)(const round_t *), double (*baseline)(const round_t *)) {
+  md_bench_series_t value = {0}, base = {0}, ratio = {0};
+  (void)b;
+  if (cnt < ROUND_MIN) {
+    r->note = few_rounds;
+    return;
+  }
+  for (uint32_t i = 0; i < cnt; i++) {
+    const round_t *round = &run->rounds[i];
+    md_bench_push(&value, subject(round));
+    md_bench_push(&base, baseline(round));
+    md_bench_push(&ratio, subject(round) / baseline(round));
+  }
+  md_bench_spread(r, &value);
+  r->baseline_value = md_bench_median(&base);
+  md_bench_ratio(r, &ratio);
+}
+
+static double
+trip_p99(const round_t *r) {
+  return r->trip_p99;
+}
+
+static double
+probe_p99(const round_t *r) {
+  return r->probe_p99;
+}
+
+static double
+far_rate(const round_t *r) {
+  return r->far_rate;
+}
+
+static double
+near_rate(const round_t *r) {
+  return r->rate[OURS_BATCH];
+}
+
+/* In units of the cache line's round trip then, so that a placement that changed a little between
+ * the two halves of a round does not count. */
+static double
+far_trip(const round_t *r) {
+  return r->far_p50 / (r->far_probe[0] + r->far_probe[1]) * 2;
+}
+
+static double
+near_trip(const round_t *r) {
+  return r->trip_p50[OURS_EACH - 1] / (r->probe[0] + r->probe[1]) * 2;
+}
+
+static void
+report_more(md_bench_t *b, const run_t *run, uint32_t cnt) {
+  md_bench_result_t *r = md_bench_add(b, "ring.round_trip.p99", "ns");
+  r->is_cost           = true;
+  r->baseline          = "cache-line ping-pong, p99";
+  r->floor             = 1.6;
+  r->target            = 1.2;
+  report_pair(b, run, cnt, r, trip_p99, probe_p99);
+  r           = md_bench_add(b, "ring.batch16.processes", "M/s");
+  r->baseline = "the same in one process";
+  r->floor    = 0.9;
+  r->target   = 1.0;
+  report_pair(b, run, cnt, r, far_rate, near_rate);
+  r           = md_bench_add(b, "ring.round_trip.processes", "pingpongs");
+  r->is_cost  = true;
+  r->baseline = "the same in one process";
+  r->floor    = 1 / 0.9;
+  r->target   = 1.0;
+  report_pair(b, run, cnt, r, far_trip, near_trip);
+}
+
 static void
 report(md_bench_t *b, const run_t *run, uint32_t cnt) {
   report_rate(b, run, cnt, "ring.batch16", OURS_BATCH, REFERENCE);
@@ -301,6 +462,7 @@ report(md_bench_t *b, const run_t *run, uint32_t cnt) {
   report_trip(b, run, cnt, "ring.round_trip.reference", REFERENCE - 1);
   report_trip(b, run, cnt, "ring.round_trip.ck", CK - 1);
   report_trip(b, run, cnt, "ring.ping_pong", -1);
+  report_more(b, run, cnt);
 }
 
 /* ---- the run ---- */
@@ -319,28 +481,21 @@ choose_cpus(int cpu[2]) {
 
 static bool
 run_rounds(run_t *run, unsigned seconds) {
-  pair_t   *p = run->pair;
-  pthread_t peer;
+  pair_t   *p  = run->pair;
+  bool      ok = true;
   cpu_set_t before;
   if (pthread_getaffinity_np(pthread_self(), sizeof before, &before) != 0)
     return true; /* no rounds: not measured */
-  if (pthread_create(&peer, NULL, peer_main, p) != 0) return false;
-  /* The peer goes to its processor first: a real-time thread that spins on this one, as the next
-   * steps do, would keep it from ever getting there. */
-  const struct timespec moment = {.tv_nsec = 100000};
-  while (md_load_acquire(&p->ready) == 0) /* A5: the peer is there; pairs with R5 */
-    (void)nanosleep(&moment, NULL);
-  p->peer_good &= pin(p->cpu[0]);
   int64_t end_ns = md_bench_now_ns() + (int64_t)seconds * 1000000000;
-  run_round(run, &run->rounds[0]); /* warms up, and is overwritten */
+  p->peer_good   = true;
+  ok             = run_round(run, &run->rounds[0]); /* warms up, and is overwritten */
   do {
-    run_round(run, &run->rounds[run->round_cnt++]);
-  } while (run->round_cnt < MD_BENCH_ROUND_MAX / 2 && md_bench_may_go_on(run->round_cnt, end_ns));
-  step_begin(p, STEP_END, NULL);
-  pthread_join(peer, NULL);
+    ok = ok && run_round(run, &run->rounds[run->round_cnt++]);
+  } while (ok && p->peer_good && run->round_cnt < MD_BENCH_ROUND_MAX / 2 &&
+           md_bench_may_go_on(run->round_cnt, end_ns));
   (void)pthread_setaffinity_np(pthread_self(), sizeof before, &before);
   if (!p->peer_good) fprintf(stderr, "mdengine bench: a ring lost or changed a record: a defect\n");
-  return p->peer_good;
+  return ok && p->peer_good;
 }
 
 bool
@@ -351,25 +506,23 @@ md_bench_ring(md_bench_t *b) {
   bool   good  = true;
   for (unsigned i = 0; i < QUEUE_CNT; i++)
     bytes = run.queues[i]->bytes > bytes ? run.queues[i]->bytes : bytes;
-  bytes       = md_align_up(bytes, MD_CACHE_BLOCK);
-  run.pair    = aligned_alloc(MD_CACHE_BLOCK, md_align_up(sizeof *run.pair, MD_CACHE_BLOCK));
-  run.rounds  = calloc(MD_BENCH_ROUND_MAX / 2, sizeof *run.rounds);
-  void *there = aligned_alloc(MD_CACHE_BLOCK, bytes), *back = aligned_alloc(MD_CACHE_BLOCK, bytes);
-  if (run.pair == NULL || run.rounds == NULL || there == NULL || back == NULL) {
+  bytes                   = md_align_up(bytes, MD_CACHE_BLOCK);
+  const size_t pair_bytes = md_align_up(sizeof *run.pair, MD_CACHE_BLOCK);
+  /* Mapped shared for both kinds of peer, so that they differ in nothing else. */
+  uint8_t *shared = mmap(NULL, pair_bytes + 2 * bytes, PROT_READ | PROT_WRITE,
+                         MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+  run.rounds      = calloc(MD_BENCH_ROUND_MAX / 2, sizeof *run.rounds);
+  if (shared == MAP_FAILED || run.rounds == NULL) {
     fprintf(stderr, "mdengine bench: out of memory: free some and try again\n");
     good = false;
   } else {
-    memset(run.pair, 0, sizeof *run.pair);
-    memset(there, 0, bytes);
-    memset(back, 0, bytes);
-    run.pair->there = there;
-    run.pair->back  = back;
+    run.pair        = (pair_t *)(void *)shared;
+    run.pair->there = shared + pair_bytes;
+    run.pair->back  = shared + pair_bytes + bytes;
     if (choose_cpus(run.pair->cpu)) good = run_rounds(&run, b->seconds);
     if (good) report(b, &run, keep_good_rounds(&run));
   }
-  free(run.pair);
+  if (shared != MAP_FAILED) (void)munmap(shared, pair_bytes + 2 * bytes);
   free(run.rounds);
-  free(there);
-  free(back);
   return good;
 }
