@@ -10,15 +10,20 @@
 
 static md_depth_writer_t
 depth_begin(md_book_t *b) {
+  const uint64_t words = md_book_side_words(b->depth_levels);
+  md_atomic_u64 *sides = md_book_words_at(b, md_book_side_off(b->depth_levels, 0));
+
   md_depth_writer_t w = {
-      .book    = b,
-      .own     = (md_book_depth_own_t *)(void *)((uint8_t *)b + sizeof(md_book_t)),
-      .log     = md_book_words_at(b, md_book_log_off(b->depth_levels)),
-      .ticks   = md_book_window_ticks(b->depth_levels),
-      .cap     = b->depth_levels,
-      .log_cnt = md_book_log_cnt(b->depth_levels),
-      .pos     = md_load_relaxed(&b->depth_logged), /* own words */
-      .floor   = md_load_relaxed(&b->depth_floor),
+      .book       = b,
+      .own        = (md_book_depth_own_t *)(void *)((uint8_t *)b + sizeof(md_book_t)),
+      .sides      = sides,
+      .log        = sides + 2ull * MD_DEPTH_COPIES * words,
+      .side_words = words,
+      .ticks      = md_book_window_ticks(b->depth_levels),
+      .cap        = b->depth_levels,
+      .log_cnt    = md_book_log_cnt(b->depth_levels),
+      .pos        = md_load_relaxed(&b->depth_logged), /* own words */
+      .floor      = md_load_relaxed(&b->depth_floor),
   };
 
   w.end = w.pos + w.log_cnt - w.log_cnt / 8; /* who reads the state before can still take it back */

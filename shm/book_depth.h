@@ -13,7 +13,9 @@
 typedef struct md_depth_writer {
   md_book_t           *book;
   md_book_depth_own_t *own;
+  md_atomic_u64       *sides; /* of both copies */
   md_atomic_u64       *log;
+  uint64_t             side_words;
   uint32_t             ticks, cap; /* of a window; places of a circle */
   uint64_t             log_cnt;    /* entries of the log, a power of two */
   uint64_t             pos, floor; /* entries written so far, those that are still whole */
@@ -61,7 +63,7 @@ md_depth_log_close(md_depth_writer_t *w) {
 
 static inline md_atomic_u64 *
 md_depth_words(const md_depth_writer_t *w, uint64_t group) {
-  return md_book_words_at(w->book, md_book_side_off(w->cap, group));
+  return w->sides + group * w->side_words;
 }
 
 /* ---- book_far.c ---- */

@@ -161,24 +161,25 @@ _Static_assert(offsetof(struct md_book, top) == 3 * MD_CACHE_BLOCK, "book ABI");
 _Static_assert(offsetof(struct md_book, ladder) == 7 * MD_CACHE_BLOCK, "book ABI");
 _Static_assert(sizeof(md_book_slot_t) == 6 * MD_CACHE_BLOCK, "book ABI");
 
+/* md_book_power returns the smallest power of two that is no less than cnt and min, which is one
+ * too. Without a loop: the writer asks for each message. */
+static inline uint64_t
+md_book_power(uint64_t cnt, uint64_t min) {
+  return cnt <= min ? min : UINT64_C(1) << (64 - __builtin_clzll(cnt - 1));
+}
+
 /* md_book_log_cnt returns the entries of the log, a power of two. */
 static inline uint64_t
 md_book_log_cnt(uint32_t depth_levels) {
-  uint64_t cnt = MD_BOOK_LOG_MIN;
-
-  while (cnt < depth_levels / 2)
-    cnt *= 2;
-  return cnt;
+  return md_book_power(depth_levels / 2, MD_BOOK_LOG_MIN);
 }
 
 /* md_book_window_ticks returns the most words of a side's window, a power of two. */
 static inline uint32_t
 md_book_window_ticks(uint32_t depth_levels) {
-  uint32_t ticks = MD_BOOK_WINDOW_MIN;
+  const uint64_t ticks = md_book_power(2ull * depth_levels, MD_BOOK_WINDOW_MIN);
 
-  while (ticks < 2 * depth_levels && ticks < MD_BOOK_WINDOW_MAX)
-    ticks *= 2;
-  return ticks;
+  return ticks < MD_BOOK_WINDOW_MAX ? (uint32_t)ticks : MD_BOOK_WINDOW_MAX;
 }
 
 #define MD_CACHE_LINE_BYTES 64u
