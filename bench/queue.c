@@ -6,6 +6,7 @@
 
 #define BATCH_CNT    MD_PUBLISH_PENDING_MAX
 #define RING_BYTES   ((uint64_t)MD_BENCH_SLOT_CNT * sizeof(md_record_t))
+#define OUR_BYTES    (sizeof(md_record_t) + MD_RING_WORD_BYTES) /* and the 0 behind it */
 #define MEMORY_BYTES (sizeof(md_ring_t) + RING_BYTES)
 
 /* ---- ours: each side's private state on blocks of its own, the ring behind them ---- */
@@ -30,7 +31,7 @@ our_init(void *mem) {
 /* Writes one record, waiting for room first: a drop would be counted and declared. */
 static inline void
 our_write(md_ring_producer_t *p, const md_record_t *rec) {
-  if (MD_UNLIKELY(p->write + sizeof *rec - p->tail_cache > RING_BYTES)) {
+  if (MD_UNLIKELY(p->write + OUR_BYTES - p->tail_cache > RING_BYTES)) {
     md_ring_publish(p);
     while (md_ring_free_bytes(p) < sizeof *rec)
       md_bench_relax();

@@ -5,12 +5,13 @@
  * listed here can be compiled in, and tests/stress/mutants.sh demands that every one is caught. The
  * product is built with 0, where none of the lines exists.
  *
- *    1 ring: head is published before the bytes are copied
- *    2 ring: head is stored relaxed (x86 hides it: only TSan sees the race on the bytes)
+ *    1 ring: the word that shows a record is stored before its bytes are
+ *    2 ring: that word is stored relaxed (x86 hides it: only TSan sees the race on the bytes)
  *    3 ring: offered_cnt is stored as records are written, outside the account's version
  *    4 ring: the producer takes 512 bytes more than the consumer gave back
  *    5 ring: tail is stored relaxed (x86 hides it: only TSan sees the race on the bytes)
  *    6 ring: a LOSS record counts one record too few
+ *    7 ring: no 0 is put behind what is published
  *   11 tape: intent is never stored
  *   12 tape: tail is published before the words are written
  *   13 tape: the reader looks at intent before it copies, not after

@@ -2,21 +2,17 @@
 
 #include <string.h>
 
-#include "shm/mutant.h"
-
 #define RING_LOSS_BYTES ((uint32_t)sizeof(md_ring_loss_record_t))
 
 _Static_assert(sizeof(md_ring_loss_record_t) == sizeof(md_record_t) + sizeof(md_loss_t),
                "LOSS is a header and its body");
 
-/* A pad is only its first word: what is left at the end may be as short as 8 bytes. */
-typedef struct ring_pad {
-  uint16_t len;
-  uint8_t  type;
-  uint8_t  zero[5];
-} ring_pad_t;
-
-_Static_assert(sizeof(ring_pad_t) == MD_RECORD_ALIGN_BYTES, "a pad fits any place");
+/* A record that becomes longer than the end has room for leaves a pad there, which is only its
+ * first word: what is left may be as short as 8 bytes. Type 0 and the length, as in a record's
+ * header. */
+_Static_assert(MD_RING_WORD_BYTES == MD_RECORD_ALIGN_BYTES, "a word fits any place");
+_Static_assert(offsetof(md_record_t, len) == 0 && offsetof(md_record_t, type) == 2,
+               "length and type stand in the first word");
 
 uint64_t
 md_ring_footprint(uint64_t capacity_bytes) {
@@ -33,6 +29,7 @@ md_ring_new(void *mem, const char *name, uint16_t feed, uint16_t sink, uint32_t 
   if (md_ring_footprint(capacity_bytes) == 0) return MD_ERR_RANGE;
   md_assert((uintptr_t)mem % MD_CACHE_BLOCK == 0);
   memset(ring, 0, offsetof(md_ring_t, data));
+  memset(ring->data, 0, MD_RING_WORD_BYTES);
   ring->capacity_bytes = capacity_bytes;
   ring->epoch          = epoch;
   ring->feed           = feed;
@@ -55,7 +52,7 @@ md_ring_join(void *mem, uint64_t avail_bytes, md_ring_t **out) {
   bytes = md_ring_footprint(ring->capacity_bytes);
   if (bytes == 0 || bytes > avail_bytes) return MD_ERR_CORRUPT;
   if (memchr(ring->name, 0, sizeof ring->name) == NULL) return MD_ERR_CORRUPT;
-  tail = md_load_relaxed(&ring->tail); /* relaxed: the consumer loads head with acquire again */
+  tail = md_load_relaxed(&ring->tail); /* relaxed: the consumer loads each word with acquire */
   head = md_load_relaxed(&ring->head);
   if (head < tail || head - tail > ring->capacity_bytes) return MD_ERR_CORRUPT;
   if (head % MD_RECORD_ALIGN_BYTES != 0 || tail % MD_RECORD_ALIGN_BYTES != 0) return MD_ERR_CORRUPT;
@@ -65,23 +62,75 @@ md_ring_join(void *mem, uint64_t avail_bytes, md_ring_t **out) {
 
 /* ---- producer ---- */
 
-/* ring_account copies the producer's counts into the ring under the account version. */
+/* ring_account copies all of the producer's counts into the ring under the account version. A loss
+ * that is declared stays pending until its LOSS is visible: ring_settle takes it away. */
 static void
-ring_account(const md_ring_producer_t *p) {
-  md_ring_t     *ring    = p->ring;
-  const uint64_t version = md_load_relaxed(&ring->account_version) | 1; /* only writer */
+ring_account(md_ring_producer_t *p) {
+  md_ring_t *ring = p->ring;
 
-  md_store_relaxed(&ring->account_version, version);    /* ordered before the words by their R3 */
-  md_store_release(&ring->offered_cnt, p->offered_cnt); /* R3: after odd mark; pairs with A3 */
+  md_store_relaxed(&ring->account_version, p->version + 1); /* ordered before the words by R3 */
+  md_store_release(&ring->offered_cnt, p->offered_cnt);     /* R3: after odd mark; pairs with A3 */
   md_store_release(&ring->published_cnt, p->published_cnt); /* R3: after odd mark; pairs with A3 */
   md_store_release(&ring->lost_cnt, p->lost_cnt);           /* R3: after odd mark; pairs with A3 */
   md_store_relaxed(&ring->loss_record_cnt, p->loss_record_cnt); /* a plain counter */
   for (uint32_t i = 0; i < MD_RING_STREAM_CNT; i++) { /* read when this side has stopped: relaxed */
+    if (p->loss[i].record_cnt == 0) continue;
     md_store_relaxed(&ring->pending[i].stream, p->loss[i].stream);
     md_store_relaxed(&ring->pending[i].seq_first, p->loss[i].seq_first);
     md_store_relaxed(&ring->pending[i].seq_last, p->loss[i].seq_last);
   }
-  md_store_release(&ring->account_version, version + 1); /* R4: account whole; pairs with A4 */
+  p->version += 2;
+  md_store_release(&ring->account_version, p->version); /* R4: account whole; pairs with A4 */
+  p->changed = false;
+}
+
+/* ring_settle takes back what was pending and is declared now. */
+static void
+ring_settle(md_ring_producer_t *p) {
+  for (uint32_t i = 0; i < MD_RING_STREAM_CNT; i++)
+    if (p->loss[i].record_cnt == 0)
+      md_store_relaxed(&p->ring->pending[i].seq_last, 0); /* as above */
+}
+
+void
+md_ring_publish_slow(md_ring_producer_t *p) {
+  ring_account(p);
+  if (p->write != p->start) {
+    if (p->stage_len != 0) md_ring_flush(p);
+    md_ring_show(p);
+  }
+  ring_settle(p);
+}
+
+/* ring_end walks over whole records from tail to the word of 0 behind them. head bounds it: where
+ * something else stands before, the memory is damaged, and the consumer will say so. */
+static uint64_t
+ring_end(const md_ring_t *ring, uint64_t tail, uint64_t head) {
+  const uint64_t mask = ring->capacity_bytes - 1;
+  uint64_t       pos  = tail;
+
+  while (pos < head) {
+    const uint64_t place = pos & mask;
+    const uint64_t word  = md_load_relaxed(md_ring_word(ring, place)); /* this side's own words */
+    const uint64_t len   = word & 0xffff;
+    if (word == 0) return pos;
+    if (len == 0 || len > head - pos || len % MD_RECORD_ALIGN_BYTES != 0) return head;
+    if (place + len > ring->capacity_bytes) return head;
+    pos += len;
+  }
+  return head;
+}
+
+/* ring_limit sets up to where records may go on the fast path: the end of the room or of the
+ * memory, and nowhere while a loss must be declared first. */
+static void
+ring_limit(md_ring_producer_t *p) {
+  const uint64_t room_end = p->tail_cache + p->mask + 1 - MD_RING_WORD_BYTES;
+  const uint64_t lap_end  = (p->write | p->mask) + 1;
+
+  if (lap_end - p->write > p->mask && p->stage_len != 0) md_ring_flush(p); /* at the very end */
+  p->limit = room_end < lap_end ? room_end : lap_end;
+  if ((p->loss[0].record_cnt | p->loss[1].record_cnt) != 0) p->limit = 0;
 }
 
 void
@@ -89,19 +138,21 @@ md_ring_producer_init(md_ring_producer_t *p, md_ring_t *ring) {
   memset(p, 0, sizeof *p);
   p->ring            = ring;
   p->mask            = ring->capacity_bytes - 1;
-  p->write           = md_load_relaxed(&ring->head); /* only this side stores head */
   p->tail_cache      = md_load_acquire(&ring->tail); /* A2: room given back; pairs with R2 */
+  p->start           = ring_end(ring, p->tail_cache, md_load_relaxed(&ring->head)); /* own word */
+  p->write           = p->start;
   p->published_cnt   = md_load_relaxed(&ring->published_cnt); /* this side's own words */
   p->lost_cnt        = md_load_relaxed(&ring->lost_cnt);
   p->loss_record_cnt = md_load_relaxed(&ring->loss_record_cnt);
-  /* A producer that died inside ring_account left the version odd: make the identity true again. */
+  /* A producer that died inside its account left the version odd: make the identity true again. */
   p->offered_cnt = p->published_cnt + p->lost_cnt;
+  p->version     = (md_load_relaxed(&ring->account_version) + 1) & ~1ull;
+  md_store_relaxed(&ring->head, p->start); /* of a batch that was counted and never came */
+  if (p->start - p->tail_cache <= p->mask) /* it is there already, unless the memory is damaged */
+    md_store_relaxed(md_ring_word(ring, p->start & p->mask), 0); /* nothing before it is new */
   ring_account(p);
-}
-
-static bool
-ring_is_counted(const md_record_t *rec) {
-  return rec->type != MD_RECORD_CHECKPOINT && rec->type != MD_RECORD_LOSS;
+  ring_settle(p);
+  ring_limit(p);
 }
 
 static bool
@@ -115,61 +166,54 @@ ring_after(const md_record_t *rec) {
   return (const md_record_t *)(const void *)((const uint8_t *)rec + rec->len);
 }
 
-/* ring_has_room says whether bytes behind write fit, and asks the consumer only when it seems not.
- */
+/* ring_has_room says whether bytes behind write fit, and a word behind them; it asks the consumer
+ * only when it seems not. */
 static bool
 ring_has_room(md_ring_producer_t *p, uint64_t bytes) {
-  const uint64_t capacity = p->mask + 1;
+  const uint64_t most = p->mask + 1 - MD_RING_WORD_BYTES;
 
-  if (MD_LIKELY(p->write + bytes - p->tail_cache <= capacity)) return true;
+  if (MD_LIKELY(p->write + bytes - p->tail_cache <= most)) return true;
   p->tail_cache = md_load_acquire(&p->ring->tail); /* A2: room given back; pairs with R2 */
 #if MD_MUTANT == 4
   p->tail_cache += 512;
 #endif
-  return p->write + bytes - p->tail_cache <= capacity;
+  return p->write + bytes - p->tail_cache <= most;
 }
 
-/* ring_flush copies what is staged to its place in the ring, not yet visible. */
-static void
-ring_flush(md_ring_producer_t *p) {
+/* Copies what is staged to its place in the ring, not yet visible. */
+void
+md_ring_flush(md_ring_producer_t *p) {
   memcpy(p->ring->data + ((p->write - p->stage_len) & p->mask), p->stage, p->stage_len);
   p->stage_len = 0;
 }
 
-/* ring_wrap ends what is staged before the end of the memory, and pads where len does not fit. */
-MD_COLD static void
-ring_wrap(md_ring_producer_t *p, uint32_t len) {
-  ring_flush(p);
-  const uint64_t   place = p->write & p->mask;
-  const ring_pad_t pad   = {.len = (uint16_t)(p->mask + 1 - place)};
-  if (place + len <= p->mask + 1) return;
-  memcpy(p->ring->data + place, &pad, sizeof pad);
-  p->write += pad.len;
+/* ring_put copies what is a record or a pad's word, and moves the write position by len. */
+static void
+ring_put(md_ring_producer_t *p, const void *rec, uint32_t bytes, uint32_t len) {
+  const uint64_t place = p->write & p->mask;
+  uint8_t       *to    = p->ring->data + place;
+
+  if (place == 0 || p->stage_len + bytes > sizeof p->stage) md_ring_flush(p);
+  if (p->write == p->start) { /* its first word is what publishes it */
+    memcpy(&p->held, rec, sizeof p->held);
+    memcpy(to + sizeof p->held, (const uint8_t *)rec + sizeof p->held, bytes - sizeof p->held);
+  } else if (bytes == len && bytes <= MD_RING_STAGE_RECORD_BYTES) {
+    memcpy(p->stage + p->stage_len, rec, bytes);
+    p->stage_len += bytes;
+  } else {
+    md_ring_flush(p);
+    memcpy(to, rec, bytes);
+  }
+  p->write += len;
 }
 
-/* ring_put copies one record to the write position, which it fits without a wrap of its bytes:
- * short ones by way of the stage. */
+/* ring_add puts one record, behind a pad where it does not fit before the end of the memory. */
 static void
-ring_put(md_ring_producer_t *p, const void *rec, uint32_t len) {
-  const uint64_t from = (p->write - p->stage_len) & p->mask;
+ring_add(md_ring_producer_t *p, const md_record_t *rec) {
+  const uint64_t left = p->mask + 1 - (p->write & p->mask);
 
-  if (MD_UNLIKELY(from + p->stage_len + len > p->mask + 1)) ring_wrap(p, len);
-  if (MD_UNLIKELY(p->stage_len + len > sizeof p->stage)) ring_flush(p);
-#if MD_MUTANT == 1
-  md_store_release(&p->ring->head, p->write + len); /* R1: too early on purpose; pairs with A1 */
-#endif
-#if MD_MUTANT == 3
-  md_store_relaxed(&p->ring->offered_cnt, p->offered_cnt + 1);
-#endif
-  if (p->pending && len <= MD_RING_STAGE_RECORD_BYTES) {
-    memcpy(p->stage + p->stage_len, rec, len);
-    p->stage_len += len;
-  } else {
-    if (p->stage_len != 0) ring_flush(p);
-    memcpy(p->ring->data + (p->write & p->mask), rec, len);
-  }
-  p->pending = true;
-  p->write += len;
+  if (MD_UNLIKELY(rec->len > left)) ring_put(p, &left, MD_RING_WORD_BYTES, (uint32_t)left);
+  ring_put(p, rec, rec->len, rec->len);
 }
 
 /* ring_advance returns the position behind a record of len put at write, its pad included. */
@@ -216,13 +260,15 @@ ring_drop(md_ring_producer_t *p, const md_record_t *first, uint32_t cnt) {
   const md_record_t *rec = first;
 
   for (uint32_t i = 0; i < cnt; i++) {
-    if (ring_is_counted(rec)) {
+    if (md_ring_is_counted(rec->type)) {
       ring_note_loss(p, rec);
       p->offered_cnt++;
       p->lost_cnt++;
     }
     rec = ring_after(rec);
   }
+  p->changed = true;
+  p->limit   = 0;
   return MD_ERR_FULL;
 }
 
@@ -274,24 +320,27 @@ ring_declare(md_ring_producer_t *p, const md_record_t *next) {
 #if MD_MUTANT == 6
     out.body.record_cnt--;
 #endif
-    ring_put(p, &out, RING_LOSS_BYTES);
+    ring_add(p, &out.head);
     p->loss_record_cnt++;
     memset(loss, 0, sizeof *loss);
   }
+  p->changed = true;
 }
 
-/* ring_write_slow writes a group near the end of the memory, after a loss, or of many records. */
-static md_err_t
-ring_write_slow(md_ring_producer_t *p, const md_record_t *first, uint32_t cnt, uint64_t bytes) {
+/* Writes any group: long, of many records, near the end of the memory or of the room, or after a
+ * loss. */
+md_err_t
+md_ring_write_slow(md_ring_producer_t *p, const md_record_t *first, uint32_t cnt, uint64_t bytes) {
   const md_record_t *rec         = first;
   uint64_t           sum         = 0;
   uint64_t           counted_cnt = 0;
 
+  md_assert(cnt > 0);
   for (uint32_t i = 0; i < cnt; i++) {
     md_assert(ring_is_sound(rec));
     sum += rec->len;
     md_assert(sum <= bytes);
-    counted_cnt += ring_is_counted(rec);
+    counted_cnt += md_ring_is_counted(rec->type);
     rec = ring_after(rec);
   }
   md_assert(sum == bytes);
@@ -300,55 +349,22 @@ ring_write_slow(md_ring_producer_t *p, const md_record_t *first, uint32_t cnt, u
   if (MD_UNLIKELY((p->loss[0].record_cnt | p->loss[1].record_cnt) != 0)) ring_declare(p, first);
   rec = first;
   for (uint32_t i = 0; i < cnt; i++) {
-    ring_put(p, rec, rec->len);
+    ring_add(p, rec);
     rec = ring_after(rec);
   }
   p->offered_cnt += counted_cnt;
   p->published_cnt += counted_cnt;
+  ring_limit(p);
   return MD_OK;
-}
-
-md_err_t
-md_ring_write_group(md_ring_producer_t *p, const md_record_t *first, uint32_t cnt, uint64_t bytes) {
-  md_assert(cnt > 0);
-  if (MD_UNLIKELY(cnt != 1)) return ring_write_slow(p, first, cnt, bytes);
-
-  /* One record, nothing to declare, no wrap: the way that nearly every message takes. */
-  const uint64_t place = p->write & p->mask;
-  md_assert(ring_is_sound(first));
-  md_assert(first->len == bytes);
-  if (MD_UNLIKELY(place + bytes > p->mask + 1)) return ring_write_slow(p, first, cnt, bytes);
-  if (MD_UNLIKELY((p->loss[0].record_cnt | p->loss[1].record_cnt) != 0)) {
-    return ring_write_slow(p, first, cnt, bytes);
-  }
-  if (MD_UNLIKELY(!ring_has_room(p, bytes))) return ring_drop(p, first, cnt);
-  const uint64_t counted_cnt = ring_is_counted(first);
-  ring_put(p, first, first->len);
-  p->offered_cnt += counted_cnt;
-  p->published_cnt += counted_cnt;
-  return MD_OK;
-}
-
-void
-md_ring_publish(md_ring_producer_t *p) {
-  md_ring_t *ring = p->ring;
-
-  /* This side's own word: relaxed. A drop changes the account and leaves head alone. */
-  if (!p->pending && md_load_relaxed(&ring->offered_cnt) == p->offered_cnt) return;
-  if (p->stage_len != 0) ring_flush(p);
-  p->pending = false;
-  ring_account(p); /* first, so that nobody consumes what is not yet in the account */
-#if MD_MUTANT == 2
-  md_store_relaxed(&ring->head, p->write);
-#else
-  md_store_release(&ring->head, p->write); /* R1: publishes bytes below head; pairs with A1 */
-#endif
 }
 
 uint64_t
 md_ring_free_bytes(md_ring_producer_t *p) {
   p->tail_cache = md_load_acquire(&p->ring->tail); /* A2: room given back; pairs with R2 */
-  return p->mask + 1 - (p->write - p->tail_cache);
+  ring_limit(p);
+  const uint64_t most = p->mask + 1 - MD_RING_WORD_BYTES;
+  const uint64_t used = p->write - p->tail_cache;
+  return used < most ? most - used : 0;
 }
 
 /* ---- consumer ---- */
@@ -359,55 +375,24 @@ md_ring_consumer_init(md_ring_consumer_t *c, md_ring_t *ring) {
   c->ring       = ring;
   c->mask       = ring->capacity_bytes - 1;
   c->read       = md_load_relaxed(&ring->tail); /* only this side stores tail */
-  c->head_cache = c->read;
+  c->released   = c->read;
   c->handed_cnt = md_load_relaxed(&ring->consumed_cnt); /* as above */
 }
 
-/* ring_bad_record keeps a consumer of damaged memory at its place. */
-MD_COLD static const md_record_t *
-ring_bad_record(md_ring_consumer_t *c) {
-  c->damaged    = true;
-  c->head_cache = c->read;
-  return NULL;
-}
-
+/* What stands at read is not 0 and no record that fits: a pad, behind which stands one in the same
+ * publication, or damage. */
 const md_record_t *
-md_ring_next(md_ring_consumer_t *c) {
-  /* Two turns at most: a pad ends at the wrap, and behind the wrap stands a record. */
-  for (unsigned turn = 0; turn < 2; turn++) {
-    if (c->read == c->head_cache) {
-      if (MD_UNLIKELY(c->damaged)) return NULL;
-      c->head_cache = md_load_acquire(&c->ring->head); /* A1: bytes below head; pairs with R1 */
-      if (c->read == c->head_cache) return NULL;
-    }
-    const uint64_t     place = c->read & c->mask;
-    const uint64_t     left  = c->mask + 1 - place;
-    const md_record_t *rec   = (const md_record_t *)(const void *)(c->ring->data + place);
-    const uint32_t     len   = rec->len;
-    const uint64_t     avail = c->head_cache - c->read;
-    if (MD_UNLIKELY(len > avail || len % MD_RECORD_ALIGN_BYTES != 0)) return ring_bad_record(c);
-    if (MD_UNLIKELY(rec->type == 0)) {
-      if (len != left) return ring_bad_record(c);
-      c->read += len;
-      continue;
-    }
-    if (MD_UNLIKELY(len < MD_RECORD_HEADER_BYTES || len > left)) return ring_bad_record(c);
-    c->handed_cnt += ring_is_counted(rec);
-    c->read += len;
-    return rec;
-  }
-  return c->read == c->head_cache ? NULL : ring_bad_record(c);
-}
+md_ring_next_slow(md_ring_consumer_t *c) {
+  const uint64_t place = c->read & c->mask;
+  const uint64_t left  = c->mask + 1 - place;
+  const uint64_t word  = md_load_relaxed(md_ring_word(c->ring, place)); /* seen with A1 before */
 
-void
-md_ring_release(md_ring_consumer_t *c, uint64_t pos, uint64_t consumed_cnt) {
-  md_dassert(pos <= c->read);
-  md_store_release(&c->ring->consumed_cnt, consumed_cnt); /* R5: knows A1's; pairs with A5 */
-#if MD_MUTANT == 5
-  md_store_relaxed(&c->ring->tail, pos);
-#else
-  md_store_release(&c->ring->tail, pos);   /* R2: gives bytes below pos back; pairs with A2 */
-#endif
+  if (word == left && place != 0 && c->read + left - c->released <= c->mask) {
+    const uint64_t behind = md_load_relaxed(md_ring_word(c->ring, 0)); /* as above */
+    if (md_ring_fits(c, c->read + left, behind)) return md_ring_hand(c, c->read + left, behind);
+  }
+  c->damaged = true;
+  return NULL;
 }
 
 /* ---- any thread ---- */

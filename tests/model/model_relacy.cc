@@ -421,6 +421,15 @@ model_copy(void *to, const void *from, size_t bytes) {
   access(from, bytes, false);
   access(to, bytes, true);
   memmove(to, from, bytes);
+  if (!observed) return;
+  /* Of what is written plainly, whole words may be read as atomic ones (the ring's). */
+  for (size_t i = 0; i + 8 <= bytes; i += 8) {
+    const word *w = find(static_cast<char *>(to) + i);
+    if (w->address == 0 || w->cell == absent || w->plain == absent) continue;
+    uint64_t value;
+    memcpy(&value, static_cast<char *>(to) + i, 8);
+    cell(w->cell).store(value, rl::mo_relaxed, $);
+  }
 }
 
 void
