@@ -67,6 +67,7 @@ play(md_feed_t *f, const md_source_t *source, md_replay_t *r, md_msg_t *msg) {
   int64_t    due;
   md_err_t   err;
   while ((err = source->next(source->ctx, &in, &due, msg)) == MD_OK) {
+    md_feed_look_ahead(f, source);
     md_feed_input(f, &in);
     r->frame_cnt++;
   }

@@ -177,6 +177,10 @@ void md_feed_input(md_feed_t *f, const md_input_t *in);
  * but time depends on it: frames that never come, others and broken ones do no harm. */
 void md_feed_expect_next(md_feed_t *f, const uint8_t *payload, uint32_t len, uint32_t ahead);
 
+/* md_feed_look_ahead shows what lies behind the input that a source gave, before that is handled.
+ */
+void md_feed_look_ahead(md_feed_t *f, const md_source_t *source);
+
 /* md_feed_publish: end of a batch. */
 void md_feed_publish(md_feed_t *f);
 

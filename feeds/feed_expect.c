@@ -75,6 +75,19 @@ md_feed_expect_next(md_feed_t *f, const uint8_t *payload, uint32_t len, uint32_t
 }
 
 void
+md_feed_look_ahead(md_feed_t *f, const md_source_t *source) {
+  const uint8_t *payload = NULL;
+  uint32_t       len = 0, ahead, cnt = 0;
+  /* Of few instruments all that matters is whose clock reading counts, and for whom. */
+  if (!source->ahead || (f->instrument_cnt <= FEW_CNT && !f->metrics)) return;
+  while (source->ahead(source->ctx, MD_FEED_AHEAD_MAX, &payload, &len, &ahead)) {
+    md_feed_expect_next(f, payload, len, ahead);
+    cnt++;
+  }
+  if (cnt == 0) md_feed_expect_next(f, NULL, 0, MD_FEED_AHEAD_MAX);
+}
+
+void
 md_feed_expect(md_feed_t *f, const md_feed_instrument_t *i) {
   if (i == f->near || is_near(f, i)) return;
   if (i->shm) md_book_prefetch(i->shm);

@@ -80,19 +80,6 @@ take_input(md_feed_thread_t *t, const md_input_t *in) {
   md_feed_input(t->cfg.feed, in);
 }
 
-/* Shows the feed what lies behind the input that is about to be handled. */
-static void
-show_ahead(md_feed_thread_t *t) {
-  const md_source_t *source  = &t->cfg.source;
-  const uint8_t     *payload = NULL;
-  uint32_t           len = 0, ahead, cnt = 0;
-  while (source->ahead && source->ahead(source->ctx, MD_FEED_AHEAD_MAX, &payload, &len, &ahead)) {
-    md_feed_expect_next(t->cfg.feed, payload, len, ahead);
-    cnt++;
-  }
-  if (cnt == 0) md_feed_expect_next(t->cfg.feed, NULL, 0, MD_FEED_AHEAD_MAX);
-}
-
 /* One batch of inputs, then their publication. */
 static turn_t
 run_batch(md_feed_thread_t *t) {
@@ -109,7 +96,7 @@ run_batch(md_feed_thread_t *t) {
     if (held) break;
     err = t->cfg.source.next(t->cfg.source.ctx, &in, &t->due_mono_ns, &msg);
     if (err == MD_OK) {
-      show_ahead(t);
+      md_feed_look_ahead(t->cfg.feed, &t->cfg.source);
       take_input(t, &in);
       cnt++;
     }

@@ -35,7 +35,9 @@ struct md_recording {
   uint8_t              *text;   /* lines; [begin, end) is not used yet */
   uint8_t              *binary; /* decoded base64, mapped when the first one comes */
   size_t                begin, end;
-  uint64_t              line_cnt;  /* lines taken */
+  uint64_t              line_cnt; /* lines taken */
+  size_t                shown;    /* lines before it were taken or shown, as shown_cnt of them */
+  uint64_t              shown_cnt;
   bool                  has_input; /* input was parsed and not yet given */
   md_input_t            input;
   md_err_t              done; /* MD_ERR_END or the damage, told again for ever */
@@ -75,6 +77,7 @@ text_more(md_recording_t *r) {
   if (r->begin > 0) {
     memmove(r->text, r->text + r->begin, r->end - r->begin);
     r->end -= r->begin;
+    r->shown -= r->shown < r->begin ? r->shown : r->begin;
     r->begin = 0;
   }
   if (r->end > LINE_BYTES_MAX) {
@@ -311,6 +314,33 @@ source_next(void *ctx, md_input_t *out, int64_t *due_mono_ns, md_msg_t *msg) {
   return MD_OK;
 }
 
+/* Only what is in memory already; its grammar is looked at when it is taken. */
+static bool
+source_ahead(void *ctx, uint32_t max, const uint8_t **payload, uint32_t *len, uint32_t *ahead) {
+  md_recording_t *r = ctx;
+  if (r->shown_cnt < r->line_cnt) {
+    r->shown     = r->begin;
+    r->shown_cnt = r->line_cnt;
+  }
+  while (r->shown_cnt - r->line_cnt < max) {
+    const uint8_t *p = r->text + r->shown, *end = r->text + r->end;
+    const uint8_t *newline = memchr(p, '\n', (size_t)(end - p));
+    if (!newline) return false;
+    r->shown = (size_t)(newline + 1 - r->text);
+    r->shown_cnt++;
+    for (unsigned tab = 0; tab < 3 && p; tab++) {
+      p = memchr(p, '\t', (size_t)(newline - p));
+      if (p) p++;
+    }
+    if (!p || newline - p > MD_FRAME_BYTES_MAX) continue;
+    *payload = p;
+    *len     = (uint32_t)(newline - p);
+    *ahead   = (uint32_t)(r->shown_cnt - r->line_cnt);
+    return true;
+  }
+  return false;
+}
+
 static void
 source_close(void *ctx) {
   md_recording_close(ctx);
@@ -318,7 +348,7 @@ source_close(void *ctx) {
 
 md_source_t
 md_recording_source(md_recording_t *r) {
-  return (md_source_t){.next = source_next, .close = source_close, .ctx = r};
+  return (md_source_t){.next = source_next, .ahead = source_ahead, .close = source_close, .ctx = r};
 }
 
 /* ---- open and close ---- */

@@ -412,3 +412,38 @@ Test(recording, venue_is_found_by_url_else_by_name_and_futures_are_told_apart) {
                    "okx_derivatives");
   cr_assert_str_eq(venue_of("1\tC\tx\twss://real.okex.com:8443/ws/v3\n"), "none");
 }
+
+/* Far more text than is read at a time, so that what was shown moves in memory. */
+Test(recording, lines_ahead_are_shown_once_and_are_those_that_come) {
+  const uint32_t line_cnt = 5000, max = 5;
+  char          *text = malloc(line_cnt * 256), want[200];
+  size_t         used = 0;
+  for (uint32_t n = 0; n < line_cnt; n++)
+    used += (size_t)snprintf(text + used, 256, "%u\tI\tstream.binance.com\t%0*u\n", n + 1,
+                             (int)(n % 180) + 1, n);
+  md_source_t    s = open_source(write_file(text, used), 0, NULL);
+  md_input_t     in;
+  md_msg_t       msg       = {0};
+  uint32_t       shown_cnt = 0, len, ahead;
+  const uint8_t *payload;
+  for (uint32_t n = 0; n < line_cnt; n++) {
+    cr_assert_eq(next(&s, &in, &msg), MD_OK, "%s", msg.text);
+    (void)snprintf(want, sizeof want, "%0*u", (int)(n % 180) + 1, n);
+    check_input(&in, MD_RAW_TEXT_IN, n + 1, "stream.binance.com", want);
+    if (n % 7 == 3) continue; /* who does not ask misses some */
+    while (s.ahead(s.ctx, max, &payload, &len, &ahead)) {
+      const uint32_t k = n + ahead;
+      cr_assert(ahead >= 1 && ahead <= max && k < line_cnt);
+      (void)snprintf(want, sizeof want, "%0*u", (int)(k % 180) + 1, k);
+      cr_assert(len == strlen(want) && memcmp(payload, want, len) == 0, "%u ahead of %u", ahead, n);
+      shown_cnt++;
+    }
+    (void)snprintf(want, sizeof want, "%0*u", (int)(n % 180) + 1, n);
+    check_input(&in, MD_RAW_TEXT_IN, n + 1, "stream.binance.com", want);
+  }
+  cr_assert(shown_cnt > line_cnt * 9 / 10 && shown_cnt < line_cnt, "%u", shown_cnt);
+  cr_assert_eq(next(&s, &in, &msg), MD_ERR_END);
+  cr_assert_not(s.ahead(s.ctx, max, &payload, &len, &ahead));
+  s.close(s.ctx);
+  free(text);
+}
