@@ -146,7 +146,7 @@ md_window_drop(md_level_pool_t *pool, md_book_side_t *s, int64_t flip) {
 }
 
 /* Ticks below the best one that are asked for. */
-#define PREFETCH_TICKS 48u
+#define PREFETCH_TICKS 72u
 
 static void
 ask(const md_book_side_t *s) {

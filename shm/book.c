@@ -135,20 +135,24 @@ md_book_prefetch_levels(md_book_t *b) {
   md_book_depth_prefetch(b, (const int64_t[2]){top.bid_px, top.ask_px});
 }
 
-/* book_look finds the best change of each side. */
+/* book_look finds the best change of each side. They come side by side. */
 static void
 book_look(const md_book_message_t *m) {
-  md_book_best_t *bids = &m->best[0], *asks = &m->best[1];
+  uint32_t i = 0;
 
-  bids->side    = MD_SIDE_BUY;
-  asks->side    = MD_SIDE_SELL;
-  bids->highest = INT64_MIN;
-  asks->highest = INT64_MIN;
-  for (uint32_t i = 0; i < m->change_cnt; i++) {
-    const md_side_t side = (md_side_t)m->changes[i].side;
-    md_book_best_t *best = side == MD_SIDE_BUY ? bids : asks;
-    const int64_t   key  = md_book_key(side, m->changes[i].px);
-    best->highest        = key > best->highest ? key : best->highest;
+  m->best[0].side    = MD_SIDE_BUY;
+  m->best[1].side    = MD_SIDE_SELL;
+  m->best[0].highest = INT64_MIN;
+  m->best[1].highest = INT64_MIN;
+  while (i < m->change_cnt) {
+    const md_side_t side    = (md_side_t)m->changes[i].side;
+    md_book_best_t *best    = &m->best[side == MD_SIDE_BUY ? 0 : 1];
+    int64_t         highest = best->highest;
+    for (; i < m->change_cnt && m->changes[i].side == (uint8_t)side; i++) {
+      const int64_t key = md_book_key(side, m->changes[i].px);
+      highest           = key > highest ? key : highest;
+    }
+    best->highest = highest;
   }
 }
 

@@ -351,7 +351,7 @@ md_book_depth_apply(md_book_t *b, const md_book_message_t *m) {
 
 /* So many ticks of a window below the best one are asked for, and so many above; levels of a
  * circle; entries of the log. */
-#define ASK_BELOW   48u
+#define ASK_BELOW   72u
 #define ASK_ABOVE   8u
 #define ASK_FAR     32u
 #define ASK_ENTRIES 40u
