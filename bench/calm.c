@@ -18,9 +18,8 @@
 
 /* ---- time lost ---- */
 
-/* How long this thread waited for a processor, ever. */
-static int64_t
-waited_ns(void) {
+int64_t
+md_bench_waited_ns(void) {
   char text[96];
   int  fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
   if (fd >= 0) {
@@ -35,13 +34,13 @@ waited_ns(void) {
 
 void
 md_bench_calm_begin(md_bench_calm_t *c) {
-  c->waited_ns = waited_ns();
+  c->waited_ns = md_bench_waited_ns();
   c->begin_ns  = md_bench_now_ns();
 }
 
 uint64_t
 md_bench_calm_lost_ppm(const md_bench_calm_t *c) {
-  int64_t took_ns = md_bench_now_ns() - c->begin_ns, lost_ns = waited_ns() - c->waited_ns;
+  int64_t took_ns = md_bench_now_ns() - c->begin_ns, lost_ns = md_bench_waited_ns() - c->waited_ns;
   if (took_ns <= 0 || lost_ns <= 0) return 0;
   return (uint64_t)((double)lost_ns * 1e6 / (double)took_ns);
 }

@@ -26,6 +26,9 @@ typedef struct md_bench_calm {
 void     md_bench_calm_begin(md_bench_calm_t *c);
 uint64_t md_bench_calm_lost_ppm(const md_bench_calm_t *c);
 
+/* md_bench_waited_ns is how long the calling thread waited for a processor since it began. */
+int64_t md_bench_waited_ns(void);
+
 /* md_bench_calm_judge says whether so much may be lost; if not it is the excuse. */
 bool md_bench_calm_judge(uint64_t lost_ppm, uint64_t max_ppm);
 

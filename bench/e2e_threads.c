@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench/calm.h"
 #include "bench/e2e_parts.h"
 #include "bench/source.h"
 
@@ -22,7 +23,7 @@
 /* Of one worker, in memory that all have; relaxed: flags and counts by themselves. */
 typedef struct worker {
   _Alignas(MD_CACHE_BLOCK) md_atomic_u64 state; /* 0 being made, 1 ready, 2 cannot */
-  md_atomic_u64 go, handled, switches;
+  md_atomic_u64 go, handled, waited_ns;         /* the last one as it was when it last rested */
 } worker_t;
 
 static struct {
@@ -49,6 +50,7 @@ work(worker_t *w, int cpu) {
   md_store_relaxed(&w->state, good ? 1 : 2);
   while (good) {
     if (md_load_relaxed(&w->go) == 0) {
+      md_store_relaxed(&w->waited_ns, (uint64_t)md_bench_waited_ns());
       nap();
       continue;
     }
@@ -56,7 +58,6 @@ work(worker_t *w, int cpu) {
     for (uint32_t i = 0; i < MD_BENCH_BATCH_CNT; i++)
       md_bench_source_next(&source, i);
     md_bump(&w->handled, MD_BENCH_BATCH_CNT);
-    md_store_relaxed(&w->switches, (uint64_t)md_bench_switches());
   }
   _exit(1);
 }
@@ -100,13 +101,13 @@ md_bench_threads_begin(char *why, size_t why_bytes) {
 
 double
 md_bench_threads_turn(void *ctx, const md_bench_cell_t *cell, md_hist_t *hist) {
-  uint64_t              handled = 0, switches = 0;
+  uint64_t              handled = 0, waited_ns = 0;
   const struct timespec ts = {.tv_nsec = TURN_NS};
   (void)ctx;
   (void)hist;
   for (uint32_t i = 0; i < cell->a; i++) {
     handled -= md_load_relaxed(&threads.worker[i].handled);
-    switches -= md_load_relaxed(&threads.worker[i].switches);
+    waited_ns -= md_load_relaxed(&threads.worker[i].waited_ns);
   }
   int64_t begin_ns = md_bench_now_ns();
   for (uint32_t i = 0; i < cell->a; i++)
@@ -116,11 +117,14 @@ md_bench_threads_turn(void *ctx, const md_bench_cell_t *cell, md_hist_t *hist) {
     md_store_relaxed(&threads.worker[i].go, 0);
   int64_t end_ns = md_bench_now_ns();
   nap(); /* the batches that they were in */
+  nap();
   for (uint32_t i = 0; i < cell->a; i++) {
     handled += md_load_relaxed(&threads.worker[i].handled);
-    switches += md_load_relaxed(&threads.worker[i].switches);
+    waited_ns += md_load_relaxed(&threads.worker[i].waited_ns);
   }
-  if (switches > 2 * cell->a) return MD_BENCH_NONE;
+  if (!md_bench_calm_judge(waited_ns * 1000000 / ((uint64_t)(end_ns - begin_ns) * cell->a),
+                           2 * MD_BENCH_LOST_MAX_PPM))
+    return MD_BENCH_NONE;
   return (double)handled * 1e6 / (double)(end_ns - begin_ns);
 }
 
