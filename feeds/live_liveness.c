@@ -11,9 +11,9 @@
 static uint64_t
 hash_of(const uint8_t *p, uint32_t len) {
   uint64_t h = len;
-  for (uint32_t at = 0; at < len; at += 8) { /* the last word reads into the pad, which is zero */
-    uint64_t word;
-    memcpy(&word, p + at, sizeof word);
+  for (uint32_t at = 0; at < len; at += 8) {
+    uint64_t word = 0; /* behind the payload may stand the next frame */
+    memcpy(&word, p + at, len - at < sizeof word ? len - at : sizeof word);
     h = (h ^ word) * 0x9e3779b97f4a7c15ull;
     h ^= h >> 29;
   }

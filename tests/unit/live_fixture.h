@@ -143,10 +143,10 @@ teardown(void) {
 
 static inline void
 happen(md_transport_kind_t kind, uint32_t connection, const char *text) {
-  static uint8_t buffer[16][512 + MD_FRAME_PAD_BYTES];
+  static uint8_t buffer[16][512 + MD_FRAME_PAD_BYTES], behind;
   cr_assert_lt(fake.event_cnt, 16);
   uint8_t *at = buffer[fake.event_cnt];
-  memset(at, 0, sizeof buffer[0]);
+  memset(at, ++behind, sizeof buffer[0]); /* anything may stand behind a payload */
   memcpy(at, text, strlen(text));
   fake.event[fake.event_cnt++] = (md_transport_event_t){.kind       = kind,
                                                         .connection = connection,

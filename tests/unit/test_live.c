@@ -217,6 +217,21 @@ Test(live, case_48_a_silent_book_is_told_once_and_subscribed_again) {
   teardown();
 }
 
+/* The look for repeats went on to the end of a word: into the next frame of the receive buffer. */
+Test(live, defect_a_repeat_is_no_data_whatever_stands_behind_it_in_memory) {
+  setup("BTCUSDT ETHUSDT");
+  (void)step(0);
+  happen(MD_TRANSPORT_OPEN, 0, "");
+  uint32_t timers = 0, id = 100;
+  for (int s = 0; s < 45; s++) {
+    data(0, "ethusdt@depth@100ms", ++id);
+    data(0, "btcusdt@depth@100ms", 5);
+    timers += step(1 * S).cnt[MD_RAW_TIMER];
+  }
+  cr_assert_eq(timers, 1);
+  teardown();
+}
+
 /* It was marked to be subscribed again, but the connection may say nothing yet. */
 Test(live, a_stream_that_speaks_again_in_time_is_not_unsubscribed) {
   setup("BTCUSDT ETHUSDT");
