@@ -45,7 +45,8 @@ struct pair {
   int64_t                 peer_switches;
   bool                    peer_good;
   int                     cpu[2];
-  md_hist_t               hist;
+  /* The measuring thread's alone: the peer reads what stands before for each trip. */
+  _Alignas(MD_CACHE_BLOCK) md_hist_t hist;
 };
 
 static bool
@@ -67,8 +68,10 @@ probe_answer(pair_t *p) {
 
 static void
 trip_answer(pair_t *p) {
+  const md_bench_queue_t *queue = p->queue;
+  void *const there = p->there, *const back = p->back;
   for (uint64_t i = 1; i <= TRIP_CNT; i++)
-    p->queue->push(p->back, p->queue->pop(p->there));
+    queue->push(back, queue->pop(there));
 }
 
 static void *
@@ -114,26 +117,30 @@ step_wait(pair_t *p) {
 }
 
 /* Times TRIP_CNT round trips into p->hist; one clock reading for each, so its cost is in all alike.
- */
+ * Nothing else stands between an answer and the next question: each ns there would cost two. */
 static void
 trips_once(pair_t *p, step_t step, const md_bench_queue_t *queue) {
-  double tick_ns = md_bench_cycle_ns();
+  static uint64_t at[TRIP_CNT + 1]; /* written by the one thread that measures */
+  double          tick_ns = md_bench_cycle_ns();
+  void *const there = p->there, *const back = p->back;
+  bool good = true;
   step_begin(p, step, queue);
-  uint64_t before = md_bench_cycle();
+  at[0] = md_bench_cycle();
   for (uint64_t i = 1; i <= TRIP_CNT; i++) {
     if (queue == NULL) {
       md_store_release(&p->ping, i);         /* R1: the ping; pairs with A1 */
       while (md_load_acquire(&p->pong) != i) /* A2: the pong; pairs with R2 */
         md_bench_relax();
     } else {
-      queue->push(p->there, i);
-      p->peer_good &= queue->pop(p->back) == i;
+      queue->push(there, i);
+      good &= queue->pop(back) == i;
     }
-    uint64_t now = md_bench_cycle();
-    if (i > WARM_CNT) md_hist_add(&p->hist, (int64_t)((double)(now - before) * tick_ns));
-    before = now;
+    at[i] = md_bench_cycle();
   }
   step_wait(p);
+  p->peer_good &= good;
+  for (uint64_t i = WARM_CNT + 1; i <= TRIP_CNT; i++)
+    md_hist_add(&p->hist, (int64_t)((double)(at[i] - at[i - 1]) * tick_ns));
 }
 
 /* False when neither thread could be left alone for the step in STEP_TRY_MAX tries. */
