@@ -14,7 +14,6 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "bench/crowd.h"
 #include "writers/io_loop.h"
 #include "writers/journal_format.h"
 
@@ -269,11 +268,8 @@ take_group(committer_t *c, uint64_t *first, uint64_t *cnt, uint64_t *off) {
 }
 
 static void
-commit(void *ctx, uint32_t index, const md_atomic_u64 *stop) {
-  committer_t *c    = ctx;
-  uint8_t     *data = c->memory + (size_t)index * WRITE_BYTES;
-  uint64_t     first, cnt, off;
-  (void)stop; /* it ends by the clock */
+commit(committer_t *c, uint8_t *data) {
+  uint64_t first, cnt, off;
   while (!md_load_relaxed(&c->bad) && take_group(c, &first, &cnt, &off)) {
     size_t bytes = md_align_up(cnt * MD_BENCH_APPEND_BYTES + 128, PAGE_BYTES);
     for (uint64_t i = 0; i < cnt; i++)
@@ -287,9 +283,12 @@ commit(void *ctx, uint32_t index, const md_atomic_u64 *stop) {
   }
 }
 
-static void
-commit_other(void *ctx, uint32_t index, const md_atomic_u64 *stop) {
-  commit(ctx, index + 1, stop);
+/* Without priority, as the first one: the threads of the system that write share the processors. */
+static void *
+commit_other(void *ctx) {
+  committer_t *c = ctx;
+  commit(c, c->memory + WRITE_BYTES);
+  return NULL;
 }
 
 static bool
@@ -297,10 +296,11 @@ commit_both(committer_t *c, int64_t turn_ns, md_hist_t *hist) {
   if (pthread_mutex_init(&c->lock, NULL) != 0) return false;
   c->begin_ns = md_bench_now_ns() + 200000;
   c->end_ns   = c->begin_ns + turn_ns;
-  bool good   = md_bench_crowd_start(1, commit_other, c);
+  pthread_t other;
+  bool      good = pthread_create(&other, NULL, commit_other, c) == 0;
   if (good) {
-    commit(c, 0, NULL);
-    (void)md_bench_crowd_stop();
+    commit(c, c->memory);
+    (void)pthread_join(other, NULL);
   }
   (void)pthread_mutex_destroy(&c->lock);
   if (!good || md_load_relaxed(&c->bad)) return false;
