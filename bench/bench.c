@@ -14,6 +14,7 @@
 #define SECONDS_MAX     3600u
 #define SECONDS_SHORT   5u /* below: whether it works, not how fast */
 #define ROUNDS_MAX      64u
+#define SHM_DIR_MAX     64u
 
 md_bench_result_t *
 md_bench_add(md_bench_t *b, const char *name, const char *unit) {
@@ -91,8 +92,14 @@ md_bench_percentiles(md_bench_result_t *r, const md_hist_copy_t *h) {
     r->curve[i] = (double)md_hist_quantile(h, md_bench_curve_ppm[i]);
 }
 
-static unsigned round_max; /* of --rounds, 0 none */
-static bool     is_short;
+static unsigned    round_max;            /* of --rounds, 0 none */
+static const char *shm_dir = "/dev/shm"; /* of --shm-dir */
+
+const char *
+md_bench_shm_dir(void) {
+  return shm_dir;
+}
+static bool is_short;
 
 bool
 md_bench_may_go_on(uint32_t done, int64_t end_ns) {
@@ -179,6 +186,8 @@ print_usage(void) {
       "  --plot DIR         write plots as SVG: percentiles of latency; cost against batch, "
       "symbols,\n"
       "                     readers and depth\n"
+      "  --shm-dir DIR      tmpfs for shared memory (default /dev/shm), as shm_dir of the "
+      "configuration\n"
       "  --compare OLD      name on stderr what got worse, beyond noise, than in this report of\n"
       "                     --json; then the exit status is 1\n"
       "example: mdengine bench book tick --seconds 5 --plot plots --compare yesterday.json\n");
@@ -229,6 +238,9 @@ read_valued(options_t *o, const char *name, const char *value) {
     if (!read_number(value, ROUNDS_MAX, &round_max)) return usage_error("not in 1 to 64:", value);
   } else if (strcmp(name, "--plot") == 0) {
     o->plot_dir = value;
+  } else if (strcmp(name, "--shm-dir") == 0) {
+    if (strlen(value) > SHM_DIR_MAX) return usage_error("a folder's name is too long:", value);
+    shm_dir = value;
   } else {
     o->old_file = value;
   }
@@ -238,7 +250,8 @@ read_valued(options_t *o, const char *name, const char *value) {
 static bool
 has_value(const char *name) {
   return strcmp(name, "--seconds") == 0 || strcmp(name, "--rounds") == 0 ||
-         strcmp(name, "--plot") == 0 || strcmp(name, "--compare") == 0;
+         strcmp(name, "--plot") == 0 || strcmp(name, "--compare") == 0 ||
+         strcmp(name, "--shm-dir") == 0;
 }
 
 static int

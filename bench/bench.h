@@ -86,6 +86,9 @@ void   md_bench_spread(md_bench_result_t *r, const md_bench_series_t *s);
 void md_bench_ratio(md_bench_result_t *r, const md_bench_series_t *ratio);
 void md_bench_percentiles(md_bench_result_t *r, const md_hist_copy_t *h);
 
+/* md_bench_shm_dir is the tmpfs in which measurements make segments of their own. */
+const char *md_bench_shm_dir(void);
+
 /* md_bench_may_go_on says whether another round may begin: until end_ns, or until --rounds are
  * done.
  */

@@ -28,8 +28,8 @@
 static const char *const segment_files[] = {"mdengine." NAME, "mdengine." NAME ".rings"};
 
 static struct {
-  char     dir[sizeof MD_BENCH_DIR + 16];
-  char     config[64];
+  char     dir[MD_BENCH_DIR_BYTES];
+  char     config[MD_BENCH_DIR_BYTES + 16];
   uint64_t bytes[MD_CNT(segment_files)]; /* of the engine's files, once it ran */
   double   attach_ms;                    /* to the engine that ran last */
 } start;
@@ -93,8 +93,8 @@ md_bench_start_begin(char *why, size_t why_bytes) {
   if (f) (void)fclose(f);
   (void)snprintf(why, why_bytes, "%u MiB are not free", NEEDED_MIB);
   if (kib >> 10 < NEEDED_MIB) return false;
-  (void)snprintf(why, why_bytes, "cannot make a folder in %s", MD_BENCH_DIR);
-  (void)snprintf(start.dir, sizeof start.dir, "%s/mdbench.XXXXXX", MD_BENCH_DIR);
+  (void)snprintf(why, why_bytes, "cannot make a folder in %s", md_bench_shm_dir());
+  (void)snprintf(start.dir, sizeof start.dir, "%s/mdbench.XXXXXX", md_bench_shm_dir());
   if (!mkdtemp(start.dir)) return false;
   set_handlers(on_signal);
   (void)snprintf(start.config, sizeof start.config, "%s/engine.yaml", start.dir);

@@ -40,7 +40,7 @@ static const char *const feeds[FEED_CNT] = {"binance_us", "binance_spot"};
 
 typedef struct resident {
   md_bench_store_t store;
-  char             shm_dir[sizeof MD_BENCH_DIR + 16];
+  char             shm_dir[MD_BENCH_DIR_BYTES];
   char             why[160], baseline[64];
   pid_t            exchange, engine;
   md_segment_t     segment;
@@ -385,9 +385,10 @@ md_bench_resident(md_bench_t *b) {
     report(b, &x, false);
     return true;
   }
-  (void)snprintf(x.shm_dir, sizeof x.shm_dir, "%s/mdbench.XXXXXX", MD_BENCH_DIR);
-  good = mkdtemp(x.shm_dir) ? run(&x, b->seconds)
-                            : refuse(&x, "no folder can be made in " MD_BENCH_DIR);
+  (void)snprintf(x.shm_dir, sizeof x.shm_dir, "%s/mdbench.XXXXXX", md_bench_shm_dir());
+  good = mkdtemp(x.shm_dir)
+             ? run(&x, b->seconds)
+             : refuse(&x, "no folder can be made in the tmpfs of segments (--shm-dir)");
   close_probes(&x);
   if (x.is_joined) md_segment_leave(&x.segment);
   end_process(&x.engine);

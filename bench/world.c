@@ -18,7 +18,7 @@ static const char *const file_names[] = {
     "mdengine." MD_BENCH_WORLD_NAME ".rings.new"};
 
 /* What an interrupted command takes away: complete paths, because a handler cannot make them. */
-static char left_files[MD_CNT(file_names)][96], left_dir[32];
+static char left_files[MD_CNT(file_names)][MD_BENCH_DIR_BYTES + 32], left_dir[MD_BENCH_DIR_BYTES];
 
 static void
 remove_left(void) {
@@ -91,9 +91,9 @@ md_bench_world_make(md_bench_world_t *w, const md_segment_config_t *want, uint64
                    (unsigned long long)((main_bytes + rings_bytes + private_bytes) >> 20));
     return false;
   }
-  (void)snprintf(w->dir, sizeof w->dir, "%s/mdbench.XXXXXX", MD_BENCH_DIR);
+  (void)snprintf(w->dir, sizeof w->dir, "%s/mdbench.XXXXXX", md_bench_shm_dir());
   if (!mkdtemp(w->dir)) {
-    (void)snprintf(w->why, sizeof w->why, "cannot make a folder in %s", MD_BENCH_DIR);
+    (void)snprintf(w->why, sizeof w->why, "cannot make a folder in %s", md_bench_shm_dir());
     return false;
   }
   (void)snprintf(left_dir, sizeof left_dir, "%s", w->dir);

@@ -8,7 +8,7 @@
 #include "shm/segment.h"
 
 #define MD_BENCH_WORLD_NAME  "bench"
-#define MD_BENCH_DIR         "/dev/shm"
+#define MD_BENCH_DIR_BYTES   96u         /* of a folder in md_bench_shm_dir, with its 0 */
 #define MD_BENCH_TAPE_BYTES  (16u << 20) /* the configuration's default */
 #define MD_BENCH_HOP_BYTES   (1u << 16)  /* of the tapes of the feeds 1 and 2 */
 #define MD_BENCH_DEPTH       1000u       /* levels a side, the configuration's default */
@@ -17,7 +17,7 @@
 
 typedef struct md_bench_world {
   md_segment_t segment;
-  char         dir[sizeof MD_BENCH_DIR + 16];
+  char         dir[MD_BENCH_DIR_BYTES];
   char         why[200]; /* why there is none */
 } md_bench_world_t;
 

@@ -38,5 +38,7 @@ none_left() {
 }
 wait_for "the shared memory of bench to be gone" none_left
 ls -d "$WORK"/mdbench.* >/dev/null 2>&1 && fail "bench left its folder behind"
+"$MDENGINE" bench book --seconds 1 --shm-dir "$WORK/none" --json | grep -q "cannot make a folder in $WORK/none" ||
+  fail "bench does not say that its tmpfs is not there"
 "$MDENGINE" bench nonsense >/dev/null 2>&1 && fail "an unknown measurement was accepted"
 "$MDENGINE" bench --help | grep -q '^  tick ' || fail "bench --help does not name its measurements"
