@@ -185,20 +185,21 @@ run_engine(work_t *w, uint32_t epoch) {
   static const md_segment_feed_t feed = {
       .name = "f", .venue = "v", .depth_levels = LEVELS, .tape_bytes = 65536};
   static const md_segment_thread_t thread = {.name = "feed:f", .kind = MD_THREAD_FEED};
-  const md_segment_config_t        cfg    = {.name                = "stress",
-                                             .dir                 = dir,
-                                             .mode                = 0600,
-                                             .sealed              = epoch % 3 == 2,
-                                             .epoch               = epoch,
-                                             .next_instrument_id  = 1,
-                                             .instrument_capacity = INSTRUMENTS,
-                                             .book_bytes          = INSTRUMENTS * 8192,
-                                             .feeds               = &feed,
-                                             .feed_cnt            = 1,
-                                             .threads             = &thread,
-                                             .thread_cnt          = 1};
-  md_msg_t                         msg    = {""};
-  int                              fd;
+  const md_segment_config_t        cfg    = {
+                .name                = "stress",
+                .dir                 = dir,
+                .mode                = 0600,
+                .sealed              = epoch % 3 == 2,
+                .epoch               = epoch,
+                .next_instrument_id  = 1,
+                .instrument_capacity = INSTRUMENTS,
+                .book_bytes = INSTRUMENTS * md_align_up(md_book_footprint(LEVELS), MD_CACHE_BLOCK),
+                .feeds      = &feed,
+                .feed_cnt   = 1,
+                .threads    = &thread,
+                .thread_cnt = 1};
+  md_msg_t msg = {""};
+  int      fd;
   memset(w, 0, sizeof *w);
   w->epoch = epoch;
   if (md_segment_lock(dir, cfg.name, &fd, &msg) ||
