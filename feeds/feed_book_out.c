@@ -30,8 +30,8 @@ md_feed_cut_next(md_feed_cut_t *c, uint32_t bid_total, uint32_t ask_total, uint3
 
 void
 md_feed_copy_book(const md_orderbook_t *b, const md_feed_cut_t *c, md_level_t *to) {
-  const md_levels_want_t bids    = {.first = c->bid_off, .min = c->bid_cnt, .max = c->bid_cnt};
-  const md_levels_want_t asks    = {.first = c->ask_off, .min = c->ask_cnt, .max = c->ask_cnt};
+  const md_levels_want_t bids    = {.first = c->bid_off, .max = c->bid_cnt};
+  const md_levels_want_t asks    = {.first = c->ask_off, .max = c->ask_cnt};
   const uint32_t         bid_cnt = md_orderbook_read(b, MD_SIDE_BUY, &bids, to);
   const uint32_t         ask_cnt = md_orderbook_read(b, MD_SIDE_SELL, &asks, to + bid_cnt);
   md_assert(bid_cnt == c->bid_cnt && ask_cnt == c->ask_cnt);

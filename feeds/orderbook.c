@@ -400,7 +400,7 @@ copy_side(md_orderbook_t *to, const md_orderbook_t *from, md_side_t side) {
   md_level_t      part[COPY_CNT];
   if (md_side_reserve(to->pool, s, cnt)) return MD_ERR_FULL;
   for (uint32_t n = 0; n < cnt;) {
-    const md_levels_want_t want = {.first = n, .min = COPY_CNT, .max = COPY_CNT};
+    const md_levels_want_t want = {.first = n, .max = COPY_CNT};
     const uint32_t         got  = md_orderbook_read(from, side, &want, part);
     for (uint32_t i = 0; i < got; i++)
       s->far[cnt - 1 - n++] = part[i];

@@ -40,7 +40,7 @@ add_side(digest_t *d, const md_orderbook_t *b, md_side_t side, uint32_t max, con
   md_level_t     part[PART_CNT];
   for (uint32_t n = 0; n < cnt;) {
     const uint32_t         most = cnt - n < PART_CNT ? cnt - n : PART_CNT;
-    const md_levels_want_t want = {.first = n, .min = most, .max = most};
+    const md_levels_want_t want = {.first = n, .max = most};
     const uint32_t         got  = md_orderbook_read(b, side, &want, part);
     md_assert(got == most);
     for (uint32_t i = 0; i < got; i++)

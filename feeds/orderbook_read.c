@@ -41,15 +41,9 @@ skip(const md_book_side_t *s, uint32_t first, uint32_t *word) {
 }
 #endif
 
-/* What is wanted in terms of keys. */
-typedef struct wanted {
-  uint32_t first, min, max;
-  int64_t  flip, until; /* a key */
-} wanted_t;
-
-/* The window's part of what is wanted; *is_done: nothing worse is. */
+/* The window's part of what is wanted. */
 static uint32_t
-read_window(const md_book_side_t *s, const wanted_t *want, md_level_t *out, bool *is_done) {
+read_window(const md_book_side_t *s, int64_t flip, const md_levels_want_t *want, md_level_t *out) {
   const uint32_t turn  = md_window_turn(s);
   uint64_t       words = md_window_words(s);
   uint32_t       drop = want->first, n = 0;
@@ -58,7 +52,7 @@ read_window(const md_book_side_t *s, const wanted_t *want, md_level_t *out, bool
     drop -= skip(s, drop, &word);
     words &= UINT64_MAX >> (63 - word);
   }
-  while (words != 0) {
+  while (words != 0 && n < want->max) {
     const uint32_t w    = md_top_bit(words);
     uint64_t       bits = s->bits[(w + turn) % MD_WINDOW_WORDS];
     const int64_t  base = s->low + (int64_t)(64 * w);
@@ -66,19 +60,9 @@ read_window(const md_book_side_t *s, const wanted_t *want, md_level_t *out, bool
     words ^= UINT64_C(1) << w;
     for (; drop > 0; drop--)
       bits &= bits - 1;
-    for (; bits != 0 && n < want->min; bits &= bits - 1) { /* wanted in any case */
+    for (; bits != 0 && n < want->max; bits &= bits - 1) {
       const uint32_t bit = md_window_best(bits);
-      out[n++]           = (md_level_t){(base + (int64_t)bit) ^ want->flip, qty[bit]};
-    }
-    while (bits != 0) {
-      const uint32_t bit = md_window_best(bits);
-      const int64_t  key = base + (int64_t)bit;
-      if (MD_UNLIKELY(n >= want->min && (n == want->max || key < want->until))) {
-        *is_done = true;
-        return n;
-      }
-      out[n++] = (md_level_t){key ^ want->flip, qty[bit]};
-      bits &= bits - 1;
+      out[n++]           = (md_level_t){(base + (int64_t)bit) ^ flip, qty[bit]};
     }
   }
   return n;
@@ -87,25 +71,17 @@ read_window(const md_book_side_t *s, const wanted_t *want, md_level_t *out, bool
 uint32_t
 md_orderbook_read(const void *book, md_side_t side, const md_levels_want_t *want, md_level_t *out) {
   const md_book_side_t *s       = side_of(book, side);
-  const int64_t         flip    = md_side_flip(side);
   const uint32_t        win_cnt = s->cnt - s->far_cnt;
-  const wanted_t        w       = {want->first, want->min, want->max, flip, want->until_px ^ flip};
-  bool                  is_done = false;
-  uint32_t              n       = 0;
-  if (w.first < win_cnt) n = read_window(s, &w, out, &is_done);
-  if (is_done) return n;
-  uint32_t at = w.first < win_cnt ? 0 : w.first - win_cnt;
-  for (; at < s->far_cnt; at++) {
-    const md_level_t l = s->far[s->far_cnt - 1 - at];
-    if (n >= w.min && (n == w.max || (l.px ^ flip) < w.until)) break;
-    out[n++] = l;
-  }
+  const bool            is_near = want->first < win_cnt;
+  uint32_t              n       = is_near ? read_window(s, md_side_flip(side), want, out) : 0;
+  for (uint32_t at = is_near ? 0 : want->first - win_cnt; at < s->far_cnt && n < want->max; at++)
+    out[n++] = s->far[s->far_cnt - 1 - at];
   return n;
 }
 
 bool
 md_orderbook_at(const md_orderbook_t *b, md_side_t side, uint32_t n, md_level_t *out) {
-  const md_levels_want_t want = {.first = n, .min = 1, .max = 1};
+  const md_levels_want_t want = {.first = n, .max = 1};
   return md_orderbook_read(b, side, &want, out) == 1;
 }
 

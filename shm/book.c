@@ -159,7 +159,7 @@ book_look(const md_book_message_t *m) {
 /* book_fetch reads the engine's best levels, those of the ladder. */
 static void
 book_fetch(const md_book_message_t *m, unsigned which) {
-  static const md_levels_want_t want = {.min = MD_LADDER_LEVELS, .max = MD_LADDER_LEVELS};
+  static const md_levels_want_t want = {.max = MD_LADDER_LEVELS};
   md_book_best_t               *best = &m->best[which];
 
   best->cnt = m->read(m->ctx, best->side, &want, best->levels);

@@ -79,11 +79,9 @@ typedef struct md_book_change {
 } md_book_change_t;
 
 /* Which levels of a side the writer wants from the engine's book, best first: from the first-th
- * best on (0 = best) those that are not worse than until_px, but min of them in any case as far as
- * there are any, and never more than max. */
+ * best on (0 = best), at most max. */
 typedef struct md_levels_want {
-  uint32_t first, min, max;
-  int64_t  until_px;
+  uint32_t first, max;
 } md_levels_want_t;
 
 /* Where the writer finds them: writes them to out and returns how many. ctx is the engine's book.

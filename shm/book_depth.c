@@ -67,7 +67,7 @@ depth_goal(const md_depth_writer_t *w) {
  * told. */
 static bool
 depth_reaches(const md_book_message_t *m, md_side_t side, uint32_t n, int64_t key, bool none) {
-  const md_levels_want_t want = {.first = n, .min = 1, .max = 1};
+  const md_levels_want_t want = {.first = n, .max = 1};
   md_level_t             level;
 
   if (m->read(m->ctx, side, &want, &level) == 0) return none;
@@ -86,7 +86,7 @@ depth_fill_window(md_depth_writer_t *w, const md_book_message_t *m, unsigned whi
   for (uint32_t i = 0; i < s->ticks; i++)
     md_store_release(&words[i], 0); /* R1: after the floor; pairs with A1 in shm/book_layout.h */
   for (uint32_t got = FETCH_CNT; got == FETCH_CNT;) {
-    const md_levels_want_t part = {.first = s->window_cnt, .min = FETCH_CNT, .max = FETCH_CNT};
+    const md_levels_want_t part = {.first = s->window_cnt, .max = FETCH_CNT};
     got                         = m->read(m->ctx, side, &part, levels);
     for (uint32_t n = 0; n < got; n++) {
       const int64_t  before = key;

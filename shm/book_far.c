@@ -169,7 +169,7 @@ md_depth_far_fill(md_depth_far_t *f, const md_book_message_t *m, uint32_t want) 
     const uint32_t lack = want - f->window_cnt - f->cnt, free_cnt = f->cap - f->cnt;
     uint32_t       most = lack < free_cnt ? lack : free_cnt;
     if (most > FETCH_CNT) most = FETCH_CNT;
-    const md_levels_want_t part = {.first = f->window_cnt + f->cnt, .min = most, .max = most};
+    const md_levels_want_t part = {.first = f->window_cnt + f->cnt, .max = most};
     const uint32_t         got  = m->read(m->ctx, f->side, &part, levels);
     for (uint32_t n = 0; n < got; n++) {
       if (!far_has_order(f, md_book_key(f->side, levels[n].px))) return false;

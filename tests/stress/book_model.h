@@ -102,12 +102,8 @@ model_levels(const void *ctx, md_side_t side, const md_levels_want_t *want, md_l
   const model_side_t *s = &((const model_t *)ctx)->side[side == MD_SIDE_BUY ? 0 : 1];
   uint32_t            n = 0;
 
-  for (; n < want->max && want->first + n < s->cnt; n++) {
-    const md_level_t l     = s->levels[want->first + n];
-    const bool       worse = side == MD_SIDE_BUY ? l.px < want->until_px : l.px > want->until_px;
-    if (n >= want->min && worse) break;
-    out[n] = l;
-  }
+  for (; n < want->max && want->first + n < s->cnt; n++)
+    out[n] = s->levels[want->first + n];
   return n;
 }
 

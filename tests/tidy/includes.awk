@@ -25,7 +25,7 @@ BEGIN {
   where["libfyaml"] = "^engine/"
   where["zstd"] = "^feeds/recording"
   where["zstd_journal"] = "^writers/journal_zstd"
-  where["ck"] = "^feeds/"
+  where["ck"] = "^bench/"
   where["openssl"] = "^(feeds|writers|engine)/"
   where["openssl_x509"] = "^feeds/sim/"
   where["openssl_tls"] = "^feeds/tls_client\\.c$"
