@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/mman.h>
 
 /* The largest frame as RAW records, or the largest book as a group, with room to spare. */
 #define STAGE_BYTES (2ull * MD_FRAME_BYTES_MAX)
@@ -13,13 +12,6 @@
 _Static_assert(STAGE_BYTES > 2ull * MD_BOOK_LEVELS_MAX * sizeof(md_level_t) * 2, "a book fits");
 
 /* ---- life ---- */
-
-static void *
-reserve(uint64_t bytes) {
-  void *p =
-      mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  return p == MAP_FAILED ? NULL : p;
-}
 
 static uint64_t
 instruments_bytes(const md_feed_t *f) {
@@ -30,8 +22,8 @@ static md_err_t
 reserve_all(md_feed_t *f) {
   const uint64_t side = (uint64_t)MD_BOOK_LEVELS_MAX * sizeof(md_level_t);
   f->scratch_bytes    = 2 * side + 2ull * MD_BOOK_LEVELS_MAX * sizeof(md_book_change_t);
-  f->scratch          = reserve(f->scratch_bytes);
-  f->instruments      = reserve(instruments_bytes(f));
+  f->scratch          = md_feed_reserve(f->scratch_bytes);
+  f->instruments      = md_feed_reserve(instruments_bytes(f));
   if (f->instruments) md_run_pool_ask_huge(f->instruments, instruments_bytes(f));
   f->level_pool = md_level_pool_new(f->cfg.level_pool_bytes);
   f->sync_pool  = md_sync_pool_new(f->cfg.sync_pool_bytes);
@@ -39,7 +31,7 @@ reserve_all(md_feed_t *f) {
       md_feed_symbols_new(f->cfg.instrument_max + f->cfg.known_cnt + MD_FEED_SYMBOL_CNT_MAX);
   f->venue_state = calloc(1, f->cfg.venue->state_bytes + 1);
   if (!f->scratch || !f->instruments || !f->level_pool || !f->sync_pool || !f->symbols ||
-      !f->venue_state)
+      !f->venue_state || !md_feed_asides_new(f))
     return MD_ERR_NOMEM;
   f->bids    = f->scratch;
   f->asks    = f->bids + MD_BOOK_LEVELS_MAX;
@@ -95,8 +87,9 @@ md_feed_delete(md_feed_t *f) {
   md_feed_symbols_delete(f->symbols);
   if (f->sync_pool) md_sync_pool_delete(f->sync_pool);
   if (f->level_pool) md_level_pool_delete(f->level_pool);
-  if (f->instruments) munmap(f->instruments, instruments_bytes(f));
-  if (f->scratch) munmap(f->scratch, f->scratch_bytes);
+  md_feed_asides_delete(f);
+  md_feed_release(f->instruments, instruments_bytes(f));
+  md_feed_release(f->scratch, f->scratch_bytes);
   free(f);
 }
 

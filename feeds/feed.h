@@ -137,20 +137,20 @@ typedef struct md_feed_instrument {
   uint64_t         ladder_seq;      /* last_seq when its last LADDER was made */
   uint32_t         canary_miss_cnt; /* in a row */
   uint32_t         canary_next;
-  md_definition_t  definition;
-  md_feed_resume_t before; /* what earlier epochs have, absent: nothing, or declared already */
+  md_definition_t *definition; /* in the table of symbols */
+  md_feed_resume_t before;     /* what earlier epochs have, absent: nothing, or declared already */
   md_sync_queue_t  queue;
   uint8_t          snapshot_leg;
   uint16_t         snapshot_flags;
   uint32_t         snapshot_raw_lo;
   uint64_t         snapshot_id;
   int64_t          snapshot_ts_exch_ns, snapshot_recv_ns;
-  md_feed_deepen_t deepen;
   uint64_t missed_cnt;      /* updates that found no room while the book waits, not in a GAP yet */
   bool     missed_declared; /* a GAP told of the first ones */
-  md_feed_canary_t canary[MD_FEED_CANARY_CNT];
-  uint32_t         bar_cnt;
-  md_kline_t       bar[MD_FEED_INTERVAL_CNT_MAX];
+  uint32_t bar_cnt;
+  /* Places of its own in arrays of the feed that only those touch who need them. */
+  md_feed_canary_t *canary; /* MD_FEED_CANARY_CNT; set from the first one that waited on */
+  md_feed_deepen_t *deepen; /* set since a deeper snapshot was asked for first */
 } md_feed_instrument_t;
 
 /* The part of it that an update of a book looks at, and what a trade does too. */

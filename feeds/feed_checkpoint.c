@@ -80,7 +80,7 @@ static void
 write_definition(md_feed_t *f, const md_feed_instrument_t *i, uint64_t request) {
   md_record_t     *rec = stage_of(f, i, MD_CHECKPOINT_DEFINITION, request, sizeof(md_definition_t));
   md_checkpoint_t *c   = md_record_body(rec);
-  memcpy(c + 1, &i->definition, sizeof i->definition);
+  memcpy(c + 1, i->definition, sizeof *i->definition);
   md_out_commit_checkpoint(&f->out);
 }
 

@@ -20,10 +20,10 @@ md_feed_tell_depth(md_feed_t *f, const md_feed_instrument_t *i) {
 void
 md_feed_deepen_stop(md_feed_instrument_t *i) {
   if (!i->is_deepening) return;
-  md_orderbook_clear(&i->deepen.book);
-  md_sync_queue_clear(&i->deepen.queue);
-  i->is_deepening        = false;
-  i->deepen.has_snapshot = false;
+  md_orderbook_clear(&i->deepen->book);
+  md_sync_queue_clear(&i->deepen->queue);
+  i->is_deepening         = false;
+  i->deepen->has_snapshot = false;
 }
 
 static void
@@ -40,9 +40,10 @@ md_feed_deepen_begin(md_feed_t *f, md_feed_instrument_t *i) {
     md_feed_tell_depth(f, i);
     return;
   }
-  if (!i->is_deepening) i->deepen.begin_seq = i->exch_seq;
-  i->is_deepening    = true; /* what is kept already is of use for the next answer too */
-  i->deepen.begin_ns = f->recv_ns;
+  md_feed_aside_deepen(f, i);
+  if (!i->is_deepening) i->deepen->begin_seq = i->exch_seq;
+  i->is_deepening     = true; /* what is kept already is of use for the next answer too */
+  i->deepen->begin_ns = f->recv_ns;
 }
 
 /* ---- one side of both books ---- */
@@ -78,7 +79,7 @@ farther(md_side_t side, int64_t a, int64_t b) {
  * only. */
 static verdict_t
 merge_side(const md_feed_instrument_t *i, md_side_t side, merged_t *m) {
-  const md_feed_deepen_t *d        = &i->deepen;
+  const md_feed_deepen_t *d        = i->deepen;
   const int64_t           old_edge = side == MD_SIDE_BUY ? i->trusted_bid : i->trusted_ask;
   const int64_t           new_edge = side == MD_SIDE_BUY ? d->trusted_bid : d->trusted_ask;
   md_level_t              was, is;
@@ -117,7 +118,7 @@ known_levels(const merged_t *bids, const merged_t *asks) {
 
 static void
 publish(md_feed_t *f, md_feed_instrument_t *i, const merged_t *bids, const merged_t *asks) {
-  md_feed_deepen_t        *d    = &i->deepen;
+  md_feed_deepen_t        *d    = i->deepen;
   const md_orderbook_t     was  = i->book;
   const md_feed_snapshot_t said = {.exch_seq   = i->exch_seq,
                                    .ts_exch_ns = MD_NULL_I64,
@@ -137,7 +138,7 @@ publish(md_feed_t *f, md_feed_instrument_t *i, const merged_t *bids, const merge
 
 static verdict_t
 merge(md_feed_instrument_t *i, merged_t *bids, merged_t *asks) {
-  md_feed_deepen_t *d       = &i->deepen;
+  md_feed_deepen_t *d       = i->deepen;
   verdict_t         verdict = merge_side(i, MD_SIDE_BUY, bids);
   if (verdict == SAME) verdict = merge_side(i, MD_SIDE_SELL, asks);
   if (verdict != SAME) return verdict;
@@ -163,7 +164,7 @@ conclude(md_feed_t *f, md_feed_instrument_t *i) {
   case SAME:
     break;
   }
-  i->snapshot_limit = i->deepen.limit;
+  i->snapshot_limit = i->deepen->limit;
   if (bids.edge != i->trusted_bid || asks.edge != i->trusted_ask) publish(f, i, &bids, &asks);
   md_feed_known_begin(f, i);
   md_feed_deepen_stop(i);
@@ -175,7 +176,7 @@ conclude(md_feed_t *f, md_feed_instrument_t *i) {
 /* The exponents may have become smaller since the snapshot came. */
 static md_err_t
 follow_exponents(md_feed_instrument_t *i) {
-  md_feed_deepen_t *d   = &i->deepen;
+  md_feed_deepen_t *d   = i->deepen;
   md_err_t          err = md_rescale_i64(&d->trusted_bid, d->px_exp, i->px_exp);
   if (!err) err = md_rescale_i64(&d->trusted_ask, d->px_exp, i->px_exp);
   if (!err) err = md_orderbook_rescale(&d->book, d->px_exp, i->px_exp, d->qty_exp, i->qty_exp);
@@ -196,7 +197,7 @@ apply_side(md_orderbook_t *b, md_side_t side, const md_level_t *levels, uint32_t
 /* Applies what is kept; there is no hole in it, for the book is VALID. */
 static md_err_t
 apply_kept(md_feed_t *f, md_feed_instrument_t *i) {
-  md_feed_deepen_t        *d   = &i->deepen;
+  md_feed_deepen_t        *d   = i->deepen;
   md_err_t                 err = follow_exponents(i);
   const md_sync_pending_t *p;
   while (!err && (p = md_sync_queue_peek(&d->queue)) != NULL) {
@@ -215,7 +216,7 @@ apply_kept(md_feed_t *f, md_feed_instrument_t *i) {
  * since begin_seq is kept, so a snapshot from there on misses nothing. */
 static md_err_t
 align(md_feed_t *f, md_feed_instrument_t *i) {
-  md_feed_deepen_t        *d = &i->deepen;
+  md_feed_deepen_t        *d = i->deepen;
   const md_sync_pending_t *p;
   if (d->id < d->begin_seq) return MD_ERR_ABSENT;
   while ((p = md_sync_queue_peek(&d->queue)) != NULL) {
@@ -243,7 +244,7 @@ try_deepen(md_feed_t *f, md_feed_instrument_t *i) {
 void
 md_feed_deepen_update(md_feed_t *f, md_feed_instrument_t *i, const md_feed_delta_t *delta,
                       const md_feed_levels_t *levels) {
-  md_feed_deepen_t *d      = &i->deepen;
+  md_feed_deepen_t *d      = i->deepen;
   int64_t           age_ns = f->recv_ns - d->begin_ns;
   uint64_t          max_bytes =
       f->cfg.sync_queue_bytes < KEEP_BYTES_MAX ? f->cfg.sync_queue_bytes : KEEP_BYTES_MAX;
@@ -260,7 +261,7 @@ md_feed_deepen_update(md_feed_t *f, md_feed_instrument_t *i, const md_feed_delta
 void
 md_feed_deepen_snapshot(md_feed_t *f, md_feed_instrument_t *i, const md_feed_event_t *event,
                         uint32_t limit, const md_feed_levels_t *levels) {
-  md_feed_deepen_t *d     = &i->deepen;
+  md_feed_deepen_t *d     = i->deepen;
   const uint32_t    known = i->snapshot_limit;
   if (limit != 0 && limit <= known && md_feed_known_left(i, known) == known)
     return; /* asked for before: nothing new */

@@ -23,7 +23,7 @@ md_feed_definition_init(md_definition_t *d, const char *symbol, uint32_t len) {
 static md_err_t
 list(md_feed_t *f, md_feed_instrument_t *i) {
   md_segment_t        *s    = f->cfg.segment;
-  md_instrument_spec_t spec = {.definition = &i->definition,
+  md_instrument_spec_t spec = {.definition = i->definition,
                                .feed       = f->cfg.feed,
                                .px_exp     = i->px_exp,
                                .qty_exp    = i->qty_exp,
@@ -55,13 +55,13 @@ create(md_feed_t *f, const char *symbol, uint32_t len) {
   i->trusted_ask = MD_NULL_I64;
   i->before =
       row->has_resume ? row->resume : (md_feed_resume_t){MD_NULL_U64, MD_NULL_U64, MD_NULL_U64};
+  i->definition = &row->definition;
   if (row->has_definition) {
-    i->definition = row->definition;
-    i->px_exp     = row->px_exp;
-    i->qty_exp    = row->qty_exp;
+    i->px_exp  = row->px_exp;
+    i->qty_exp = row->qty_exp;
   } else {
-    md_feed_definition_init(&i->definition, symbol, len);
-    f->cfg.venue->define(symbol, len, &i->definition);
+    md_feed_definition_init(i->definition, symbol, len);
+    f->cfg.venue->define(symbol, len, i->definition);
   }
   i->shm_px_exp  = i->px_exp;
   i->shm_qty_exp = i->qty_exp;
@@ -72,8 +72,6 @@ create(md_feed_t *f, const char *symbol, uint32_t len) {
   }
   md_orderbook_init(&i->book, f->level_pool);
   md_sync_queue_init(&i->queue, f->sync_pool);
-  md_orderbook_init(&i->deepen.book, f->level_pool);
-  md_sync_queue_init(&i->deepen.queue, f->sync_pool);
   row->id = i->id;
   md_feed_symbols_use(f->symbols, row, f->instrument_cnt++);
   return i;
@@ -126,7 +124,7 @@ void
 md_feed_define(md_feed_t *f, md_feed_instrument_t *i) {
   if (MD_LIKELY(i->is_defined)) return;
   md_record_t *rec = md_feed_record(f, i, MD_RECORD_DEFINITION, sizeof(md_definition_t));
-  memcpy(md_record_body(rec), &i->definition, sizeof i->definition);
+  memcpy(md_record_body(rec), i->definition, sizeof *i->definition);
   i->is_defined = true;
 }
 
@@ -141,7 +139,7 @@ announce(md_feed_t *f, md_feed_instrument_t *i, bool is_rescaled) {
   bool rewrite = is_rescaled && i->state == MD_BOOK_VALID;
   if (rewrite) md_feed_publish(f);
   if (i->is_listed)
-    md_instrument_update(f->cfg.segment, i->row, i->px_exp, i->qty_exp, &i->definition);
+    md_instrument_update(f->cfg.segment, i->row, i->px_exp, i->qty_exp, i->definition);
   if (rewrite) md_feed_shm_all(f, i);
 }
 
@@ -179,7 +177,7 @@ rescale_bar(md_kline_t *k, const int px[2], const int qty[2]) {
 
 /* Everything of i that is a mantissa goes to new exponents, or nothing does. */
 static md_err_t
-rescale(md_feed_instrument_t *i, int px_exp, int qty_exp) {
+rescale(const md_feed_t *f, md_feed_instrument_t *i, int px_exp, int qty_exp) {
   const int px[2] = {i->px_exp, px_exp}, qty[2] = {i->qty_exp, qty_exp};
   int64_t   bid = i->trusted_bid, ask = i->trusted_ask;
   md_i128   sum = i->trades.qty_sum, agg_sum = i->agg_trades.qty_sum;
@@ -194,9 +192,11 @@ rescale(md_feed_instrument_t *i, int px_exp, int qty_exp) {
   i->trusted_ask        = ask;
   i->trades.qty_sum     = sum;
   i->agg_trades.qty_sum = agg_sum;
-  rescale_definition(&i->definition, px, qty);
-  for (uint32_t n = 0; n < i->bar_cnt; n++)
-    if (!rescale_bar(&i->bar[n], px, qty)) i->bar[n].ts_open_ns = MD_NULL_I64;
+  rescale_definition(i->definition, px, qty);
+  for (uint32_t n = 0; n < i->bar_cnt; n++) {
+    md_kline_t *bar = md_feed_aside_bar(f, i, n);
+    if (!rescale_bar(bar, px, qty)) bar->ts_open_ns = MD_NULL_I64;
+  }
   md_feed_canary_forget(i);
   i->px_exp  = (int8_t)px_exp;
   i->qty_exp = (int8_t)qty_exp;
@@ -213,7 +213,7 @@ md_feed_widen(md_feed_t *f, md_feed_instrument_t *i, int px_exp, int qty_exp) {
   px_exp  = smaller(px_exp, i->px_exp);
   qty_exp = smaller(qty_exp, i->qty_exp);
   if (px_exp == i->px_exp && qty_exp == i->qty_exp) return MD_OK;
-  md_err_t err = rescale(i, px_exp, qty_exp);
+  md_err_t err = rescale(f, i, px_exp, qty_exp);
   if (err) return err;
   announce(f, i, true);
   return MD_OK;
@@ -235,21 +235,22 @@ keep_names(md_definition_t *to, const md_definition_t *from) {
 }
 
 static void
-redefine(md_feed_t *f, md_feed_instrument_t *i, const md_feed_symbol_t *row) {
-  const int px_exp  = smaller(row->px_exp, i->px_exp);
-  const int qty_exp = smaller(row->qty_exp, i->qty_exp);
+redefine(md_feed_t *f, md_feed_instrument_t *i, const md_definition_t *d, int said_px_exp,
+         int said_qty_exp) {
+  const int px_exp  = smaller(said_px_exp, i->px_exp);
+  const int qty_exp = smaller(said_qty_exp, i->qty_exp);
   bool      widened = px_exp != i->px_exp || qty_exp != i->qty_exp;
-  if (widened && rescale(i, px_exp, qty_exp)) {
+  if (widened && rescale(f, i, px_exp, qty_exp)) {
     md_count(f->metrics, MD_COUNTER_OVERFLOWS, 1);
     return;
   }
-  const int       px[2]  = {row->px_exp, px_exp};
-  const int       qty[2] = {row->qty_exp, qty_exp};
-  md_definition_t now    = row->definition;
+  const int       px[2]  = {said_px_exp, px_exp};
+  const int       qty[2] = {said_qty_exp, qty_exp};
+  md_definition_t now    = *d;
   rescale_definition(&now, px, qty);
-  keep_names(&now, &i->definition);
-  bool changed  = memcmp(&now, &i->definition, sizeof now) != 0;
-  i->definition = now;
+  keep_names(&now, i->definition);
+  bool changed   = memcmp(&now, i->definition, sizeof now) != 0;
+  *i->definition = now;
   if (changed || widened) announce(f, i, widened);
 }
 
@@ -261,11 +262,14 @@ md_feed_on_definition(md_feed_t *f, const char *symbol, uint32_t len, const md_d
     md_count(f->metrics, MD_COUNTER_OVERFLOWS, 1);
     return;
   }
+  if (row->instrument != UINT32_MAX) {
+    redefine(f, &f->instruments[row->instrument], d, px_exp, qty_exp);
+    return;
+  }
   row->definition     = *d;
   row->px_exp         = (int8_t)px_exp;
   row->qty_exp        = (int8_t)qty_exp;
   row->has_definition = true;
-  if (row->instrument != UINT32_MAX) redefine(f, &f->instruments[row->instrument], row);
 }
 
 /* ---- trading ---- */
@@ -284,11 +288,11 @@ out_trading(md_feed_t *f, md_feed_instrument_t *i, const md_feed_event_t *event,
 void
 md_feed_on_trading(md_feed_t *f, md_feed_instrument_t *i, const md_feed_event_t *event,
                    md_trading_t trading) {
-  const unsigned before = i ? i->definition.trading : MD_TRADING_UNKNOWN;
+  const unsigned before = i ? i->definition->trading : MD_TRADING_UNKNOWN;
   if (i && before == trading) return;
   out_trading(f, i, event, before, trading);
   if (!i) return;
-  i->definition.trading = (uint8_t)trading;
+  i->definition->trading = (uint8_t)trading;
   announce(f, i, false);
   if (trading == MD_TRADING_ENDED)
     md_feed_book_delist(f, i);

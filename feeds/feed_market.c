@@ -72,13 +72,18 @@ md_feed_on_agg_trade(md_feed_t *f, md_feed_instrument_t *i, const md_agg_trade_t
 
 /* The row of an interval; when there are too many intervals, the one that is the longest behind. */
 static md_kline_t *
-bar_of(md_feed_instrument_t *i, uint32_t interval_s) {
-  md_kline_t *oldest = &i->bar[0];
+bar_of(md_feed_t *f, md_feed_instrument_t *i, uint32_t interval_s) {
+  md_kline_t *oldest = md_feed_aside_bar(f, i, 0), *bar;
   for (uint32_t n = 0; n < i->bar_cnt; n++) {
-    if (i->bar[n].interval_s == interval_s) return &i->bar[n];
-    if (i->bar[n].ts_open_ns < oldest->ts_open_ns) oldest = &i->bar[n];
+    bar = md_feed_aside_bar(f, i, n);
+    if (bar->interval_s == interval_s) return bar;
+    if (bar->ts_open_ns < oldest->ts_open_ns) oldest = bar;
   }
-  md_kline_t *bar = i->bar_cnt < MD_FEED_INTERVAL_CNT_MAX ? &i->bar[i->bar_cnt++] : oldest;
+  bar = oldest;
+  if (i->bar_cnt < MD_FEED_INTERVAL_CNT_MAX) {
+    bar = md_feed_aside_bar(f, i, i->bar_cnt++);
+    f->asides.used_bytes += sizeof *bar;
+  }
   memset(bar, 0, sizeof *bar);
   bar->ts_open_ns = MD_NULL_I64;
   bar->interval_s = interval_s;
@@ -87,7 +92,7 @@ bar_of(md_feed_instrument_t *i, uint32_t interval_s) {
 
 bool
 md_feed_kline_is_new(md_feed_t *f, md_feed_instrument_t *i, const md_kline_t *k, uint16_t *flags) {
-  md_kline_t *last = bar_of(i, k->interval_s);
+  md_kline_t *last = bar_of(f, i, k->interval_s);
   bool        same = last->ts_open_ns == k->ts_open_ns && k->ts_open_ns != MD_NULL_I64;
   if (MD_RULE(BAR_REPEAT) && same && (!k->closed || memcmp(last, k, sizeof *k) == 0)) {
     md_count(f->metrics, MD_COUNTER_DUPLICATES, 1);
@@ -137,13 +142,15 @@ md_feed_on_bbo(md_feed_t *f, md_feed_instrument_t *i, const md_bbo_t *b, uint64_
     compare(f, i, bid, ask);
     return;
   }
+  if (!i->canary) md_feed_aside_canary(f, i);
   i->canary[i->canary_next++ % MD_FEED_CANARY_CNT] = (md_feed_canary_t){exch_seq, bid, ask};
   if (exch_seq > i->canary_last) i->canary_last = exch_seq;
 }
 
 void
 md_feed_canary_forget(md_feed_instrument_t *i) {
-  memset(i->canary, 0, sizeof i->canary);
+  if (i->canary_last == 0) return; /* none waits */
+  memset(i->canary, 0, MD_FEED_CANARY_CNT * sizeof *i->canary);
   i->canary_last = 0;
 }
 

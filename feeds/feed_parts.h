@@ -42,6 +42,15 @@ typedef struct md_feed_ahead {
   md_venue_peek_t       peek;
 } md_feed_ahead_t;
 
+/* What few instruments need and what is large, by the index of the instrument: memory that nobody
+ * touched is none. Bars stand one interval behind the other. */
+typedef struct md_feed_asides {
+  md_feed_deepen_t *deepen;
+  md_feed_canary_t *canary;
+  md_kline_t       *bar;
+  uint64_t          used_bytes;
+} md_feed_asides_t;
+
 struct md_feed {
   md_feed_config_t            cfg;
   const md_sync_rule_t       *rule;
@@ -51,6 +60,7 @@ struct md_feed {
   md_sync_pool_t             *sync_pool;
   md_feed_symbols_t          *symbols;
   md_feed_instrument_t       *instruments;
+  md_feed_asides_t            asides;
   uint32_t                    instrument_cnt;
   uint32_t                    next_id;
   uint32_t                    books_valid, books_known;
@@ -197,6 +207,21 @@ void md_feed_shm_changes(md_feed_t *f, md_feed_instrument_t *i);
 void md_feed_shm_state(md_feed_t *f, md_feed_instrument_t *i);
 
 /* ---- feed_memory.c ---- */
+
+/* md_feed_reserve gives address space that is zero and takes memory where it is touched, NULL when
+ * refused; md_feed_release takes it back. */
+void *md_feed_reserve(uint64_t bytes);
+void  md_feed_release(void *p, uint64_t bytes);
+
+/* md_feed_asides_new reserves for all instruments that the feed may have; false when refused. */
+bool md_feed_asides_new(md_feed_t *f);
+void md_feed_asides_delete(md_feed_t *f);
+
+/* md_feed_aside_canary and md_feed_aside_deepen give an instrument its places; md_feed_aside_bar
+ * the one of its n-th interval. */
+void        md_feed_aside_canary(md_feed_t *f, md_feed_instrument_t *i);
+void        md_feed_aside_deepen(md_feed_t *f, md_feed_instrument_t *i);
+md_kline_t *md_feed_aside_bar(const md_feed_t *f, const md_feed_instrument_t *i, uint32_t n);
 
 /* md_feed_forget gives back the memory of books that are STALE: readers keep what they see, the
  * next snapshot brings the levels again. */

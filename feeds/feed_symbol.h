@@ -21,7 +21,7 @@ typedef struct md_feed_symbol {
   bool             has_resume;
   uint8_t          len;
   uint8_t          pad[3];
-  md_definition_t  definition; /* the venue's, when has_definition */
+  md_definition_t  definition; /* the venue's, when has_definition; of one in use: its own */
   md_feed_resume_t resume;     /* when has_resume */
 } md_feed_symbol_t;
 

@@ -4,9 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The smallest run of levels, 1 KiB: most thin instruments never need a second one. */
-#define CAP_MIN (uint32_t)((1u << MD_RUN_ORDER_MIN) / sizeof(md_level_t))
-
 /* Levels that are copied from book to book at a time. */
 #define COPY_CNT 64u
 
@@ -118,10 +115,9 @@ md_side_reserve(md_level_pool_t *pool, md_book_side_t *s, uint32_t cnt) {
   if (cnt <= s->far_cap) return MD_OK;
   if (cnt > MD_BOOK_LEVELS_MAX) return MD_ERR_FULL;
 
-  uint32_t cap = s->far_cap ? s->far_cap : CAP_MIN;
-  while (cap < cnt) {
-    cap *= 2;
-  }
+  /* All of the run: its size grows by a third at least, so that a level is seldom moved for it. */
+  const uint32_t cap =
+      (uint32_t)(md_run_bytes(md_run_order(cnt * sizeof(md_level_t))) / sizeof(md_level_t));
   md_level_t *levels = md_level_pool_take(pool, cap * sizeof *levels);
   if (!levels) return MD_ERR_FULL;
   if (s->far_cnt > 0) memcpy(levels, s->far, s->far_cnt * sizeof *levels);

@@ -3,8 +3,9 @@
 
 #include <string.h>
 
-/* A window is worth its 33 KiB from so many levels in it on: a shorter sorted array is as fast. */
-#define WORTH_CNT 48u
+/* A window is worth its 33 KiB from so many levels in it on: a shorter sorted array is as fast. One
+ * more than fill a run, so that a thin book whose run is full gets the next one instead. */
+#define WORTH_CNT 49u
 
 /* Keys between the best level and the window's end when the window is put anew: the market may walk
  * so far in either direction before it moves again. */

@@ -37,7 +37,7 @@ md_run_pool_fini(md_run_pool_t *p) {
 uint32_t
 md_run_order(uint64_t bytes) {
   uint32_t order = MD_RUN_ORDER_MIN;
-  while (order <= MD_RUN_ORDER_MAX && (1ull << order) < bytes) {
+  while (order <= MD_RUN_ORDER_MAX && md_run_bytes(order) < bytes) {
     order++;
   }
   return order;
@@ -62,9 +62,9 @@ take(md_run_pool_t *p, uint32_t order) {
   void *run = pop(p, order);
   if (run) return run;
 
-  if (p->bytes - p->used >= 1ull << order) {
+  if (p->bytes - p->used >= md_run_bytes(order)) {
     run = p->base + p->used;
-    p->used += 1ull << order;
+    p->used += md_run_bytes(order);
     return run;
   }
 
@@ -74,9 +74,13 @@ take(md_run_pool_t *p, uint32_t order) {
   }
   if (larger > MD_RUN_ORDER_MAX) return NULL;
   run = pop(p, larger);
-  while (larger > order) {
+  while (larger > order && larger > MD_RUN_ORDER_TWO) {
     larger--;
-    push(p, (uint8_t *)run + (1ull << larger), larger);
+    push(p, (uint8_t *)run + md_run_bytes(larger), larger);
+  }
+  if (larger > order) {
+    const uint64_t bytes = md_run_bytes(order);
+    push(p, (uint8_t *)run + bytes, md_run_order(md_run_bytes(larger) - bytes));
   }
   return run;
 }
@@ -86,7 +90,7 @@ md_run_pool_take(md_run_pool_t *p, uint32_t order) {
   if (order > MD_RUN_ORDER_MAX) return NULL;
   md_assert(order >= MD_RUN_ORDER_MIN);
   void *run = take(p, order);
-  if (run) p->taken += 1ull << order;
+  if (run) p->taken += md_run_bytes(order);
   return run;
 }
 
@@ -94,8 +98,8 @@ void
 md_run_pool_give(md_run_pool_t *p, void *run, uint32_t order) {
   md_assert(order >= MD_RUN_ORDER_MIN && order <= MD_RUN_ORDER_MAX);
   md_assert((uint8_t *)run >= p->base && (uint8_t *)run < p->base + p->used);
-  md_assert(p->taken >= 1ull << order);
-  p->taken -= 1ull << order;
+  md_assert(p->taken >= md_run_bytes(order));
+  p->taken -= md_run_bytes(order);
   push(p, run, order);
 }
 

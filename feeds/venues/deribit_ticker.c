@@ -93,8 +93,8 @@ read_open_interest(md_db_context_t *c, const md_feed_instrument_t *i, md_open_in
   md_dec128_t v;
   if (!md_db_dec128(c->s->value[MD_DB_open_interest], &v)) return MD_ERR_SYNTAX;
   out->contracts = MD_DEC128_NULL;
-  out->base_qty  = i->definition.inverse ? MD_DEC128_NULL : v;
-  out->quote_qty = i->definition.inverse ? v : MD_DEC128_NULL;
+  out->base_qty  = i->definition->inverse ? MD_DEC128_NULL : v;
+  out->quote_qty = i->definition->inverse ? v : MD_DEC128_NULL;
   return MD_OK;
 }
 

@@ -257,8 +257,8 @@ Test(deribit, index_fields) {
   cr_assert_eq(last_of(&x, MD_RECORD_VOLATILITY_INDEX)->ts_exch_ns, 1700000000007000000);
   assert_fields(last_of(&x, MD_RECORD_VOLATILITY_INDEX),
                 "\"open\":null,\"high\":null,\"low\":null,\"value\":\"129.36\"}");
-  cr_assert_eq(book_of(&x, "btc_usd")->definition.kind, MD_KIND_INDEX);
-  cr_assert_str_eq(book_of(&x, "btc_usd")->definition.base, "BTC");
+  cr_assert_eq(book_of(&x, "btc_usd")->definition->kind, MD_KIND_INDEX);
+  cr_assert_str_eq(book_of(&x, "btc_usd")->definition->base, "BTC");
   channel("deribit_price_index.btc_usd",
           "{\"timestamp\":1700000000008,\"price\":3937.89,\"index_name\":\"btc_usd\"}");
   assert_fields(last_of(&x, MD_RECORD_INDEX), "\"index_px\":\"3937.89\"}");
@@ -558,7 +558,7 @@ Test(deribit, case_44_instruments_come_and_end_while_others_stay_where_they_are)
   const md_feed_instrument_t *ended = book_of(&x, O);
   cr_assert_eq(ended->state, MD_BOOK_STALE);
   cr_assert_eq(ended->reason, MD_REASON_DELISTED);
-  cr_assert_eq(ended->definition.trading, MD_TRADING_ENDED);
+  cr_assert_eq(ended->definition->trading, MD_TRADING_ENDED);
   (void)types(&x);
   state(O, "terminated");
   change(O, 7, 8, "[\"new\",1,1]", "");

@@ -162,6 +162,28 @@ Test(feed, a_delisted_book_is_stale_and_ignores_updates_until_it_is_listed_again
   cr_assert_eq(book_of(&x, A)->gen, 2);
 }
 
+/* Best prices that wait and bars have memory of their own from the first one on. */
+Test(feed, what_an_instrument_never_had_takes_no_memory) {
+  make_valid(&x, A, 105);
+  cr_assert_null(book_of(&x, A)->canary);
+  cr_assert_null(book_of(&x, A)->deepen);
+  uint64_t       before = md_feed_memory(x.feed);
+  const md_bbo_t bbo    = {.bid_px = 1, .ask_px = 2};
+  for (uint64_t n = 0; n < 2 * MD_FEED_CANARY_CNT; n++)
+    md_feed_on_bbo(x.feed, md_feed_lookup(x.feed, A, sizeof A - 1), &bbo, 200 + n);
+  cr_assert_not_null(book_of(&x, A)->canary);
+  cr_assert_eq(md_feed_memory(x.feed) - before, MD_FEED_CANARY_CNT * sizeof(md_feed_canary_t));
+  before       = md_feed_memory(x.feed);
+  md_kline_t k = {.ts_open_ns = 60, .closed = 1};
+  for (uint32_t n = 0; n < 3 * MD_FEED_INTERVAL_CNT_MAX; n++) {
+    uint16_t flags = 0;
+    k.interval_s   = 60 * (1 + n % 2);
+    cr_assert_eq(md_feed_kline_is_new(x.feed, md_feed_lookup(x.feed, A, sizeof A - 1), &k, &flags),
+                 n < 2);
+  }
+  cr_assert_eq(md_feed_memory(x.feed) - before, 2 * sizeof(md_kline_t));
+}
+
 Test(feed, to_forget_gives_back_the_memory_of_stale_books_and_harms_no_other) {
   make_valid(&x, A, 105);
   uint64_t one = md_feed_memory(x.feed);
@@ -502,8 +524,7 @@ Test(feed, checkpoint_repeats_definitions_and_books_under_the_last_seq) {
     cr_assert(rec->flags & MD_FLAG_LAST);
     cr_assert_eq(p->inner, want[n]);
     cr_assert_eq(p->request, 42);
-    if (n == 1)
-      cr_assert_eq(memcmp(p + 1, &book_of(&x, A)->definition, sizeof(md_definition_t)), 0);
+    if (n == 1) cr_assert_eq(memcmp(p + 1, book_of(&x, A)->definition, sizeof(md_definition_t)), 0);
     if (n != 3) continue;
     cr_assert_eq(rec->instrument, book_of(&x, A)->id);
     cr_assert_eq(rec->exch_seq, 105);
@@ -599,7 +620,7 @@ Test(feed_shm, a_definition_that_comes_late_adds_what_was_not_known_of_an_instru
   fixture_open(&x, &cfg);
   make_valid(&x, A, 105);
   const char *name = book_of(&x, A)->symbol;
-  cr_assert_str_eq(book_of(&x, A)->definition.settle, "");
+  cr_assert_str_eq(book_of(&x, A)->definition->settle, "");
 
   md_definition_t d;
   md_feed_definition_init(&d, name, (uint32_t)strlen(name));

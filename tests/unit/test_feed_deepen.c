@@ -98,7 +98,7 @@ expect_given_up(uint32_t told_before) {
   cr_assert_str_eq(types(&x), "");
   cr_assert_eq(book_of(&x, A)->state, MD_BOOK_VALID);
   cr_assert_not(book_of(&x, A)->is_deepening);
-  cr_assert_eq(book_of(&x, A)->deepen.queue.cnt, 0);
+  cr_assert_eq(book_of(&x, A)->deepen->queue.cnt, 0);
   cr_assert_eq(counter(&x, MD_COUNTER_DEEPEN_RETRIES), 1);
   cr_assert_eq(told_cnt, told_before + 1);
   cr_assert_eq(told, 2, "it is known as far as before");
@@ -311,7 +311,7 @@ Test(feed_deepen, a_lost_connection_while_it_waits_forgets_all) {
   disconnect(&x);
   (void)types(&x);
   cr_assert_not(book_of(&x, A)->is_deepening);
-  cr_assert_eq(book_of(&x, A)->deepen.book.bids.cnt, 0);
+  cr_assert_eq(book_of(&x, A)->deepen->book.bids.cnt, 0);
   deepen(A); /* not VALID: not begun */
   cr_assert_not(book_of(&x, A)->is_deepening);
 }
