@@ -12,7 +12,7 @@
 static void
 ask(const void *from, size_t bytes) {
   for (size_t off = 0; off < bytes; off += LINE_BYTES)
-    __builtin_prefetch((const uint8_t *)from + off, 1);
+    md_prefetch((const uint8_t *)from + off);
 }
 
 /* Asked for a moment ago: a frame before this one was of the same book. */

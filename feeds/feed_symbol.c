@@ -81,7 +81,7 @@ slot_of(const md_feed_symbols_t *t, uint64_t hash, const char *symbol, uint32_t 
 
 void
 md_feed_symbols_prefetch(const md_feed_symbols_t *t, uint64_t hash) {
-  __builtin_prefetch(&t->slots[(uint32_t)(hash >> 32) & t->mask]);
+  md_prefetch(&t->slots[(uint32_t)(hash >> 32) & t->mask]);
 }
 
 uint32_t

@@ -156,10 +156,10 @@ ask(const md_book_side_t *s) {
   const uint32_t word = md_top_bit(md_window_words(s));
   /* The best level is anywhere in the best word: both words of quantities that it may reach. */
   const uint64_t key = (uint64_t)s->low + 64 * word;
-  __builtin_prefetch(&s->bits[(word + turn) % MD_WINDOW_WORDS], 1);
-  __builtin_prefetch(&s->bits[(word + turn + MD_WINDOW_WORDS - 1) % MD_WINDOW_WORDS], 1);
+  md_prefetch(&s->bits[(word + turn) % MD_WINDOW_WORDS]);
+  md_prefetch(&s->bits[(word + turn + MD_WINDOW_WORDS - 1) % MD_WINDOW_WORDS]);
   for (uint64_t n = 0; n < 64 + PREFETCH_TICKS; n += 8)
-    __builtin_prefetch(&s->qty[(key + 56 - n) % MD_WINDOW_TICKS], 1);
+    md_prefetch(&s->qty[(key + 56 - n) % MD_WINDOW_TICKS]);
 }
 
 void

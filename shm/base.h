@@ -31,6 +31,15 @@ md_is_pow2(uint64_t v) {
   return v != 0 && (v & (v - 1)) == 0;
 }
 
+/* md_prefetch asks for the cache line of p; any address will do. gcc takes a function that does
+ * nothing but __builtin_prefetch for one without effect and leaves its calls out: the empty
+ * instruction is one. */
+static inline void
+md_prefetch(const void *p) {
+  __builtin_prefetch(p, 1);
+  __asm__ volatile("");
+}
+
 /* md_assert_fail writes "file:line: what" to stderr and aborts. Any thread. */
 MD_COLD _Noreturn void md_assert_fail(const char *file, int line, const char *what);
 

@@ -363,7 +363,7 @@ md_book_ask(const void *from, size_t bytes) {
   const uint8_t *p = from;
 
   for (size_t off = 0; off < bytes; off += MD_CACHE_LINE_BYTES)
-    __builtin_prefetch(p + off, 1);
+    md_prefetch(p + off);
 }
 
 /* md_book_key turns a price into a number that grows from worst to best on either side. */

@@ -108,7 +108,7 @@ add_record(md_journal_sink_t *s, const md_record_t *rec) {
 static void
 fetch_ahead(const uint8_t *next) {
   for (uint32_t i = 0; i < FETCH_LINES; i++)
-    __builtin_prefetch(next + (size_t)i * 64);
+    md_prefetch(next + (size_t)i * 64);
 }
 
 /* One group from ring r. Returns its bytes, 0 when nothing could be taken. */

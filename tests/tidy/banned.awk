@@ -7,6 +7,8 @@ BEGIN {
   for (i = 1; i <= n; i++)
     if (code ~ ("(^|[^A-Za-z0-9_])" names[i] "[ \t]*\\("))
       complain(names[i] " is banned")
+  if (FILENAME != "shm/base.h" && code ~ /__builtin_prefetch[ \t]*\(/)
+    complain("__builtin_prefetch alone is left out by gcc: md_prefetch")
 }
 
 END { exit bad }

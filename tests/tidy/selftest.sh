@@ -144,6 +144,8 @@ for call in strcpy strcat sprintf strtok atoi gets alloca; do
   expect check_banned feeds/a.c "  $call(x);" "$call is banned"
 done
 
+expect check_banned feeds/a.c '  __builtin_prefetch(x);' 'md_prefetch'
+
 expect check_documented shm/err_table.h '  X(NOSPACE, -2, "no space")' 'MD_ERR_NOSPACE'
 expect check_documented shm/err_table.h '  X(FUL, -2, "a prefix of another name")' 'MD_ERR_FUL '
 expect check_documented shm/metric_table.h '  X(N, counter, "mdengine_n_total", "n")' \
