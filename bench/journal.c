@@ -5,6 +5,7 @@
 
 #include "bench/calm.h"
 #include "bench/crowd.h"
+#include "bench/durable.h"
 #include "bench/rig.h"
 #include "bench/rounds.h"
 #include "bench/store.h"
@@ -12,17 +13,16 @@
 #include "writers/journal_scan.h"
 #include "writers/journal_sink.h"
 
-#define WRITE_TURN_NS  300000000
-#define WARM_NS        40000000
-#define APPEND_TURN_NS 300000000
-#define FRAME_BYTES    1536u /* a depth update of 1.4 KB as it was received */
-#define BATCH_CNT      16u
-#define SEGMENT_BYTES  (256ull << 20) /* the configuration's default */
-#define NEED_BYTES     (4ull << 30)
-#define FILE_BYTES     (512ull << 20)
-#define SCAN_BYTES     (1ull << 30)
-#define RETIRE_NS      5000000
-#define SYNC_NS        10000000 /* the journal's interval */
+#define WRITE_TURN_NS 300000000
+#define WARM_NS       40000000
+#define FRAME_BYTES   1536u /* a depth update of 1.4 KB as it was received */
+#define BATCH_CNT     16u
+#define SEGMENT_BYTES (256ull << 20) /* the configuration's default */
+#define NEED_BYTES    (4ull << 30)
+#define FILE_BYTES    (512ull << 20)
+#define SCAN_BYTES    (1ull << 30)
+#define RETIRE_NS     5000000
+#define SYNC_NS       10000000 /* the journal's interval */
 
 typedef struct journal {
   md_bench_store_t store;
@@ -30,9 +30,7 @@ typedef struct journal {
   md_bench_rig_t   scanned;
   uint64_t         scanned_seq;
   char             scanned_path[MD_JOURNAL_PATH_BYTES];
-  uint64_t         first;    /* record of the turn */
-  int64_t          begin_ns; /* when it was to come */
-  const char      *broken;   /* what went wrong for good */
+  const char      *broken; /* what went wrong for good */
 } journal_t;
 
 /* ---- flat out ---- */
@@ -112,68 +110,6 @@ disk_turn(void *ctx, const md_bench_cell_t *cell, md_hist_t *hist) {
   return md_bench_others_end(&calm) ? value : MD_BENCH_NONE;
 }
 
-/* ---- at a rate ---- */
-
-static int64_t
-due_ns(const journal_t *j, uint64_t record) {
-  return j->begin_ns + (int64_t)((record - j->first) * (1000000000 / MD_BENCH_APPEND_RATE));
-}
-
-/* What a feed would have put by now. It stands in the ring when the sink looks, which it does only
- * between its waits: so no second thread is needed, and none disturbs the disk's own. */
-static void
-put_due(journal_t *j) {
-  int64_t now_ns = md_bench_now_ns();
-  while (now_ns >= due_ns(j, j->group.seq + 1))
-    if (!md_bench_rig_put(&j->group, MD_BENCH_APPEND_BYTES, now_ns)) break;
-  md_bench_rig_publish(&j->group);
-}
-
-static uint64_t
-note_durable(const journal_t *j, uint64_t seen, md_hist_t *hist) {
-  uint64_t durable = md_bench_rig_durable(&j->group);
-  int64_t  now_ns  = durable > seen ? md_bench_now_ns() : 0;
-  for (uint64_t i = seen + 1; i <= durable; i++)
-    md_hist_add(hist, now_ns - due_ns(j, i));
-  return durable;
-}
-
-/* The turn's P99 in microseconds. */
-static double
-p99_us(const md_hist_t *hist) {
-  static md_hist_copy_t copy;
-  md_hist_read(hist, &copy);
-  return copy.cnt ? (double)md_hist_quantile(&copy, 990000) / 1e3 : MD_BENCH_NONE;
-}
-
-static double
-append_turn(void *ctx, const md_bench_cell_t *cell, md_hist_t *hist) {
-  journal_t *j = ctx;
-  (void)cell;
-  if (j->broken || md_bench_interrupted()) return MD_BENCH_NONE;
-  j->first             = j->group.seq + 1;
-  j->begin_ns          = md_bench_now_ns() + 1000000;
-  uint64_t        seen = j->group.seq;
-  md_bench_calm_t calm;
-  md_bench_others_begin(&calm);
-  while (md_bench_now_ns() < j->begin_ns + APPEND_TURN_NS && md_bench_rig_turn(&j->group)) {
-    seen = note_durable(j, seen, hist);
-    put_due(j);
-  }
-  if (!md_bench_rig_drain(&j->group)) j->broken = "the journal does not become durable";
-  return md_bench_others_end(&calm) ? p99_us(hist) : MD_BENCH_NONE;
-}
-
-static double
-commit_turn(void *ctx, const md_bench_cell_t *cell, md_hist_t *hist) {
-  journal_t      *j = ctx;
-  md_bench_calm_t calm;
-  (void)cell;
-  md_bench_others_begin(&calm);
-  if (!md_bench_group_commit(&j->store, APPEND_TURN_NS, hist)) return MD_BENCH_NONE;
-  return md_bench_others_end(&calm) ? p99_us(hist) : MD_BENCH_NONE;
-}
-
 /* ---- after a crash ---- */
 
 /* As the next start looks at the last segment; GB a second. */
@@ -231,11 +167,6 @@ static const md_bench_cell_t own_cells[] = {
     {"journal.bare", "MB/s", disk_turn, SYNCED, 0, "overwrite, built in", 0, MD_BENCH_RATE, NONE,
      NONE}};
 
-static const md_bench_cell_t append_cells[] = {
-    {NULL, "us", commit_turn, 0, 0, NULL, 0, MD_BENCH_COST, NONE, NONE},
-    {"journal.durable.p99", "us", append_turn, 0, 0, "group commit, P99", 0, MD_BENCH_COST, 2,
-     1.2}};
-
 static const md_bench_cell_t scan_cells[] = {
     {NULL, "GB/s", scan_turn, 0, 0, NULL, 0, MD_BENCH_RATE, NONE, NONE},
     {"journal.recovery_scan", "GB/s", scan_turn, 1, 0, "crc32c, cached file", 0, MD_BENCH_RATE, 0.4,
@@ -254,7 +185,7 @@ run_cells(md_bench_t *b, journal_t *j, const md_bench_cell_t *cells, uint32_t cn
 static void
 rows_without(md_bench_t *b, const char *why) {
   md_bench_rows_without(b, own_cells, MD_CNT(own_cells), why);
-  md_bench_rows_without(b, append_cells, MD_CNT(append_cells), why);
+  md_bench_durable_without(b, why);
   md_bench_rows_without(b, scan_cells, MD_CNT(scan_cells), why);
 }
 
@@ -288,8 +219,9 @@ run_all(md_bench_t *b, journal_t *j) {
   const md_bench_cell_t *cells     = j->store.has_fio ? fio_cells : own_cells;
   uint32_t               cnt       = j->store.has_fio ? MD_CNT(fio_cells) : MD_CNT(own_cells);
   if (!prime(&j->flow, 6) || !run_cells(b, j, cells, cnt, budget_ns * 2 / 3)) return false;
-  if (!prime(&j->group, 5) || !run_cells(b, j, append_cells, MD_CNT(append_cells), budget_ns / 3))
-    return false;
+  if (!prime(&j->group, 5)) return false;
+  if (!md_bench_durable(b, &j->store, &j->group, budget_ns * 2 / 3))
+    j->broken = "the journal does not become durable";
   if (j->broken) return false;
   if (make_scanned(j, SCAN_BYTES / part_of(b)))
     return run_cells(b, j, scan_cells, MD_CNT(scan_cells), budget_ns / 3);
