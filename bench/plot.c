@@ -51,7 +51,7 @@ typedef struct point {
 
 typedef struct line {
   const char *name;
-  point_t     points[6];
+  point_t     points[8];
 } line_t;
 
 typedef struct chart {
@@ -64,7 +64,14 @@ static const chart_t charts[] = {
      "A record through the ring, published in batches",
      "records published at once",
      "time for a record",
-     {{"ring, two threads", {{1, "ring.each"}, {16, "ring.batch16"}}}}},
+     {{"ring, two threads",
+       {{1, "ring.every_1"},
+        {2, "ring.every_2"},
+        {4, "ring.every_4"},
+        {8, "ring.every_8"},
+        {16, "ring.every_16"},
+        {32, "ring.every_32"},
+        {64, "ring.every_64"}}}}},
     {"cost_rows.svg",
      "A row into PostgreSQL, by COPY in batches",
      "rows in a batch",

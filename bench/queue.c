@@ -41,25 +41,31 @@ our_write(md_ring_producer_t *p, const md_record_t *rec) {
 }
 
 static inline void
-our_produce(void *mem, uint64_t cnt, uint64_t batch_cnt) {
+our_produce(void *mem, uint64_t cnt, uint64_t batch_mask) {
   our_queue_t *q   = mem;
   md_record_t  rec = {.len = sizeof rec, .type = MD_RECORD_TRADE, .flags = MD_FLAG_LAST};
   for (uint64_t seq = 1; seq <= cnt; seq++) {
     rec.seq = seq;
     our_write(&q->producer, &rec);
-    if (seq % batch_cnt == 0) md_ring_publish(&q->producer);
+    if ((seq & batch_mask) == 0) md_ring_publish(&q->producer);
   }
   md_ring_publish(&q->producer);
 }
 
 static void
 our_produce_each(void *mem, uint64_t cnt) {
-  our_produce(mem, cnt, 1);
+  our_produce(mem, cnt, 0);
 }
 
 static void
 our_produce_batch(void *mem, uint64_t cnt) {
-  our_produce(mem, cnt, BATCH_CNT);
+  our_produce(mem, cnt, BATCH_CNT - 1);
+}
+
+void
+md_bench_queue_ours_produce(void *mem, uint64_t cnt, uint32_t batch_cnt) {
+  md_assert(batch_cnt > 0 && (batch_cnt & (batch_cnt - 1)) == 0);
+  our_produce(mem, cnt, batch_cnt - 1);
 }
 
 /* Gives records back a batch at a time, or when there is nothing more to take, as a sink does. */

@@ -29,6 +29,10 @@ const md_bench_queue_t *md_bench_queue_ours_batch(void); /* published every 16 *
 const md_bench_queue_t *md_bench_queue_reference(void);
 const md_bench_queue_t *md_bench_queue_ck(void);
 
+/* md_bench_queue_ours_produce is produce of our ring, published every batch_cnt records (a power of
+ * two). */
+void md_bench_queue_ours_produce(void *mem, uint64_t cnt, uint32_t batch_cnt);
+
 /* md_bench_relax tells the processor that this is a waiting loop. */
 static inline void
 md_bench_relax(void) {

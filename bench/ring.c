@@ -16,6 +16,7 @@
 
 #include "bench/bench.h"
 #include "bench/queue.h"
+#include "bench/ring_batch.h"
 #include "shm/atomics.h"
 #include "shm/hist.h"
 
@@ -27,6 +28,7 @@
 #define ROUND_MIN      3u /* fewer that count: not measured */
 #define MODE_FACTOR    1.3
 #define QUEUE_CNT      4u
+#define BATCHES_PART   5 /* of its time, once more, for the curve over batches */
 #define TRIP_KINDS     3u
 
 /* The job of one step, for both threads. Queues are private to the step until it ends. */
@@ -531,5 +533,5 @@ md_bench_ring(md_bench_t *b) {
   }
   if (shared != MAP_FAILED) (void)munmap(shared, pair_bytes + 2 * bytes);
   free(run.rounds);
-  return good;
+  return good && md_bench_ring_batches(b, (int64_t)b->seconds * 1000000000 / BATCHES_PART);
 }
