@@ -67,7 +67,10 @@ typedef struct md_replay_verdict {
 MD_MUST_USE md_err_t md_replay_verify(const char *dir, const char *feed, md_replay_verdict_t *out,
                                       md_msg_t *msg);
 
-/* md_replay_feed_config is the configuration of an offline feed of venue. */
-md_feed_config_t md_replay_feed_config(const char *name, const md_venue_t *venue);
+/* md_replay_feed_config is the configuration of an offline feed of venue. Its clock says when the
+ * input was received: a replay is the same each time, and a reading of the system's costs what the
+ * rest of a small message does. */
+md_feed_config_t md_replay_feed_config(const char *name, const md_venue_t *venue,
+                                       const md_clock_t *clock);
 
 #endif

@@ -12,7 +12,7 @@
 #define OFFLINE_SYNC_BYTES     (256ull << 20)
 
 md_feed_config_t
-md_replay_feed_config(const char *name, const md_venue_t *venue) {
+md_replay_feed_config(const char *name, const md_venue_t *venue, const md_clock_t *clock) {
   return (md_feed_config_t){.name             = name,
                             .venue            = venue,
                             .stream           = 1,
@@ -22,7 +22,7 @@ md_replay_feed_config(const char *name, const md_venue_t *venue) {
                             .level_pool_bytes = OFFLINE_LEVEL_BYTES,
                             .sync_pool_bytes  = OFFLINE_SYNC_BYTES,
                             .sync_queue_bytes = OFFLINE_SYNC_BYTES / 4,
-                            .clock            = md_clock_system(),
+                            .clock            = clock,
                             .next_id          = 1};
 }
 
@@ -62,11 +62,13 @@ collect(const md_feed_t *f, const char *name, md_replay_t *r, md_msg_t *msg) {
 }
 
 static md_err_t
-play(md_feed_t *f, const md_source_t *source, md_replay_t *r, md_msg_t *msg) {
+play(md_feed_t *f, const md_source_t *source, md_clock_manual_t *time, md_replay_t *r,
+     md_msg_t *msg) {
   md_input_t in;
   int64_t    due;
   md_err_t   err;
   while ((err = source->next(source->ctx, &in, &due, msg)) == MD_OK) {
+    time->real_ns = in.recv_ns;
     md_feed_look_ahead(f, source);
     md_feed_input(f, &in);
     r->frame_cnt++;
@@ -91,12 +93,14 @@ md_replay_recording(const char *path, const char *venue, md_replay_t *r, md_msg_
                           name)
                 : MD_ERR_USAGE;
   }
-  md_source_t      source = md_recording_source(recording);
-  md_feed_config_t cfg    = md_replay_feed_config(name, md_venue_find(name));
-  err                     = md_feed_new(&cfg, &feed, msg);
+  md_clock_manual_t time   = {0};
+  const md_clock_t  clock  = md_clock_manual(&time);
+  md_source_t       source = md_recording_source(recording);
+  md_feed_config_t  cfg    = md_replay_feed_config(name, md_venue_find(name), &clock);
+  err                      = md_feed_new(&cfg, &feed, msg);
   if (!err) {
     md_msg_t ignored;
-    err           = play(feed, &source, r, msg);
+    err           = play(feed, &source, &time, r, msg);
     md_err_t late = collect(feed, name, r, err ? &ignored : msg);
     err           = err ? err : late;
     md_feed_delete(feed);

@@ -108,7 +108,8 @@ assemble(assembly_t *a, const md_record_t *rec, md_input_t *out) {
 }
 
 static md_err_t
-play_raw(check_t *c, md_journal_reader_t *raw, md_feed_t *feed, md_msg_t *msg) {
+play_raw(check_t *c, md_journal_reader_t *raw, md_feed_t *feed, md_clock_manual_t *time,
+         md_msg_t *msg) {
   assembly_t        *a = calloc(1, sizeof *a);
   const md_record_t *rec;
   md_journal_pos_t   pos;
@@ -131,6 +132,7 @@ play_raw(check_t *c, md_journal_reader_t *raw, md_feed_t *feed, md_msg_t *msg) {
       if (err == MD_ERR_CORRUPT) break;
       if (err == MD_OK) {
         memset(a->payload + a->len, 0, MD_FRAME_PAD_BYTES);
+        time->real_ns = in.recv_ns;
         md_feed_input(feed, &in);
         c->verdict->raw_cnt++;
       }
@@ -166,13 +168,15 @@ verify_epoch(const char *dir, const char *feed_name, check_t *c, md_msg_t *msg) 
   md_journal_reader_t   *raw   = NULL;
   md_feed_t             *feed  = NULL;
   md_known_instrument_t *known = NULL;
+  md_clock_manual_t      time  = {0};
+  const md_clock_t       clock = md_clock_manual(&time);
   uint32_t               cnt;
   c->lost_until = c->later_cnt = 0;
   c->expected                  = NULL;
   md_err_t err                 = open_at(dir, c->raw_span, &raw, msg);
   if (!err) err = open_at(dir, c->span, &c->expected, msg);
   if (!err) {
-    md_feed_config_t cfg = md_replay_feed_config(feed_name, md_venue_find(feed_name));
+    md_feed_config_t cfg = md_replay_feed_config(feed_name, md_venue_find(feed_name), &clock);
     known                = known_instruments(md_journal_reader_manifest(raw), feed_name, &cnt);
     cfg.known            = known;
     cfg.known_cnt        = cnt;
@@ -186,7 +190,7 @@ verify_epoch(const char *dir, const char *feed_name, check_t *c, md_msg_t *msg) 
   if (!err) {
     md_feed_out(feed)->tap     = compare;
     md_feed_out(feed)->tap_ctx = c;
-    err                        = play_raw(c, raw, feed, msg);
+    err                        = play_raw(c, raw, feed, &time, msg);
     if (!err && next_expected(c) && c->verdict->differ_cnt++ == 0)
       (void)snprintf(
           c->verdict->first, sizeof c->verdict->first,

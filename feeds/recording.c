@@ -1,6 +1,7 @@
 #include "feeds/recording.h"
 
 #include "feeds/recording_bytes.h"
+#include "feeds/swar.h"
 #include "feeds/venue.h"
 
 #include <stdio.h>
@@ -124,7 +125,13 @@ static bool
 parse_time(const uint8_t *p, size_t len, int64_t *out) {
   if (len == 0 || len > 19) return false;
   uint64_t v = 0;
-  for (size_t i = 0; i < len; i++) {
+  size_t   i = 0;
+  for (; i + 8 <= len; i += 8) {
+    const uint64_t word = md_swar_load(p + i);
+    if (md_swar_digit_cnt(word) != 8) return false;
+    v = v * 100000000 + md_swar_value8(word ^ MD_SWAR_ZEROS);
+  }
+  for (; i < len; i++) {
     if (p[i] < '0' || p[i] > '9') return false;
     v = v * 10 + (uint64_t)(p[i] - '0');
   }
