@@ -16,6 +16,7 @@ typedef struct md_bench_client {
   bool               is_spinning; /* else a client that has nothing to read waits */
   uint32_t           socket_cnt;  /* of ours */
   uint32_t           frame_bytes; /* all of one size; 0: bytes are counted, not messages (bare) */
+  uint32_t           message_max; /* the server has no more; 0: no end */
   int                port;
   md_bench_source_t *source;                /* whose feed gets the messages; NULL: only counted */
   md_atomic_u64     *seen;                  /* bytes so far are told here (bare), or NULL */

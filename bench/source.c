@@ -134,20 +134,38 @@ thin_snapshot(char **text, uint32_t *len) {
   return true;
 }
 
+/* The book is VALID with the first update behind the snapshot. */
+static void
+fill_book(md_bench_source_t *s, uint32_t instrument, const char *text, uint32_t len) {
+  s->last_id[instrument] = SNAPSHOT_ID;
+  give_snapshot(s, instrument, text, len);
+  fill_one(s, 0, instrument);
+  md_bench_source_handle(s, 0);
+}
+
 static bool
 fill_books(md_bench_source_t *s, bool is_thin) {
   char    *text = NULL;
   uint32_t len  = 0;
   if (!(is_thin ? thin_snapshot(&text, &len) : md_bench_snapshot_new(SEED, &text, &len)))
     return false;
-  for (uint32_t i = 0; i < s->cnt; i++) {
-    s->last_id[i] = SNAPSHOT_ID;
-    give_snapshot(s, i, text, len);
-    fill_one(s, 0, i); /* the book is VALID with the first update behind the snapshot */
-    md_bench_source_handle(s, 0);
-  }
+  for (uint32_t i = 0; i < s->cnt; i++)
+    fill_book(s, i, text, len);
   free(text);
   return true;
+}
+
+bool
+md_bench_source_rewind(md_bench_source_t *s) {
+  const md_input_t lost = {.kind     = MD_RAW_CLOSE,
+                           .leg      = MD_LEG_NONE,
+                           .name     = NAME,
+                           .name_len = sizeof NAME - 1,
+                           .payload  = (const uint8_t *)"",
+                           .recv_ns  = md_clock_real_ns(md_clock_system())};
+  s->next               = 0;
+  md_feed_input(s->feed, &lost);
+  return fill_books(s, false);
 }
 
 static bool

@@ -57,6 +57,10 @@ md_bench_source_handle(md_bench_source_t *s, uint32_t i) {
  * which publishes behind the last one (a book's update is visible at once all the same). */
 void md_bench_source_next(md_bench_source_t *s, uint32_t i);
 
+/* md_bench_source_rewind makes all books what they were when the source was made, as if their
+ * connection had been lost. False: no memory. */
+bool md_bench_source_rewind(md_bench_source_t *s);
+
 /* md_bench_source_check says whether all books are VALID, and in shared memory what they are in the
  * engine. */
 bool md_bench_source_check(const md_bench_source_t *s);

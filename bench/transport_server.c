@@ -22,6 +22,7 @@
 
 #define BATCH_BYTES 131072u
 #define WARM_PART   10u          /* one message in so many is sent before latencies count */
+#define AHEAD_BYTES 1024u        /* at most, of a frame that is made ahead, in the mean */
 #define LATE_NS     1000000000ll /* the last messages are waited for so long */
 #define GUID        "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
@@ -141,6 +142,40 @@ flood_updates(peer_t *c, md_bench_update_stream_t *updates) {
   }
 }
 
+/* Frames that are made before anybody connects. */
+typedef struct ahead {
+  uint8_t *bytes;
+  size_t   len;
+} ahead_t;
+
+static bool
+make_ahead(const md_bench_server_config_t *cfg, ahead_t *out) {
+  const size_t              room    = (size_t)cfg->ahead_cnt * AHEAD_BYTES;
+  md_bench_update_stream_t *updates = md_bench_update_stream_new(cfg->corpus, 1, cfg->deflates);
+  *out                              = (ahead_t){.bytes = malloc(room)};
+  bool ok                           = updates && out->bytes;
+  if (ok) md_bench_update_stream_begin(updates, cfg->source);
+  for (uint32_t n = 0; n < cfg->ahead_cnt && ok; n++) {
+    uint32_t       bytes;
+    const uint8_t *frame = md_bench_update_stream_next(updates, &bytes);
+    ok                   = bytes <= room - out->len;
+    if (!ok) break;
+    memcpy(out->bytes + out->len, frame, bytes);
+    out->len += bytes;
+  }
+  md_bench_update_stream_delete(updates);
+  return ok;
+}
+
+/* All of them, and then nothing until the client goes. */
+static void
+flood_ahead(peer_t *c, const ahead_t *a) {
+  uint8_t byte;
+  if (!write_some(c, a->bytes, a->len)) return;
+  while (read_some(c, &byte, 1) > 0) {
+  }
+}
+
 /* A run on a schedule. */
 typedef struct run {
   const md_bench_server_config_t *cfg;
@@ -230,7 +265,12 @@ open_peer(peer_t *c, SSL_CTX *ctx, bool deflates) {
 }
 
 static void
-serve(const md_bench_server_config_t *cfg, peer_t *peer, md_bench_update_stream_t *updates) {
+serve(const md_bench_server_config_t *cfg, peer_t *peer, md_bench_update_stream_t *updates,
+      const ahead_t *ahead) {
+  if (ahead->bytes) {
+    flood_ahead(&peer[0], ahead);
+    return;
+  }
   if (!updates) {
     flood(&peer[0], cfg->message_bytes);
     return;
@@ -262,7 +302,7 @@ make_context(const char *cert_pem, const char *key_pem) {
 
 /* The child's whole life: one client after the other. */
 static void
-run_server(const md_bench_server_config_t *cfg, int fd) {
+run_server(const md_bench_server_config_t *cfg, const ahead_t *ahead, int fd) {
   cpu_set_t set;
   CPU_ZERO(&set);
   if (cfg->cpu >= 0) CPU_SET((size_t)cfg->cpu, &set);
@@ -285,7 +325,7 @@ run_server(const md_bench_server_config_t *cfg, int fd) {
       ok = open_peer(&peer[n], ctx, cfg->deflates) && ok;
     }
     if (ok && !cfg->rate) md_bench_rt_take(0);
-    if (ok) serve(cfg, peer, updates);
+    if (ok) serve(cfg, peer, updates, ahead);
     if (ok && !cfg->rate) md_bench_rt_give(0);
     for (uint32_t n = 0; n < cfg->socket_cnt; n++) {
       SSL_free(peer[n].ssl);
@@ -305,9 +345,16 @@ md_bench_server_start(const md_bench_server_config_t *cfg, md_bench_server_t *s)
     (void)close(fd);
     return MD_ERR_IO;
   }
+  ahead_t ahead = {0};
+  if (cfg->ahead_cnt && !make_ahead(cfg, &ahead)) {
+    free(ahead.bytes);
+    (void)close(fd);
+    return MD_ERR_NOMEM;
+  }
   s->port = ntohs(where.sin_port);
   s->pid  = fork();
-  if (s->pid == 0) run_server(cfg, fd);
+  if (s->pid == 0) run_server(cfg, &ahead, fd);
+  free(ahead.bytes);
   (void)close(fd);
   return s->pid < 0 ? MD_ERR_IO : MD_OK;
 }

@@ -4,8 +4,10 @@
  * It sends the same frame, or depth updates that are the next ones of a feed's books, as fast as
  * they are taken or on a fixed schedule. With TLS each message is a record of its own, as exchanges
  * send them; flat out, many records go with one system call, so that the server is not what is
- * measured. On a schedule it also looks, between two messages, at what the client made of them: the
- * book in shared memory, or a count of bytes; a message's latency counts from when it was due. */
+ * measured. Compressing a message takes longer than all that a client does with it: such messages
+ * are made ahead, and each client gets the same from the first one on. On a schedule it also looks,
+ * between two messages, at what the client made of them: the book in shared memory, or a count of
+ * bytes; a message's latency counts from when it was due. */
 #ifndef BENCH_TRANSPORT_SERVER_H
 #define BENCH_TRANSPORT_SERVER_H
 
@@ -24,11 +26,12 @@ typedef struct md_bench_wire {
 } md_bench_wire_t;
 
 typedef struct md_bench_server_config {
-  uint32_t                 message_bytes;      /* without a corpus: of text messages */
-  const md_bench_corpus_t *corpus;             /* depth updates */
-  const md_bench_source_t *source;             /* whose books they are for */
-  uint32_t                 instrument_cnt;     /* of these, in turn */
-  bool                     deflates;           /* permessage-deflate */
+  uint32_t                 message_bytes;  /* without a corpus: of text messages */
+  const md_bench_corpus_t *corpus;         /* depth updates */
+  const md_bench_source_t *source;         /* whose books they are for */
+  uint32_t                 instrument_cnt; /* of these, in turn */
+  bool                     deflates;       /* permessage-deflate */
+  uint32_t                 ahead_cnt; /* made before anybody connects: each client gets these */
   const char              *cert_pem, *key_pem; /* NULL: without TLS */
   int                      cpu;                /* it runs there; -1 anywhere */
   uint32_t                 socket_cnt;         /* connections that it waits for */
