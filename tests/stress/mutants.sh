@@ -8,7 +8,11 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 [ $# -gt 0 ] || set -- "${CC:-cc}"
 work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
+# What a program that failed or was killed leaves in shared memory goes away with this folder.
+MD_SHM_DIR=$(mktemp -d /dev/shm/mdmutants.XXXXXX) || { rmdir "$work"; exit 1; }
+export MD_SHM_DIR
+trap 'rm -rf "$work" "$MD_SHM_DIR"' EXIT
+trap 'exit 1' INT TERM HUP
 
 sources="shm/ring.c shm/tape.c shm/book.c shm/book_bbo.c shm/book_ladder.c shm/book_depth.c shm/book_depth_read.c shm/book_far.c shm/err.c"
 flags="-std=gnu17 -D_GNU_SOURCE -O2 -g -I. -pthread"

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "shm/atomics.h"
 #include "shm/base.h"
@@ -44,6 +45,16 @@ stress_memory(uint64_t bytes) {
   md_assert(mem != NULL);
   memset(mem, 0, bytes);
   return mem;
+}
+
+/* stress_dir makes a folder for shared memory, in the one that MD_SHM_DIR names: who runs a program
+ * that dies on the way takes that one away, with all that was left in it. */
+static inline bool
+stress_dir(char *out, size_t out_bytes, const char *name) {
+  const char *in  = getenv("MD_SHM_DIR");
+  const int   len = snprintf(out, out_bytes, "%s/%s.XXXXXX", in != NULL ? in : "/dev/shm", name);
+
+  return len > 0 && (size_t)len < out_bytes && mkdtemp(out) != NULL;
 }
 
 #endif

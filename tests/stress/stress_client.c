@@ -27,7 +27,7 @@
 #define AGE_NS       60000000000
 #define REOPEN_EVERY 40u
 
-static char          dir[] = "/dev/shm/mdstress.XXXXXX";
+static char          dir[128];
 static md_atomic_u32 is_over, has_failed;
 static md_atomic_u64 read_cnt, restart_cnt, listed_cnt;
 static uint32_t      engine_cnt; /* an argument */
@@ -366,7 +366,7 @@ main(int argc, char **argv) {
   pthread_t     threads[READERS + 1];
   uint32_t      numbers[READERS];
   engine_cnt = (uint32_t)stress_argument(argc, argv, ENGINES);
-  if (!mkdtemp(dir)) return 1;
+  if (!stress_dir(dir, sizeof dir, "mdstress")) return 1;
   for (uint32_t i = 0; i <= READERS; i++) {
     if (i < READERS) numbers[i] = i;
     if (pthread_create(&threads[i], NULL, i < READERS ? run_reader : run_lister,

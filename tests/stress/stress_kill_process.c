@@ -29,7 +29,7 @@ typedef struct board {
 } board_t;
 
 static board_t *board;
-static char     dir[]      = "/dev/shm/mdkill.XXXXXX";
+static char     dir[64];
 static int64_t  max_age_ns = AGE_NS;
 
 static int64_t
@@ -246,7 +246,7 @@ kill_one(uint64_t round, uint64_t *random, bool *odd) {
 
 static void
 clean(const pid_t *readers) {
-  char path[64];
+  char path[128];
 
   for (unsigned i = 0; i < READER_CNT; i++) {
     (void)kill(readers[i], SIGKILL);
@@ -271,7 +271,7 @@ main(int argc, char **argv) {
   if (control) max_age_ns = MDSHM_ANY_AGE;
   board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   md_assert(board != MAP_FAILED);
-  md_assert(mkdtemp(dir) != NULL);
+  md_assert(stress_dir(dir, sizeof dir, "mdkill"));
   for (unsigned i = 0; i < READER_CNT; i++) {
     readers[i] = fork();
     md_assert(readers[i] >= 0);

@@ -15,11 +15,13 @@
 
 #define FIXTURE_TAPE_BYTES (1u << 16)
 
-static char test_dir[64];
+static char test_dir[128];
 
+/* In the folder that MD_SHM_DIR names, as stress programs do. */
 static inline void
 make_dir(void) {
-  (void)snprintf(test_dir, sizeof test_dir, "/dev/shm/mdtest.XXXXXX");
+  const char *in = getenv("MD_SHM_DIR");
+  (void)snprintf(test_dir, sizeof test_dir, "%s/mdtest.XXXXXX", in ? in : "/dev/shm");
   if (!mkdtemp(test_dir)) {
     (void)snprintf(test_dir, sizeof test_dir, "/tmp/mdtest.XXXXXX");
     cr_assert(mkdtemp(test_dir));
