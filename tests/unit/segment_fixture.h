@@ -15,7 +15,7 @@
 
 #define FIXTURE_TAPE_BYTES (1u << 16)
 
-static char test_dir[128];
+static char test_dir[64];
 
 /* In the folder that MD_SHM_DIR names, as stress programs do. */
 static inline void
