@@ -21,6 +21,7 @@ say(md_native_connection_t *c, const char *text) {
 void
 md_native_drop_socket(md_native_connection_t *c) {
   md_native_set_pending(c, false);
+  md_native_ack_forget(c);
   md_tls_end(c->tls);
   c->tls = NULL;
   if (c->fd >= 0) {

@@ -3,7 +3,8 @@
  *
  * transport_native.c has the table of functions, the wait and the timers; native_open.c the way to
  * an open connection: address, socket, TLS, upgrade; native_receive.c what is read and becomes
- * events; native_send.c what is written. One transport belongs to one thread.
+ * events; native_send.c what is written; native_ack.c when reads are acknowledged. One transport
+ * belongs to one thread.
  *
  * Each connection has one receive buffer. A poll reads into it once, and the payloads of its events
  * lie in it until the next poll, when what was not given yet moves to the front. So the pad behind
@@ -48,6 +49,8 @@ typedef struct md_native_connection {
   bool              is_pending; /* there is more to give, or to read, that no socket tells of */
   bool              is_given;   /* its CLOSE was given by a poll */
   bool              is_writing; /* the socket takes no more for now */
+  bool              owes_ack;   /* something was read since we last asked for one */
+  bool              acks_late;  /* no read acknowledges by itself */
   uint32_t          epoll_events;
   md_tls_session_t *tls;
 
@@ -87,6 +90,8 @@ struct md_transport {
   uint32_t                connection_cnt, resolving_cnt, pending_cnt, gone_cnt;
   md_transport_event_t   *event;
   uint32_t                event_cnt, given_cnt;
+  uint32_t                look_cnt; /* without a wait and without anything, up to a bound */
+  uint32_t                owing_cnt, late_cnt, ack_next;
   uint64_t                poll_id;
   int64_t                 recv_ns; /* of this look at the sockets, 0 not asked yet */
   int64_t                 now_ns, timer_ns;
@@ -148,6 +153,17 @@ bool md_native_warm_plain(md_native_connection_t *c);
 
 /* md_native_walk gives events of what was read. */
 void md_native_walk(md_native_connection_t *c);
+
+/* ---- native_ack.c ---- */
+
+/* md_native_ack_owe: something was read. md_native_ack_forget: the socket is going. */
+void md_native_ack_owe(md_native_connection_t *c);
+void md_native_ack_forget(md_native_connection_t *c);
+
+/* md_native_ack_idle: a look that did not wait found nothing. md_native_ack_wait: the next one will
+ * wait, so reads acknowledge again. */
+void md_native_ack_idle(md_transport_t *t);
+void md_native_ack_wait(md_transport_t *t);
 
 /* ---- native_send.c ---- */
 

@@ -56,6 +56,7 @@ md_native_read(md_native_connection_t *c) {
   size_t   room = c->rx_bytes - c->walk.end;
   ssize_t  n    = c->tls ? read_tls(c, p, room) : recv(c->fd, p, room, 0);
   if (n > 0) {
+    md_native_ack_owe(c);
     if (t->recv_ns == 0) t->recv_ns = md_clock_real_ns(t->cfg.clock);
     c->read_ns = t->recv_ns;
     c->walk.end += (size_t)n;

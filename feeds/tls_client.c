@@ -230,6 +230,11 @@ as_result(md_tls_session_t *s, int rc) {
 
 ssize_t
 md_tls_read(md_tls_session_t *s, void *p, size_t len) {
+  /* Nothing is left to decrypt: OpenSSL would find that out too, at length. */
+  if (s->is_dry && s->at == s->end && SSL_pending(s->ssl) == 0) {
+    errno = EAGAIN;
+    return -1;
+  }
   int n = SSL_read(s->ssl, p, len < INT_MAX ? (int)len : INT_MAX);
   return n > 0 ? n : as_result(s, n);
 }

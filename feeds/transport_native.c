@@ -358,7 +358,9 @@ backend_poll(md_transport_t *t, int64_t max_ns, const md_transport_event_t **out
   if (t->resolving_cnt > 0 && max_ns > RESOLVE_POLL_NS) max_ns = RESOLVE_POLL_NS;
   if (max_ns > t->timer_ns - t->now_ns) max_ns = t->timer_ns - t->now_ns;
   if (t->event_cnt > 0 || t->pending_cnt > 0) max_ns = 0;
+  if (max_ns > 0) md_native_ack_wait(t);
   look(t, max_ns);
+  if (max_ns <= 0 && t->event_cnt == 0) md_native_ack_idle(t);
   ring_timers(t);
   for (uint32_t n = 0; t->gone_cnt > 0 && n < t->cfg.connection_cnt_max; n++)
     if (t->connection[n] && t->connection[n]->phase == MD_NATIVE_GONE)

@@ -1,11 +1,14 @@
 /* test_transport_cost - what the native transport asks of the system while messages flood in: no
- * allocation at all, and one system call for each look, plain and with TLS. The calls of the code
- * under test are counted by the linker's wrappers. */
+ * allocation at all, and one system call for each look that finds something, plain and with TLS;
+ * and when a thread that spins asks for acknowledgements. The calls of the code under test are
+ * counted by the linker's wrappers. */
 #include "bench/transport_server.h"
 #include "feeds/sim/sim_cert.h"
 #include "feeds/transport.h"
+#include "tests/unit/ws_peer.h"
 
 #include <criterion/criterion.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +18,10 @@
 
 #define WARM_CNT 20000u
 #define CNT      200000u
+#define LOOK_CNT 5000u /* of a thread that surely spins */
 
 static uint64_t alloc_cnt, read_cnt, other_cnt;
+static char     quick[16]; /* what TCP_QUICKACK was set to, in order */
 
 void   *__real_malloc(size_t bytes);
 void   *__real_calloc(size_t cnt, size_t bytes);
@@ -24,6 +29,7 @@ void   *__real_realloc(void *p, size_t bytes);
 char   *__real_strdup(const char *text);
 ssize_t __real_recv(int fd, void *p, size_t len, int flags);
 ssize_t __real_send(int fd, const void *p, size_t len, int flags);
+int     __real_setsockopt(int fd, int level, int name, const void *p, socklen_t len);
 int     __real_epoll_wait(int fd, struct epoll_event *events, int max, int ms);
 int __real_epoll_pwait2(int fd, struct epoll_event *events, int max, const struct timespec *limit,
                         const sigset_t *mask);
@@ -34,6 +40,7 @@ void   *__wrap_realloc(void *p, size_t bytes);
 char   *__wrap_strdup(const char *text);
 ssize_t __wrap_recv(int fd, void *p, size_t len, int flags);
 ssize_t __wrap_send(int fd, const void *p, size_t len, int flags);
+int     __wrap_setsockopt(int fd, int level, int name, const void *p, socklen_t len);
 int     __wrap_epoll_wait(int fd, struct epoll_event *events, int max, int ms);
 int __wrap_epoll_pwait2(int fd, struct epoll_event *events, int max, const struct timespec *limit,
                         const sigset_t *mask);
@@ -75,6 +82,17 @@ __wrap_send(int fd, const void *p, size_t len, int flags) {
 }
 
 int
+__wrap_setsockopt(int fd, int level, int name, const void *p, socklen_t len) {
+  size_t used = strlen(quick);
+  int    value;
+  if (level == IPPROTO_TCP && name == TCP_QUICKACK && used < sizeof quick - 1) {
+    memcpy(&value, p, sizeof value);
+    quick[used] = (char)('0' + value);
+  }
+  return __real_setsockopt(fd, level, name, p, len);
+}
+
+int
 __wrap_epoll_wait(int fd, struct epoll_event *events, int max, int ms) {
   other_cnt++;
   return __real_epoll_wait(fd, events, max, ms);
@@ -94,7 +112,9 @@ take(md_transport_t *t, uint32_t cnt, uint64_t *poll_cnt) {
   int64_t  end = md_clock_mono_ns(md_clock_system()) + 100000000000;
   while (got < cnt && md_clock_mono_ns(md_clock_system()) < end) {
     const md_transport_event_t *event;
-    uint32_t                    n = md_transport_native.poll(t, 0, &event);
+    memset(quick, 0, sizeof quick);
+    uint32_t n = md_transport_native.poll(t, 0, &event);
+    if (n) cr_expect_str_empty(quick, "an acknowledgement in front of a message");
     *poll_cnt += 1;
     with_some += n > 0;
     got += n;
@@ -156,4 +176,44 @@ Test(transport_cost, a_flood_over_tls_does_no_more) {
   cr_assert_eq(md_sim_cert_save(&cert, ca_file, NULL), MD_OK);
   flood(&cert, ca_file);
   (void)unlink(ca_file);
+}
+
+/* Polls until a message came or looks are over; whether it came. */
+static bool
+look(md_transport_t *t, uint32_t cnt, int64_t max_ns) {
+  const md_transport_event_t *event;
+  bool                        has_text = false;
+  for (uint32_t n = 0; n < cnt && !has_text; n++)
+    if (md_transport_native.poll(t, max_ns, &event)) has_text = event[0].kind == MD_TRANSPORT_TEXT;
+  return has_text;
+}
+
+static void
+send_text(const ws_peer_t *s) {
+  static const uint8_t frame[] = {0x81, 2, 'h', 'i'};
+  cr_assert_eq(send(s->fd, frame, sizeof frame, 0), (ssize_t)sizeof frame);
+}
+
+Test(transport_cost, a_thread_that_spins_asks_for_the_acknowledgement_behind_the_message) {
+  ws_peer_t s;
+  ws_peer_open(&s, NULL, 1000);
+  (void)look(s.t, LOOK_CNT, 0);
+  for (unsigned turn = 0; turn < 2; turn++) {
+    memset(quick, 0, sizeof quick);
+    send_text(&s);
+    cr_assert(look(s.t, UINT32_MAX, 0));
+    cr_expect_str_empty(quick, "in front of it");
+    cr_assert_not(look(s.t, 2, 0));
+    cr_expect_str_eq(quick, "10", "%s", quick);
+  }
+  /* Before a wait reads go back to what they did, so that nothing is left to the kernel's timer. */
+  memset(quick, 0, sizeof quick);
+  cr_assert_not(look(s.t, 1, 1000000));
+  cr_expect_str_eq(quick, "1", "%s", quick);
+  send_text(&s);
+  cr_assert(look(s.t, UINT32_MAX, 100000000));
+  cr_assert_not(look(s.t, 2, 0));
+  cr_assert_not(look(s.t, 1, 1000000));
+  cr_expect_str_eq(quick, "1", "a thread that waits: %s", quick);
+  ws_peer_close(&s);
 }

@@ -223,7 +223,7 @@ ws_peer_close(ws_peer_t *s) {
 }
 
 /* Until the connection is gone, or a ping of ours behind all the bytes is answered. */
-static void
+static inline void
 ws_peer_settle(ws_peer_t *s) {
   static const uint8_t mark[] = {0x89, 3, 'e', 'n', 'd'};
   int64_t              since  = 0;
