@@ -15,6 +15,7 @@
 #define md_book_ladder_all      md_bench_try_ladder_all
 #define md_book_ladder_apply    md_bench_try_ladder_apply
 #define md_book_ladder_meta     md_bench_try_ladder_meta
+#define md_book_ladder_show     md_bench_try_ladder_show
 #define md_book_depth_all       md_bench_try_depth_all
 #define md_book_depth_apply     md_bench_try_depth_apply
 #define md_book_depth_meta      md_bench_try_depth_meta
@@ -24,6 +25,7 @@
 #define md_depth_far_change     md_bench_try_far_change
 #define md_depth_far_fill       md_bench_try_far_fill
 #define md_book_prefetch        md_bench_try_prefetch
+#define md_book_prefetch_slots  md_bench_try_prefetch_slots
 #define md_book_prefetch_levels md_bench_try_prefetch_levels
 
 #include "shm/limits.h"

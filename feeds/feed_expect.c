@@ -45,7 +45,7 @@ step(md_feed_t *f, md_feed_ahead_t *a) {
     if (!a->i) break;
     md_orderbook_prefetch(&a->i->book);
     if (!a->i->shm) break;
-    ask(a->i->shm, 4 * LINE_BYTES);
+    ask(a->i->shm, 3 * LINE_BYTES);
     return;
   case 4:
     md_book_prefetch(a->i->shm);
@@ -96,6 +96,9 @@ md_feed_expect(md_feed_t *f, const md_feed_instrument_t *i) {
 
 void
 md_feed_expect_levels(md_feed_t *f, const md_feed_instrument_t *i) {
-  if (i->shm && i != f->near && !is_near(f, i)) md_book_prefetch_levels(i->shm);
+  if (i->shm && i != f->near && !is_near(f, i))
+    md_book_prefetch_levels(i->shm);
+  else if (i->shm)
+    md_book_prefetch_slots(i->shm); /* in the caches: in a reader's too */
   f->near = i;
 }

@@ -67,8 +67,9 @@ book_top_newest_own(md_book_t *b) {
   return b->top[md_load_relaxed(&b->top_newest) % MD_BOOK_TOP_SLOTS].words; /* this thread's own */
 }
 
-/* book_top_store writes the slot behind the newest one and then makes it the newest. px_qty: bid
- * and ask with quantities, as they stand in top and bbo. */
+/* book_top_store fills the slot behind the newest one, book_show makes it the newest, and the
+ * ladder's if that was filled too. px_qty: bid and ask with quantities, as they stand in top and
+ * bbo. */
 static void
 book_top_store(md_book_t *b, const md_book_meta_t *meta, const int64_t px_qty[4]) {
   const uint64_t newest = md_load_relaxed(&b->top_newest); /* only this thread stores it */
@@ -81,9 +82,15 @@ book_top_store(md_book_t *b, const md_book_meta_t *meta, const int64_t px_qty[4]
   md_book_words_store(slot->words, meta, MD_BOOK_META_WORDS);
   md_book_words_store(&slot->words[MD_BOOK_META_WORDS], px_qty,
                       MD_BOOK_TOP_WORDS - MD_BOOK_META_WORDS);
+}
+
+static void
+book_show(md_book_t *b, bool has_ladder) {
 #if MD_MUTANT != 21
+  const uint64_t newest = md_load_relaxed(&b->top_newest); /* only this thread stores it */
   md_store_release(&b->top_newest, newest + 1); /* R3: the slot is whole; pairs with A3 */
 #endif
+  if (has_ladder) md_book_ladder_show(b);
 }
 
 /* book_best_store writes bbo and top. */
@@ -113,24 +120,33 @@ md_book_write_state(md_book_t *b, const md_book_meta_t *meta) {
   md_book_words_own(&book_top_newest_own(b)[MD_BOOK_META_WORDS], px_qty, 4);
   book_best_store(b, meta, px_qty);
   md_book_ladder_meta(b, meta);
+  book_show(b, true);
   md_book_depth_meta(b, meta);
 }
 
 void
 md_book_prefetch(const md_book_t *b) {
   /* Not the bbo: most messages leave it as it is, and with its readers. */
-  md_book_ask(b, offsetof(md_book_t, bbo));
+  md_book_ask(b, offsetof(md_book_t, depth_newest) + sizeof b->depth_newest);
   md_book_ask(b->top, sizeof b->top);
   if (b->depth_levels == 0) return;
   md_book_ask(md_book_words_at_const(b, sizeof(md_book_t)), sizeof(md_book_depth_own_t));
 }
 
 void
-md_book_prefetch_levels(md_book_t *b) {
-  const uint64_t newest = md_load_relaxed(&b->ladder_newest); /* only this thread stores it */
-  md_book_top_t  top;
+md_book_prefetch_slots(md_book_t *b) {
+  const uint64_t top    = md_load_relaxed(&b->top_newest);    /* only this thread stores it */
+  const uint64_t ladder = md_load_relaxed(&b->ladder_newest); /* and this */
 
-  md_book_ask(&b->ladder[(newest + 1) % MD_LADDER_SLOTS], sizeof(md_book_slot_t));
+  md_book_claim(&b->top[(top + 1) % MD_BOOK_TOP_SLOTS], sizeof(md_book_top_words_t));
+  md_book_claim(&b->ladder[(ladder + 1) % MD_LADDER_SLOTS], sizeof(md_book_slot_t));
+}
+
+void
+md_book_prefetch_levels(md_book_t *b) {
+  md_book_top_t top;
+
+  md_book_prefetch_slots(b);
   md_book_words_own(book_top_newest_own(b), &top, MD_BOOK_TOP_WORDS);
   md_book_depth_prefetch(b, (const int64_t[2]){top.bid_px, top.ask_px});
 }
@@ -176,6 +192,7 @@ md_book_write_all(md_book_t *b, const md_book_meta_t *meta, md_levels_fn read, c
   book_fetch(&m, 1);
   book_top_write(b, &m);
   md_book_ladder_all(b, &m);
+  book_show(b, true);
   md_book_depth_all(b, &m);
 }
 
@@ -191,6 +208,7 @@ md_book_write_changes(md_book_t *b, const md_book_meta_t *meta, const md_book_ch
                          .best       = best};
   md_book_meta_t    was;
 
+  md_book_prefetch_slots(b);
   md_book_words_own(book_top_newest_own(b), &was, MD_BOOK_META_WORDS);
   if (MD_UNLIKELY(was.gen != meta->gen || was.px_exp != meta->px_exp ||
                   was.qty_exp != meta->qty_exp)) {
@@ -204,7 +222,7 @@ md_book_write_changes(md_book_t *b, const md_book_meta_t *meta, const md_book_ch
   book_fetch(&m, 0);
   book_fetch(&m, 1);
   book_top_write(b, &m);
-  md_book_ladder_apply(b, &m);
+  book_show(b, md_book_ladder_apply(b, &m));
   md_book_depth_apply(b, &m);
 }
 

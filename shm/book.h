@@ -99,8 +99,10 @@ uint32_t             md_book_depth_levels(const md_book_t *b);
 /* ---- writer only (the feed thread that owns the instrument) ---- */
 
 /* md_book_prefetch asks for the words that say where the tiers stand, md_book_prefetch_levels, a
- * little later, for the levels near the best that a message will rewrite. Neither waits. */
+ * little later, for the levels near the best that a message will rewrite, md_book_prefetch_slots
+ * only for what readers may have of it. None of them waits. */
 void md_book_prefetch(const md_book_t *b);
+void md_book_prefetch_slots(md_book_t *b);
 void md_book_prefetch_levels(md_book_t *b);
 
 /* md_book_write_state rewrites the meta of all tiers and keeps the levels, whose exponents meta

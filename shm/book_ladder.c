@@ -6,7 +6,7 @@ _Static_assert(offsetof(md_book_ladder_t, bid_cnt) == MD_BOOK_META_WORDS * MD_BO
                    offsetof(md_book_ladder_t, ask_cnt) == offsetof(md_book_ladder_t, bid_cnt) + 4,
                "the counts are one word behind the meta");
 
-/* ladder_begin opens the slot behind the newest one, ladder_end makes it the newest. */
+/* ladder_begin opens the slot behind the newest one. */
 static md_book_slot_t *
 ladder_begin(md_book_t *b, uint64_t *odd) {
   const uint64_t newest = md_load_relaxed(&b->ladder_newest); /* only this thread stores it */
@@ -20,12 +20,13 @@ ladder_begin(md_book_t *b, uint64_t *odd) {
   return slot;
 }
 
-static void
-ladder_end(md_book_t *b, md_book_slot_t *slot, uint64_t odd) {
-  md_book_close(&slot->version, odd);
+void
+md_book_ladder_show(md_book_t *b) {
 #if MD_MUTANT != 22
   const uint64_t newest = md_load_relaxed(&b->ladder_newest); /* only this thread stores it */
   md_store_release(&b->ladder_newest, newest + 1); /* R3: the slot is whole; pairs with A3 */
+#else
+  (void)b;
 #endif
 }
 
@@ -58,7 +59,7 @@ md_book_ladder_all(md_book_t *b, const md_book_message_t *m) {
   md_book_words_store(&slot->words[MD_BOOK_META_WORDS], &cnts, 1);
   ladder_store_side(slot, offsetof(md_book_ladder_t, bids), &m->best[0]);
   ladder_store_side(slot, offsetof(md_book_ladder_t, asks), &m->best[1]);
-  ladder_end(b, slot, odd);
+  md_book_close(&slot->version, odd);
 }
 
 void
@@ -70,7 +71,7 @@ md_book_ladder_meta(md_book_t *b, const md_book_meta_t *meta) {
   ladder.meta          = *meta;
   md_book_slot_t *slot = ladder_begin(b, &odd);
   md_book_words_store(slot->words, &ladder, MD_BOOK_LADDER_WORDS);
-  ladder_end(b, slot, odd);
+  md_book_close(&slot->version, odd);
 }
 
 /* ladder_is_touched says whether a change concerns the best levels of a side. One that is worse
@@ -82,10 +83,12 @@ ladder_is_touched(const md_book_best_t *best) {
   return best->highest >= md_book_key(best->side, best->levels[MD_LADDER_LEVELS - 1].px);
 }
 
-void
+bool
 md_book_ladder_apply(md_book_t *b, const md_book_message_t *m) {
-  if (m->meta_matters || ladder_is_touched(&m->best[0]) || ladder_is_touched(&m->best[1]))
-    md_book_ladder_all(b, m);
+  if (!m->meta_matters && !ladder_is_touched(&m->best[0]) && !ladder_is_touched(&m->best[1]))
+    return false;
+  md_book_ladder_all(b, m);
+  return true;
 }
 
 md_err_t

@@ -1,7 +1,7 @@
 /* book_layout.h - how a live book lies in shared memory. Private to book*.c and shm/client.
  *
- *   head, newest top | newest ladder, depth words | bbo line 0, 1 | top slot 0..3
- *        | ladder slot 0..3 | depth: states 0..7 | copy 0 | copy 1 | log
+ *   head, newest top and ladder | depth words | bbo line 0, 1 | top slot 0..3
+ *        | ladder slot 0..2 | depth: states 0..7 | copy 0 | copy 1 | log
  *
  * The bbo is two cache lines that are written in turn, each with the version of what it holds: 0
  * while it is rewritten, else one more than that of the other line. A reader takes the line of the
@@ -13,7 +13,9 @@
  * copies that one and looks at the word again: what it copied is whole unless three more were
  * written meanwhile. So a reader of top finds no write in its way, and neither finds a writer a
  * reader on the lines that it fills. A slot of the ladder has a version word too: it takes so long
- * to write that a reader should not begin with one that is written again.
+ * to write that a reader should not begin with one that is written again. The newest words of both
+ * stand in one line and are stored one behind the other: a reader that never rests takes that line
+ * from the writer each time, and it takes it once for both.
  *
  * A slot and a state of depth hold the meta of the record that last rewrote them: top is the one
  * that follows every record.
@@ -83,7 +85,6 @@ _Static_assert(sizeof(md_book_bbo_t) == MD_BOOK_BBO_WORDS * MD_BOOK_WORD_BYTES, 
 _Static_assert(sizeof(md_book_top_t) == MD_BOOK_TOP_WORDS * MD_BOOK_WORD_BYTES, "whole words");
 _Static_assert(sizeof(md_book_ladder_t) == MD_BOOK_LADDER_WORDS * MD_BOOK_WORD_BYTES, "words");
 _Static_assert(sizeof(md_level_t) == 2 * MD_BOOK_WORD_BYTES, "a level is two words");
-_Static_assert((MD_LADDER_SLOTS & (MD_LADDER_SLOTS - 1)) == 0, "slots are chosen by a mask");
 
 typedef struct md_book_bbo_line {
   _Alignas(MD_CACHE_BLOCK / 2) md_atomic_u64 version;
@@ -143,10 +144,10 @@ struct md_book {
   uint64_t magic;
   uint32_t depth_levels; /* a side */
   uint32_t spare;
-  _Alignas(MD_CACHE_BLOCK / 2) md_atomic_u64 top_newest;   /* tops written; slot = low bits */
-  _Alignas(MD_CACHE_BLOCK) md_atomic_u64 ladder_newest;    /* ladders written; slot = low bits */
-  _Alignas(MD_CACHE_BLOCK / 2) md_atomic_u64 depth_newest; /* messages; state = low bits */
-  md_atomic_u64 depth_logged;                              /* entries of the log written so far */
+  _Alignas(MD_CACHE_BLOCK / 2) md_atomic_u64 top_newest; /* tops written; slot = low bits */
+  md_atomic_u64 ladder_newest;                           /* ladders written; slot: the rest of it */
+  _Alignas(MD_CACHE_BLOCK) md_atomic_u64 depth_newest;   /* messages; state = low bits */
+  md_atomic_u64 depth_logged;                            /* entries of the log written so far */
   md_atomic_u64 depth_floor; /* reads of a state with a shorter log count no more */
   _Alignas(MD_CACHE_BLOCK) md_book_bbo_line_t bbo[MD_BOOK_BBO_LINES];
   md_book_top_words_t top[MD_BOOK_TOP_SLOTS];
@@ -155,7 +156,7 @@ struct md_book {
    * of bids and asks, and the log. */
 };
 
-_Static_assert(offsetof(struct md_book, ladder_newest) == MD_CACHE_BLOCK, "book ABI");
+_Static_assert(offsetof(struct md_book, depth_newest) == MD_CACHE_BLOCK, "book ABI");
 _Static_assert(offsetof(struct md_book, bbo) == 2 * MD_CACHE_BLOCK, "book ABI");
 _Static_assert(offsetof(struct md_book, top) == 3 * MD_CACHE_BLOCK, "book ABI");
 _Static_assert(offsetof(struct md_book, ladder) == 7 * MD_CACHE_BLOCK, "book ABI");
@@ -366,6 +367,25 @@ md_book_ask(const void *from, size_t bytes) {
     md_prefetch(p + off);
 }
 
+/* md_book_claim asks for lines that will be written, so that none of them waits for its turn while
+ * a reader has it: only prefetchw takes a line from others, and compilers write a plain prefetch
+ * for processors in general. Where it is unknown it does nothing. */
+static inline __attribute__((always_inline)) void
+md_book_claim(const void *from, size_t bytes) {
+  const uint8_t *p = from;
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC unroll 16
+#endif
+  for (size_t off = 0; off < bytes; off += MD_CACHE_LINE_BYTES) {
+#if defined(__x86_64__) && !defined(MD_ATOMICS_MODEL)
+    __asm__ volatile("prefetchw %0" : : "m"(p[off]));
+#else
+    md_prefetch(p + off);
+#endif
+  }
+}
+
 /* md_book_key turns a price into a number that grows from worst to best on either side. */
 static inline int64_t
 md_book_key(md_side_t side, int64_t px) {
@@ -411,10 +431,12 @@ typedef struct md_book_message {
  * written when only seq and times of meta changed. */
 void md_book_bbo_write(md_book_t *b, const md_book_meta_t *meta, const int64_t px_qty[4]);
 
-/* book_ladder.c */
+/* book_ladder.c: each fills the next slot, or finds that nothing concerns the ladder;
+ * md_book_ladder_show makes the filled one the newest. */
 void md_book_ladder_all(md_book_t *b, const md_book_message_t *m);
-void md_book_ladder_apply(md_book_t *b, const md_book_message_t *m);
+bool md_book_ladder_apply(md_book_t *b, const md_book_message_t *m);
 void md_book_ladder_meta(md_book_t *b, const md_book_meta_t *meta);
+void md_book_ladder_show(md_book_t *b);
 
 /* book_depth.c; nothing to do when the book has no depth. */
 void md_book_depth_all(md_book_t *b, const md_book_message_t *m);

@@ -26,7 +26,7 @@
 
 /* Books. */
 #define MD_LADDER_LEVELS    20u
-#define MD_LADDER_SLOTS     4u
+#define MD_LADDER_SLOTS     3u
 #define MD_DEPTH_COPIES     2u
 #define MD_DEPTH_LEVELS_MAX 20000u     /* a side, in shared memory */
 #define MD_READ_RETRY_MAX   64u        /* bounded retries of a reader, then MD_ERR_BUSY */

@@ -24,7 +24,7 @@
 
 #define MD_SEGMENT_MAGIC        0x31474553454d444dull /* "MDMESEG1" little-endian */
 #define MD_RINGS_MAGIC          0x31474e49524d444dull
-#define MD_SEGMENT_ABI_VERSION  4u
+#define MD_SEGMENT_ABI_VERSION  5u
 #define MD_SEGMENT_HEADER_BYTES 4096u
 
 typedef enum md_segment_state {

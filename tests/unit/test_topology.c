@@ -44,7 +44,7 @@ Test(topology, a_pattern_or_a_recording_may_have_every_row_and_depth_none_takes_
   make();
   cr_expect_eq(topology.book_cnt[0], 100);
   cr_expect_eq(topology.segment.book_bytes, 100 * book(0));
-  cr_expect_eq(book(0), 3968, "best prices, top and ladder");
+  cr_expect_eq(book(0), 3200, "best prices, top and ladder");
   cfg.feed[0].symbols[0] = 0;
   (void)snprintf(cfg.feed[0].recording, sizeof cfg.feed[0].recording, "a.wscap");
   make();
