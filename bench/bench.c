@@ -100,6 +100,7 @@ md_bench_shm_dir(void) {
   return shm_dir;
 }
 static bool is_short;
+static bool takes_all; /* of --disturbed */
 
 bool
 md_bench_may_go_on(uint32_t done, int64_t end_ns) {
@@ -109,6 +110,11 @@ md_bench_may_go_on(uint32_t done, int64_t end_ns) {
 bool
 md_bench_is_patient(void) {
   return round_max == 0 && !is_short;
+}
+
+bool
+md_bench_takes_all(void) {
+  return takes_all;
 }
 
 unsigned
@@ -183,6 +189,8 @@ print_usage(void) {
       "  --json             print JSON instead of a table\n"
       "  --seconds N        time for each, roughly (default 10)\n"
       "  --rounds N         so many rounds of each, however long they take\n"
+      "  --disturbed        turns count however busy the machine was: to see that all works, not "
+      "how fast\n"
       "  --plot DIR         write plots as SVG: percentiles of latency; cost against batch, "
       "symbols,\n"
       "                     readers and depth\n"
@@ -262,6 +270,8 @@ read_options(options_t *o, int argc, char **argv) {
       o->help = true;
     } else if (strcmp(argv[i], "--json") == 0) {
       o->json = true;
+    } else if (strcmp(argv[i], "--disturbed") == 0) {
+      takes_all = true;
     } else if (has_value(argv[i])) {
       int status = read_valued(o, argv[i], i + 1 < argc ? argv[i + 1] : NULL);
       if (status) return status;

@@ -98,6 +98,10 @@ bool md_bench_may_go_on(uint32_t done, int64_t end_ns);
  * disturbed or are long: not where the command is to be short, or to do so many rounds. */
 bool md_bench_is_patient(void);
 
+/* md_bench_takes_all (--disturbed) says whether turns count however disturbed they were, and one
+ * round is enough: whoever asks wants to see that everything works, and no figures. */
+bool md_bench_takes_all(void);
+
 /* md_bench_rounds_or returns how many rounds to run where their number is fixed: usual, unless
  * --rounds says otherwise. */
 unsigned md_bench_rounds_or(unsigned usual);

@@ -1,6 +1,7 @@
 /* bench book, publishing: what an update costs its writer while others read, and over how many
  * instruments. */
 #include "bench/book.h"
+#include "bench/calm.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,7 +67,7 @@ turn(void *ctx, const md_bench_cell_t *cell, md_hist_t *hist) {
     int64_t others = md_bench_crowd_stop();
     if (cell->a == 1) switches += others;
   }
-  return switches > MD_BENCH_SWITCH_MAX ? MD_BENCH_NONE : ns;
+  return md_bench_calm_switched(switches, MD_BENCH_SWITCH_MAX) ? MD_BENCH_NONE : ns;
 }
 
 #define NONE MD_BENCH_NONE

@@ -5,6 +5,7 @@
 
 #include "bench/book.h"
 #include "bench/book_one_try.h"
+#include "bench/calm.h"
 #include "bench/crowd.h"
 #include "bench/queue.h"
 #include "bench/rounds.h"
@@ -252,8 +253,8 @@ turn(void *ctx, const md_bench_cell_t *cell, md_hist_t *hist) {
   switches = md_bench_switches() - switches;
   if (x->writer != NO_WRITER) switches += md_bench_crowd_stop();
   bool is_paced = x->writer == PACED || x->writer == PACED_BEST;
-  if (is_paced && x->rate < PACE_KEPT) return MD_BENCH_NONE;
-  return switches > MD_BENCH_SWITCH_MAX ? MD_BENCH_NONE : result;
+  if (is_paced && x->rate < PACE_KEPT && !md_bench_takes_all()) return MD_BENCH_NONE;
+  return md_bench_calm_switched(switches, MD_BENCH_SWITCH_MAX) ? MD_BENCH_NONE : result;
 }
 
 #define NONE MD_BENCH_NONE

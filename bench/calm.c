@@ -61,9 +61,14 @@ md_bench_excuse_take(void) {
 
 bool
 md_bench_calm_judge(uint64_t lost_ppm, uint64_t max_ppm) {
-  if (lost_ppm <= max_ppm) return true;
+  if (lost_ppm <= max_ppm || md_bench_takes_all()) return true;
   md_bench_excuse("its threads had to wait for their processor");
   return false;
+}
+
+bool
+md_bench_calm_switched(int64_t cnt, int64_t max) {
+  return cnt > max && !md_bench_takes_all();
 }
 
 /* ---- what others did ---- */
@@ -100,7 +105,7 @@ bool
 md_bench_others_end(const md_bench_calm_t *c) {
   double took_ns = (double)(md_bench_now_ns() - c->begin_ns);
   double part    = (double)(others_ns() - c->waited_ns) / took_ns;
-  if (part <= OTHERS_MAX) return true;
+  if (part <= OTHERS_MAX || md_bench_takes_all()) return true;
   md_bench_excuse("other programs had the processors");
   return false;
 }

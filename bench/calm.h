@@ -32,6 +32,9 @@ int64_t md_bench_waited_ns(void);
 /* md_bench_calm_judge says whether so much may be lost; if not it is the excuse. */
 bool md_bench_calm_judge(uint64_t lost_ppm, uint64_t max_ppm);
 
+/* md_bench_calm_switched says whether a thread lost its processor too often. */
+bool md_bench_calm_switched(int64_t cnt, int64_t max);
+
 /* Where threads of the system do a part of the work (a disk's), waiting for them is no disturbance:
  * md_bench_others_begin and _end go around a turn. False, and the excuse: others than this process
  * and the system's threads that it needs had the machine for too long. Not for short turns: the

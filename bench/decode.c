@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "bench/bench.h"
+#include "bench/calm.h"
 #include "bench/message.h"
 #include "bench/surprise.h"
 #include "feeds/json.h"
@@ -205,7 +206,8 @@ turn(parser_t which, const md_bench_corpus_t *c, md_bench_simdjson_t *s) {
     cnt += c->cnt;
     now_ns = md_bench_now_ns();
   } while (now_ns - start_ns < SLICE_NS);
-  if (!good || md_bench_switches() - switches > SWITCH_MAX) return MD_BENCH_NONE;
+  if (!good || md_bench_calm_switched(md_bench_switches() - switches, SWITCH_MAX))
+    return MD_BENCH_NONE;
   return (double)(now_ns - start_ns) / (double)cnt;
 }
 
@@ -300,7 +302,7 @@ surprise_turn(bool is_ours, const md_bench_corpus_t *c) {
     cnt += c->cnt;
     now_ns = md_bench_now_ns();
   } while (now_ns - start_ns < SLICE_NS);
-  if (md_bench_switches() - switches > SWITCH_MAX) return MD_BENCH_NONE;
+  if (md_bench_calm_switched(md_bench_switches() - switches, SWITCH_MAX)) return MD_BENCH_NONE;
   return (double)(now_ns - start_ns) / (double)cnt;
 }
 

@@ -15,6 +15,7 @@
 
 #define WRITE_TURN_NS 300000000
 #define WARM_NS       40000000
+#define LONG_TURN_NS  20000000000
 #define FRAME_BYTES   1536u /* a depth update of 1.4 KB as it was received */
 #define BATCH_CNT     16u
 #define SEGMENT_BYTES (256ull << 20) /* the configuration's default */
@@ -60,12 +61,19 @@ feed_flat_out(void *ctx, uint32_t index, const md_atomic_u64 *stop) {
   }
 }
 
+/* A turn's time is over; where every turn is to have a figure, not before it has one. */
+static bool
+may_end(int64_t took_ns, int64_t seen_ns) {
+  if (took_ns < WARM_NS + WRITE_TURN_NS) return false;
+  return !md_bench_takes_all() || seen_ns >= WRITE_TURN_NS / 2 || took_ns > LONG_TURN_NS;
+}
+
 /* From one advance of what is durable to another: MB a second. */
 static double
 flow_rate(journal_t *j) {
   int64_t  begin_ns = md_bench_now_ns(), first_ns = 0, last_ns = 0, now_ns = begin_ns;
   uint64_t seen = md_bench_rig_durable(&j->flow), first = 0, last = 0;
-  while (now_ns < begin_ns + WARM_NS + WRITE_TURN_NS && !md_bench_interrupted()) {
+  while (!may_end(now_ns - begin_ns, last_ns - first_ns) && !md_bench_interrupted()) {
     if (!md_bench_rig_turn(&j->flow)) return MD_BENCH_NONE;
     uint64_t durable = md_bench_rig_durable(&j->flow);
     now_ns           = md_bench_now_ns();

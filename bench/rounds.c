@@ -43,6 +43,11 @@ outcome_at(const md_bench_rounds_t *r, uint32_t round, uint32_t cell) {
   return &r->outcome[(size_t)round * r->cell_cnt + cell];
 }
 
+static uint32_t
+round_min(void) {
+  return md_bench_takes_all() ? 1 : ROUND_MIN;
+}
+
 /* ---- running ---- */
 
 static bool
@@ -137,7 +142,7 @@ usual_probe(const md_bench_rounds_t *r) {
 
 static bool
 counts(const md_bench_rounds_t *r, uint32_t round, double usual) {
-  return !r->is_pair ||
+  return !r->is_pair || md_bench_takes_all() ||
          (near_mode(r->probe[round][0], usual) && near_mode(r->probe[round][1], usual));
 }
 
@@ -149,7 +154,7 @@ has_enough(const md_bench_rounds_t *r) {
     uint32_t cnt = 0;
     for (uint32_t i = 0; i < r->round_cnt; i++)
       cnt += counts(r, i, usual) && outcome_at(r, i, cell)->value >= 0;
-    if (cnt < ROUND_MIN) return false;
+    if (cnt < round_min()) return false;
   }
   return true;
 }
@@ -238,11 +243,11 @@ explain(md_bench_result_t *row, const md_bench_rounds_t *r, const md_bench_cell_
   } else if (f->cnt == 0) {
     (void)snprintf(row->note_text, sizeof row->note_text,
                    "%u of %u rounds count, %u are needed: processors placed anew in the others",
-                   cnt, r->run_cnt, ROUND_MIN);
+                   cnt, r->run_cnt, round_min());
   } else {
     (void)snprintf(row->note_text, sizeof row->note_text,
                    "%u of %u rounds count, %u are needed: %u turns%s failed, %.60s", cnt,
-                   r->run_cnt, ROUND_MIN, f->cnt, what, why);
+                   r->run_cnt, round_min(), f->cnt, what, why);
   }
   row->note = row->note_text;
 }
@@ -275,7 +280,7 @@ report_cell(md_bench_t *b, const md_bench_rounds_t *r, uint32_t cell) {
     if (c->baseline) md_bench_push(&base, against->value);
     md_hist_merge(&all, &o->hist);
   }
-  if (value.cnt < ROUND_MIN) {
+  if (value.cnt < round_min()) {
     explain(row, r, c, cell, value.cnt);
     return;
   }
@@ -306,7 +311,7 @@ md_bench_rounds_report_quantile(md_bench_t *b, const md_bench_rounds_t *r, const
     md_bench_push(&value, (double)md_hist_quantile(&o->hist, q_ppm));
     md_bench_push(&base, o->value);
   }
-  if (value.cnt < ROUND_MIN) {
+  if (value.cnt < round_min()) {
     explain(row, r, &r->cells[cell], cell, value.cnt);
   } else {
     fill_row(row, &value, &base, c.judge);

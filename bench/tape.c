@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/calm.h"
 #include "bench/crowd.h"
 #include "bench/queue.h"
 #include "bench/rounds.h"
@@ -175,7 +176,7 @@ turn(void *ctx, const md_bench_cell_t *cell, md_hist_t *hist) {
     int64_t others = md_bench_crowd_stop();
     if (cell->b == 1) switches += others;
   }
-  return switches > MD_BENCH_SWITCH_MAX ? MD_BENCH_NONE : rate;
+  return md_bench_calm_switched(switches, MD_BENCH_SWITCH_MAX) ? MD_BENCH_NONE : rate;
 }
 
 /* This thread follows a writer that never waits: millions of records a second, or the percentage of
@@ -200,7 +201,7 @@ follow_turn(void *ctx, const md_bench_cell_t *cell, md_hist_t *hist) {
     now_ns = md_bench_now_ns();
   } while (now_ns - start_ns < 2 * TURN_NS);
   switches = md_bench_switches() - switches + md_bench_crowd_stop();
-  if (switches > MD_BENCH_SWITCH_MAX) return MD_BENCH_NONE;
+  if (md_bench_calm_switched(switches, MD_BENCH_SWITCH_MAX)) return MD_BENCH_NONE;
   if (cell->a == FOLLOW) return (double)cnt * 1e3 / (double)(now_ns - start_ns);
   return (double)lost_bytes * 100 / (double)(lost_bytes + cnt * RECORD_LEN);
 }
@@ -254,7 +255,7 @@ trip_turn(void *ctx, const md_bench_cell_t *cell, md_hist_t *hist) {
     before = now;
   }
   switches = md_bench_switches() - switches + md_bench_crowd_stop();
-  if (switches > MD_BENCH_SWITCH_MAX) return MD_BENCH_NONE;
+  if (md_bench_calm_switched(switches, MD_BENCH_SWITCH_MAX)) return MD_BENCH_NONE;
   md_hist_read(hist, &copy);
   return (double)md_hist_quantile(&copy, 500000);
 }
