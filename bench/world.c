@@ -117,15 +117,17 @@ md_bench_world_deep(md_bench_world_t *w, uint32_t instrument_cnt, uint32_t depth
       {.name = "there", .venue = "there", .stream = 2, .tape_bytes = MD_BENCH_HOP_BYTES},
       {.name = "back", .venue = "back", .stream = 3, .tape_bytes = MD_BENCH_HOP_BYTES}};
   static const md_segment_thread_t thread = {"bench", MD_THREAD_FEED, 0, -1};
-  uint64_t book_bytes = instrument_cnt * md_align_up(md_book_footprint(depth_levels), 4096);
-  const md_segment_config_t cfg = {.epoch               = 1,
-                                   .next_instrument_id  = 1,
-                                   .instrument_capacity = instrument_cnt,
-                                   .book_bytes          = book_bytes,
-                                   .feeds               = feeds,
-                                   .feed_cnt            = FEED_CNT,
-                                   .threads             = &thread,
-                                   .thread_cnt          = 1};
+  /* As the engine plans it: a book begins in a block of its own, not in a page. */
+  const uint64_t            book = md_align_up(md_book_footprint(depth_levels), MD_CACHE_BLOCK);
+  const uint64_t            book_bytes = instrument_cnt * book;
+  const md_segment_config_t cfg        = {.epoch               = 1,
+                                          .next_instrument_id  = 1,
+                                          .instrument_capacity = instrument_cnt,
+                                          .book_bytes          = book_bytes,
+                                          .feeds               = feeds,
+                                          .feed_cnt            = FEED_CNT,
+                                          .threads             = &thread,
+                                          .thread_cnt          = 1};
   return md_bench_world_make(w, &cfg, private_bytes);
 }
 

@@ -45,7 +45,7 @@ step(md_feed_t *f, md_feed_ahead_t *a) {
     if (!a->i) break;
     md_orderbook_prefetch(&a->i->book);
     if (!a->i->shm) break;
-    ask(a->i->shm, 3 * LINE_BYTES);
+    ask(a->i->shm, 4 * LINE_BYTES);
     return;
   case 4:
     md_book_prefetch(a->i->shm);

@@ -62,17 +62,12 @@ md_book_depth_levels(const md_book_t *b) {
 
 /* ---- writer ---- */
 
-static md_atomic_u64 *
-book_top_newest_own(md_book_t *b) {
-  return b->top[md_load_relaxed(&b->top_newest) % MD_BOOK_TOP_SLOTS].words; /* this thread's own */
-}
-
 /* book_top_store fills the slot behind the newest one, book_show makes it the newest, and the
  * ladder's if that was filled too. px_qty: bid and ask with quantities, as they stand in top and
  * bbo. */
 static void
 book_top_store(md_book_t *b, const md_book_meta_t *meta, const int64_t px_qty[4]) {
-  const uint64_t newest = md_load_relaxed(&b->top_newest); /* only this thread stores it */
+  const uint64_t newest = b->own.top_newest;
 #if MD_MUTANT == 21
   md_book_top_words_t *slot = &b->top[newest % MD_BOOK_TOP_SLOTS];
 #else
@@ -87,17 +82,22 @@ book_top_store(md_book_t *b, const md_book_meta_t *meta, const int64_t px_qty[4]
 static void
 book_show(md_book_t *b, bool has_ladder) {
 #if MD_MUTANT != 21
-  const uint64_t newest = md_load_relaxed(&b->top_newest); /* only this thread stores it */
-  md_store_release(&b->top_newest, newest + 1); /* R3: the slot is whole; pairs with A3 */
+  const uint64_t newest = ++b->own.top_newest;
+  md_store_release(&b->top_newest, newest); /* R3: the slot is whole; pairs with A3 */
 #endif
   if (has_ladder) md_book_ladder_show(b);
 }
 
-/* book_best_store writes bbo and top. */
+/* book_best_store writes bbo and top, and keeps what the next message is compared with. */
 static void
 book_best_store(md_book_t *b, const md_book_meta_t *meta, const int64_t px_qty[4]) {
   md_book_bbo_write(b, meta, px_qty);
   book_top_store(b, meta, px_qty);
+  memcpy(&b->own.scale, meta, sizeof b->own.scale);
+  b->own.trusted_bid = meta->trusted_bid;
+  b->own.trusted_ask = meta->trusted_ask;
+  b->own.flags       = meta->flags;
+  memcpy(b->own_px_qty, px_qty, sizeof b->own_px_qty);
 }
 
 static void
@@ -117,7 +117,7 @@ void
 md_book_write_state(md_book_t *b, const md_book_meta_t *meta) {
   int64_t px_qty[4];
 
-  md_book_words_own(&book_top_newest_own(b)[MD_BOOK_META_WORDS], px_qty, 4);
+  memcpy(px_qty, b->own_px_qty, sizeof px_qty);
   book_best_store(b, meta, px_qty);
   md_book_ladder_meta(b, meta);
   book_show(b, true);
@@ -127,7 +127,7 @@ md_book_write_state(md_book_t *b, const md_book_meta_t *meta) {
 void
 md_book_prefetch(const md_book_t *b) {
   /* Not the bbo: most messages leave it as it is, and with its readers. */
-  md_book_ask(b, offsetof(md_book_t, depth_newest) + sizeof b->depth_newest);
+  md_book_ask(b, offsetof(md_book_t, bbo));
   md_book_ask(b->top, sizeof b->top);
   if (b->depth_levels == 0) return;
   md_book_ask(md_book_words_at_const(b, sizeof(md_book_t)), sizeof(md_book_depth_own_t));
@@ -135,20 +135,16 @@ md_book_prefetch(const md_book_t *b) {
 
 void
 md_book_prefetch_slots(md_book_t *b) {
-  const uint64_t top    = md_load_relaxed(&b->top_newest);    /* only this thread stores it */
-  const uint64_t ladder = md_load_relaxed(&b->ladder_newest); /* and this */
+  const md_book_own_t *own = &b->own;
 
-  md_book_claim(&b->top[(top + 1) % MD_BOOK_TOP_SLOTS], sizeof(md_book_top_words_t));
-  md_book_claim(&b->ladder[(ladder + 1) % MD_LADDER_SLOTS], sizeof(md_book_slot_t));
+  md_book_claim(&b->top[(own->top_newest + 1) % MD_BOOK_TOP_SLOTS], sizeof(md_book_top_words_t));
+  md_book_claim(&b->ladder[(own->ladder_newest + 1) % MD_LADDER_SLOTS], sizeof(md_book_slot_t));
 }
 
 void
 md_book_prefetch_levels(md_book_t *b) {
-  md_book_top_t top;
-
   md_book_prefetch_slots(b);
-  md_book_words_own(book_top_newest_own(b), &top, MD_BOOK_TOP_WORDS);
-  md_book_depth_prefetch(b, (const int64_t[2]){top.bid_px, top.ask_px});
+  md_book_depth_prefetch(b, (const int64_t[2]){b->own_px_qty[0], b->own_px_qty[2]});
 }
 
 /* book_look finds the best change of each side. They come side by side. */
@@ -206,18 +202,18 @@ md_book_write_changes(md_book_t *b, const md_book_meta_t *meta, const md_book_ch
                          .read       = read,
                          .ctx        = ctx,
                          .best       = best};
-  md_book_meta_t    was;
+  md_book_meta_t    was; /* as far as scale says */
 
   md_book_prefetch_slots(b);
-  md_book_words_own(book_top_newest_own(b), &was, MD_BOOK_META_WORDS);
+  memcpy(&was, &b->own.scale, sizeof b->own.scale);
   if (MD_UNLIKELY(was.gen != meta->gen || was.px_exp != meta->px_exp ||
                   was.qty_exp != meta->qty_exp)) {
     md_book_write_all(b, meta, read, ctx);
     return;
   }
   m.meta_matters = was.state != meta->state || was.reason != meta->reason ||
-                   was.trusted_bid != meta->trusted_bid || was.trusted_ask != meta->trusted_ask ||
-                   was.flags != meta->flags;
+                   b->own.trusted_bid != meta->trusted_bid ||
+                   b->own.trusted_ask != meta->trusted_ask || b->own.flags != meta->flags;
   book_look(&m);
   book_fetch(&m, 0);
   book_fetch(&m, 1);

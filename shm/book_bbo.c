@@ -11,40 +11,24 @@ _Static_assert(offsetof(md_book_bbo_t, flags) == 4 && offsetof(md_book_meta_t, g
                    offsetof(md_book_bbo_t, ask_qty) == BBO_ASK_QTY * MD_BOOK_WORD_BYTES,
                "the words of a bbo");
 
-/* The newest is the line of the greater version. */
-static uint64_t
-bbo_newest_own(const md_book_t *b) {
-  const uint64_t first  = md_load_relaxed(&b->bbo[0].version); /* only this thread stores it */
-  const uint64_t second = md_load_relaxed(&b->bbo[1].version); /* and this */
-
-  return second > first ? second : first;
-}
-
-/* bbo_is_same looks at all words but seq and time. */
-static bool
-bbo_is_same(const md_atomic_u64 *was, const uint64_t *words) {
-  uint64_t changed = md_load_relaxed(&was[BBO_HEAD]) ^ words[BBO_HEAD]; /* only this thread's */
-
-  for (unsigned i = BBO_BID_PX; i <= BBO_ASK_QTY; i++)
-    changed |= md_load_relaxed(&was[i]) ^ words[i]; /* only this thread stores them */
-  return changed == 0;
-}
-
 void
 md_book_bbo_write(md_book_t *b, const md_book_meta_t *meta, const int64_t px_qty[4]) {
-  const uint64_t newest = bbo_newest_own(b);
-  uint64_t       words[MD_BOOK_BBO_WORDS];
+  const uint64_t newest = b->own.bbo_newest;
+  uint64_t       words[MD_BOOK_BBO_WORDS], changed;
   uint32_t       scale; /* state, reason, exponents: as meta begins */
 
   memcpy(&scale, meta, sizeof scale);
-  words[BBO_HEAD]    = scale | (uint64_t)meta->flags << 32;
-  words[BBO_SEQ]     = meta->last_seq;
-  words[BBO_RECV]    = (uint64_t)meta->ts_recv_ns;
-  words[BBO_BID_PX]  = (uint64_t)px_qty[0];
-  words[BBO_BID_QTY] = (uint64_t)px_qty[1];
-  words[BBO_ASK_PX]  = (uint64_t)px_qty[2];
-  words[BBO_ASK_QTY] = (uint64_t)px_qty[3];
-  if (bbo_is_same(b->bbo[newest % MD_BOOK_BBO_LINES].words, words)) return;
+  changed = ((uint32_t)b->own.scale ^ scale) | (b->own.flags ^ meta->flags);
+  for (unsigned i = 0; i < 4; i++)
+    changed |= (uint64_t)(b->own_px_qty[i] ^ px_qty[i]);
+  if (changed == 0 && newest != 0) return;
+  words[BBO_HEAD]          = scale | (uint64_t)meta->flags << 32;
+  words[BBO_SEQ]           = meta->last_seq;
+  words[BBO_RECV]          = (uint64_t)meta->ts_recv_ns;
+  words[BBO_BID_PX]        = (uint64_t)px_qty[0];
+  words[BBO_BID_QTY]       = (uint64_t)px_qty[1];
+  words[BBO_ASK_PX]        = (uint64_t)px_qty[2];
+  words[BBO_ASK_QTY]       = (uint64_t)px_qty[3];
   md_book_bbo_line_t *line = &b->bbo[(newest + 1) % MD_BOOK_BBO_LINES];
 #if MD_MUTANT == 26
   md_store_release(&line->version, newest + 1); /* R3: mutant, too early; pairs with A3 */
@@ -53,6 +37,7 @@ md_book_bbo_write(md_book_t *b, const md_book_meta_t *meta, const int64_t px_qty
 #endif
   md_book_words_store(line->words, words, MD_BOOK_BBO_WORDS);
   md_store_release(&line->version, newest + 1); /* R2: all words are new; pairs with A2 */
+  b->own.bbo_newest = newest + 1;
 }
 
 /* bbo_try reads once. */

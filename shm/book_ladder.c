@@ -9,7 +9,7 @@ _Static_assert(offsetof(md_book_ladder_t, bid_cnt) == MD_BOOK_META_WORDS * MD_BO
 /* ladder_begin opens the slot behind the newest one. */
 static md_book_slot_t *
 ladder_begin(md_book_t *b, uint64_t *odd) {
-  const uint64_t newest = md_load_relaxed(&b->ladder_newest); /* only this thread stores it */
+  const uint64_t newest = b->own.ladder_newest;
 #if MD_MUTANT == 22
   md_book_slot_t *slot = &b->ladder[newest % MD_LADDER_SLOTS];
 #else
@@ -23,8 +23,8 @@ ladder_begin(md_book_t *b, uint64_t *odd) {
 void
 md_book_ladder_show(md_book_t *b) {
 #if MD_MUTANT != 22
-  const uint64_t newest = md_load_relaxed(&b->ladder_newest); /* only this thread stores it */
-  md_store_release(&b->ladder_newest, newest + 1); /* R3: the slot is whole; pairs with A3 */
+  const uint64_t newest = ++b->own.ladder_newest;
+  md_store_release(&b->ladder_newest, newest); /* R3: the slot is whole; pairs with A3 */
 #else
   (void)b;
 #endif
@@ -43,7 +43,7 @@ ladder_store_side(md_book_slot_t *slot, size_t off, const md_book_best_t *best) 
 
 static const md_book_slot_t *
 ladder_newest_own(const md_book_t *b) {
-  return &b->ladder[md_load_relaxed(&b->ladder_newest) % MD_LADDER_SLOTS]; /* this thread's own */
+  return &b->ladder[b->own.ladder_newest % MD_LADDER_SLOTS];
 }
 
 void

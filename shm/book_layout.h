@@ -34,6 +34,10 @@
  * that rewrites all, and chooses how large window and circle are. A side whose levels lie far from
  * each other has no window, only the circle.
  *
+ * A processor whose line another one reads may lose it to that one, not share it. So what the
+ * writer looks at for each message stands in lines of its own, which no reader reads: how many it
+ * wrote, and of the last record what decides whether a tier changes.
+ *
  * A tier never goes back: what a reader gets is at most what newest says, or will say to a later
  * read. So a slot that was written again before newest points to it is not handed out.
  *
@@ -140,15 +144,27 @@ _Static_assert(sizeof(md_book_depth_own_t) == MD_CACHE_BLOCK, "book ABI");
 /* The place of an entry that changed no level. */
 #define MD_BOOK_NO_PLACE UINT64_MAX
 
+/* What the writer keeps of bbo, top and ladder. */
+typedef struct md_book_own {
+  uint64_t top_newest, ladder_newest, bbo_newest; /* as readers see them */
+  uint64_t scale;                                 /* state to gen, as meta begins */
+  int64_t  trusted_bid, trusted_ask;
+  uint32_t flags, pad0;
+} md_book_own_t;
+
+_Static_assert(sizeof(md_book_own_t) <= MD_CACHE_BLOCK / 2, "one cache line");
+
 struct md_book {
   uint64_t magic;
   uint32_t depth_levels; /* a side */
   uint32_t spare;
+  int64_t  own_px_qty[4]; /* the writer's: best bid and ask of the last record */
   _Alignas(MD_CACHE_BLOCK / 2) md_atomic_u64 top_newest; /* tops written; slot = low bits */
   md_atomic_u64 ladder_newest;                           /* ladders written; slot: the rest of it */
   _Alignas(MD_CACHE_BLOCK) md_atomic_u64 depth_newest;   /* messages; state = low bits */
   md_atomic_u64 depth_logged;                            /* entries of the log written so far */
   md_atomic_u64 depth_floor; /* reads of a state with a shorter log count no more */
+  _Alignas(MD_CACHE_BLOCK / 2) md_book_own_t own;
   _Alignas(MD_CACHE_BLOCK) md_book_bbo_line_t bbo[MD_BOOK_BBO_LINES];
   md_book_top_words_t top[MD_BOOK_TOP_SLOTS];
   md_book_slot_t      ladder[MD_LADDER_SLOTS];
