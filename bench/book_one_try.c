@@ -19,6 +19,7 @@
 #define md_book_depth_all       md_bench_try_depth_all
 #define md_book_depth_apply     md_bench_try_depth_apply
 #define md_book_depth_meta      md_bench_try_depth_meta
+#define md_book_depth_places    md_bench_try_depth_places
 #define md_book_depth_prefetch  md_bench_try_depth_prefetch
 #define md_depth_far_open       md_bench_try_far_open
 #define md_depth_far_close      md_bench_try_far_close
@@ -26,6 +27,7 @@
 #define md_depth_far_fill       md_bench_try_far_fill
 #define md_book_prefetch        md_bench_try_prefetch
 #define md_book_prefetch_slots  md_bench_try_prefetch_slots
+#define md_book_places          md_bench_try_places
 #define md_book_prefetch_levels md_bench_try_prefetch_levels
 
 #include "shm/limits.h"

@@ -110,7 +110,8 @@ typedef struct md_feed_instrument {
   bool              is_handover; /* the next update is the first one of another leg */
   uint8_t           era;         /* how often its ids began anew below the last one */
   md_orderbook_t    book;
-  md_book_t        *shm; /* NULL: no live book */
+  md_book_t        *shm;    /* NULL: no live book */
+  md_book_places_t  places; /* where the next update will change it */
   uint64_t          exch_seq, last_seq;
   int64_t           ts_exch_ns, ts_recv_ns;
   int64_t           trusted_bid, trusted_ask;
@@ -206,10 +207,10 @@ const md_feed_instrument_t *md_feed_instrument_by_id(const md_feed_t *f, uint32_
 
 /* ---- for venues, within md_feed_input ---- */
 
-/* md_feed_expect says that an update of i's book is being read, md_feed_expect_levels, when a part
- * of it was, that it will be applied: memory that was not used for long comes meanwhile. */
+/* md_feed_expect says that an update of i's book is being read, md_feed_expect_more, that a part of
+ * it was: memory comes meanwhile that was not used for long. */
 void md_feed_expect(md_feed_t *f, const md_feed_instrument_t *i);
-void md_feed_expect_levels(md_feed_t *f, const md_feed_instrument_t *i);
+void md_feed_expect_more(md_feed_t *f, const md_feed_instrument_t *i);
 
 /* What the input being handled says to every record made from it. */
 typedef struct md_feed_event {

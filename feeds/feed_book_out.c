@@ -203,6 +203,7 @@ md_feed_shm_all(md_feed_t *f, md_feed_instrument_t *i) {
   md_book_meta_t meta = publish(f, i);
   if (!i->shm) return;
   md_book_write_all(i->shm, &meta, md_orderbook_read, &i->book);
+  md_feed_expect_places(f, i);
   md_feed_settle(f);
 }
 
@@ -211,6 +212,7 @@ md_feed_shm_changes(md_feed_t *f, md_feed_instrument_t *i) {
   md_book_meta_t meta = publish(f, i);
   if (!i->shm) return;
   md_book_write_changes(i->shm, &meta, f->changes, f->change_cnt, md_orderbook_read, &i->book);
+  md_feed_expect_places(f, i);
   md_feed_settle(f);
 }
 
@@ -219,5 +221,6 @@ md_feed_shm_state(md_feed_t *f, md_feed_instrument_t *i) {
   md_book_meta_t meta = publish(f, i);
   if (!i->shm) return;
   md_book_write_state(i->shm, &meta);
+  md_feed_expect_places(f, i);
   md_feed_settle(f);
 }

@@ -15,6 +15,11 @@ ask(const void *from, size_t bytes) {
     md_prefetch((const uint8_t *)from + off);
 }
 
+static void
+ask_own(const md_feed_instrument_t *i) {
+  md_orderbook_prefetch(&i->book, i->places.is_known ? i->places.px : NULL);
+}
+
 /* Asked for a moment ago: a frame before this one was of the same book. */
 static bool
 is_near(const md_feed_t *f, const md_feed_instrument_t *i) {
@@ -39,19 +44,18 @@ step(md_feed_t *f, md_feed_ahead_t *a) {
     ask(a->i, a->peek.is_book ? MD_FEED_HOT_BYTES : MD_FEED_WARM_BYTES);
     return;
   }
-  case 3: /* its own book, and where the live one begins */
+  case 3: /* its own book */
     a->i = md_feed_lookup_hashed(f, a->hash, a->peek.symbol, a->peek.len);
     if (!a->peek.is_book) a->i = NULL; /* nothing of its book was asked for */
     if (!a->i) break;
-    md_orderbook_prefetch(&a->i->book);
+    ask_own(a->i);
     if (!a->i->shm) break;
-    ask(a->i->shm, 4 * LINE_BYTES);
     return;
-  case 4:
-    md_book_prefetch(a->i->shm);
+  case 4: /* the live one */
+    md_book_prefetch_levels(a->i->shm, &a->i->places);
     return;
   case 5:
-    md_book_prefetch_levels(a->i->shm);
+    md_book_prefetch(a->i->shm, &a->i->places);
     return;
   default:
     break;
@@ -59,19 +63,28 @@ step(md_feed_t *f, md_feed_ahead_t *a) {
   a->step = MD_FEED_AHEAD_MAX;
 }
 
+/* The n-th of the last `ahead` frames goes as far as it should be in front of this message. */
+static void
+advance(md_feed_t *f, uint32_t n, uint32_t ahead) {
+  md_feed_ahead_t *a = &f->ahead[(f->ahead_cnt - ahead + n) % MD_CNT(f->ahead)];
+  while (a->step < MD_FEED_AHEAD_MAX - n)
+    step(f, a);
+}
+
+/* A processor has some two dozen places for lines that are on their way: what is asked for in one
+ * piece waits for them. So only the next frame goes on here, the others while this one is read. */
 void
 md_feed_expect_next(md_feed_t *f, const uint8_t *payload, uint32_t len, uint32_t ahead) {
   md_assert(ahead > 0 && ahead <= MD_FEED_AHEAD_MAX);
   f->shown |= (uint32_t)(payload != NULL) << ahead;
   if (f->instrument_cnt <= FEW_CNT || !f->cfg.venue->peek) return;
+  for (uint32_t n = 1; n < MD_FEED_AHEAD_MAX; n++)
+    advance(f, n, MD_FEED_AHEAD_MAX); /* what the message before did not do */
   md_feed_ahead_t *last = &f->ahead[f->ahead_cnt++ % MD_CNT(f->ahead)];
   last->i               = NULL;
   last->step = payload && f->cfg.venue->peek(payload, len, &last->peek) ? 0 : MD_FEED_AHEAD_MAX;
-  for (uint32_t n = 0; n < ahead; n++) {
-    md_feed_ahead_t *a = &f->ahead[(f->ahead_cnt - ahead + n) % MD_CNT(f->ahead)];
-    while (a->step < MD_FEED_AHEAD_MAX - n)
-      step(f, a);
-  }
+  for (uint32_t n = 0; n < (ahead == MD_FEED_AHEAD_MAX ? 1 : ahead); n++)
+    advance(f, n, ahead);
 }
 
 void
@@ -89,16 +102,23 @@ md_feed_look_ahead(md_feed_t *f, const md_source_t *source) {
 
 void
 md_feed_expect(md_feed_t *f, const md_feed_instrument_t *i) {
-  if (i == f->near || is_near(f, i)) return;
-  if (i->shm) md_book_prefetch(i->shm);
-  md_orderbook_prefetch(&i->book);
+  if (i != f->near && !is_near(f, i)) {
+    if (i->shm) md_book_prefetch_levels(i->shm, &i->places);
+    if (i->shm) md_book_prefetch(i->shm, &i->places);
+    ask_own(i);
+  }
+  f->near = i;
+  if (f->instrument_cnt > FEW_CNT) advance(f, 1, MD_FEED_AHEAD_MAX);
 }
 
 void
-md_feed_expect_levels(md_feed_t *f, const md_feed_instrument_t *i) {
-  if (i->shm && i != f->near && !is_near(f, i))
-    md_book_prefetch_levels(i->shm);
-  else if (i->shm)
-    md_book_prefetch_slots(i->shm); /* in the caches: in a reader's too */
-  f->near = i;
+md_feed_expect_more(md_feed_t *f, const md_feed_instrument_t *i) {
+  if (i->shm) md_book_prefetch_slots(i->shm); /* in the caches: in a reader's too */
+  for (uint32_t n = 2; n < MD_FEED_AHEAD_MAX && f->instrument_cnt > FEW_CNT; n++)
+    advance(f, n, MD_FEED_AHEAD_MAX);
+}
+
+void
+md_feed_expect_places(md_feed_t *f, md_feed_instrument_t *i) {
+  if (f->instrument_cnt > FEW_CNT) md_book_places(i->shm, &i->places);
 }

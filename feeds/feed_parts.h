@@ -206,6 +206,11 @@ void md_feed_shm_all(md_feed_t *f, md_feed_instrument_t *i);
 void md_feed_shm_changes(md_feed_t *f, md_feed_instrument_t *i);
 void md_feed_shm_state(md_feed_t *f, md_feed_instrument_t *i);
 
+/* ---- feed_expect.c ---- */
+
+/* md_feed_expect_places: the live book of i was written. */
+void md_feed_expect_places(md_feed_t *f, md_feed_instrument_t *i);
+
 /* ---- feed_memory.c ---- */
 
 /* md_feed_reserve gives address space that is zero and takes memory where it is touched, NULL when

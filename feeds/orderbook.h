@@ -61,9 +61,9 @@ typedef struct md_book_applied {
 MD_MUST_USE md_err_t md_orderbook_apply(md_orderbook_t *b, md_side_t side, const md_level_t *levels,
                                         uint32_t cnt, md_book_applied_t *did);
 
-/* md_orderbook_prefetch asks for the parts of the windows near the best levels; it does not wait
- * for more than the book itself. */
-void md_orderbook_prefetch(const md_orderbook_t *b);
+/* md_orderbook_prefetch asks for the parts of the windows near the best levels: near px, bid and
+ * ask, unless it is NULL. It does not wait for more than the book itself. */
+void md_orderbook_prefetch(const md_orderbook_t *b, const int64_t px[2]);
 
 /* md_orderbook_load replaces one side with levels in any order (a snapshot); quantities 0 are left
  * out, a repeated price keeps the last. MD_ERR_FULL: the side is then empty. */

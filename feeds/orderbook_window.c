@@ -146,24 +146,32 @@ md_window_drop(md_level_pool_t *pool, md_book_side_t *s, int64_t flip) {
   return err;
 }
 
-/* Ticks below the best one that are asked for. */
-#define PREFETCH_TICKS 72u
+/* Ticks below and above the best one that are asked for, as in shm/book_depth.c. */
+#define ASK_BELOW 40u
+#define ASK_ABOVE 8u
 
+/* From a key on downwards. */
 static void
-ask(const md_book_side_t *s) {
+ask(const md_book_side_t *s, uint64_t from, uint64_t cnt) {
+  const uint64_t word = from / 64;
+  md_prefetch(&s->bits[word % MD_WINDOW_WORDS]);
+  md_prefetch(&s->bits[(word - 1) % MD_WINDOW_WORDS]);
+  for (uint64_t n = 0; n < cnt; n += 8)
+    md_prefetch(&s->qty[(from - n) % MD_WINDOW_TICKS]);
+}
+
+/* Where the best level is not told, it is anywhere in the best word. */
+static void
+ask_side(const md_book_side_t *s, md_side_t side, const int64_t *px) {
   if (!s->qty || s->words == 0) return;
-  const uint32_t turn = md_window_turn(s);
-  const uint32_t word = md_top_bit(md_window_words(s));
-  /* The best level is anywhere in the best word: both words of quantities that it may reach. */
-  const uint64_t key = (uint64_t)s->low + 64 * word;
-  md_prefetch(&s->bits[(word + turn) % MD_WINDOW_WORDS]);
-  md_prefetch(&s->bits[(word + turn + MD_WINDOW_WORDS - 1) % MD_WINDOW_WORDS]);
-  for (uint64_t n = 0; n < 64 + PREFETCH_TICKS; n += 8)
-    md_prefetch(&s->qty[(key + 56 - n) % MD_WINDOW_TICKS]);
+  if (px)
+    ask(s, (uint64_t)(*px ^ md_side_flip(side)) + ASK_ABOVE, ASK_ABOVE + ASK_BELOW + 8);
+  else
+    ask(s, (uint64_t)s->low + 64 * (uint64_t)md_top_bit(md_window_words(s)) + 56, 64 + ASK_BELOW);
 }
 
 void
-md_orderbook_prefetch(const md_orderbook_t *b) {
-  ask(&b->bids);
-  ask(&b->asks);
+md_orderbook_prefetch(const md_orderbook_t *b, const int64_t px[2]) {
+  ask_side(&b->bids, MD_SIDE_BUY, px);
+  ask_side(&b->asks, MD_SIDE_SELL, px ? px + 1 : NULL);
 }

@@ -125,15 +125,6 @@ md_book_write_state(md_book_t *b, const md_book_meta_t *meta) {
 }
 
 void
-md_book_prefetch(const md_book_t *b) {
-  /* Not the bbo: most messages leave it as it is, and with its readers. */
-  md_book_ask(b, offsetof(md_book_t, bbo));
-  md_book_ask(b->top, sizeof b->top);
-  if (b->depth_levels == 0) return;
-  md_book_ask(md_book_words_at_const(b, sizeof(md_book_t)), sizeof(md_book_depth_own_t));
-}
-
-void
 md_book_prefetch_slots(md_book_t *b) {
   const md_book_own_t *own = &b->own;
 
@@ -142,9 +133,25 @@ md_book_prefetch_slots(md_book_t *b) {
 }
 
 void
-md_book_prefetch_levels(md_book_t *b) {
-  md_book_prefetch_slots(b);
-  md_book_depth_prefetch(b, (const int64_t[2]){b->own_px_qty[0], b->own_px_qty[2]});
+md_book_places(md_book_t *b, md_book_places_t *out) {
+  *out = (md_book_places_t){.px       = {b->own_px_qty[0], b->own_px_qty[2]},
+                            .top      = (uint8_t)((b->own.top_newest + 1) % MD_BOOK_TOP_SLOTS),
+                            .ladder   = (uint8_t)((b->own.ladder_newest + 1) % MD_LADDER_SLOTS),
+                            .is_known = true};
+  md_book_depth_places(b, out);
+}
+
+void
+md_book_prefetch(const md_book_t *b, const md_book_places_t *p) {
+  if (!p->is_known) {
+    md_book_ask(b, sizeof(md_book_t));
+    return;
+  }
+  /* Not the bbo: most messages leave it as it is, and with its readers. */
+  md_book_ask(b, offsetof(md_book_t, bbo));
+  md_book_depth_prefetch(b, p);
+  md_book_claim(&b->top[p->top], sizeof b->top[0]);
+  md_book_claim(&b->ladder[p->ladder], sizeof(md_book_slot_t));
 }
 
 /* book_look finds the best change of each side. They come side by side. */

@@ -98,12 +98,21 @@ uint32_t             md_book_depth_levels(const md_book_t *b);
 
 /* ---- writer only (the feed thread that owns the instrument) ---- */
 
-/* md_book_prefetch asks for the words that say where the tiers stand, md_book_prefetch_levels, a
- * little later, for the levels near the best that a message will rewrite, md_book_prefetch_slots
- * only for what readers may have of it. None of them waits. */
-void md_book_prefetch(const md_book_t *b);
+/* Where the next message will write. The writer keeps it in memory of its own, so that it can ask
+ * for that without a look at the book. All zero: not known. */
+typedef struct md_book_places {
+  int64_t  px[2];                        /* best bid and ask, MD_NULL_I64: none */
+  uint32_t side[2], log;                 /* of depth: words from the book on; log 0: no depth */
+  uint8_t  top, ladder, state, is_known; /* the next slots */
+} md_book_places_t;
+
+/* md_book_places says where the next message will write, right behind one. md_book_prefetch_levels
+ * asks for depth's levels and log, md_book_prefetch for all else, md_book_prefetch_slots only for
+ * what readers may have of it. None of them waits, and only time depends on what they are told. */
+void md_book_places(md_book_t *b, md_book_places_t *out);
+void md_book_prefetch_levels(const md_book_t *b, const md_book_places_t *p);
+void md_book_prefetch(const md_book_t *b, const md_book_places_t *p);
 void md_book_prefetch_slots(md_book_t *b);
-void md_book_prefetch_levels(md_book_t *b);
 
 /* md_book_write_state rewrites the meta of all tiers and keeps the levels, whose exponents meta
  * must repeat. A new gen or exponent is followed by md_book_write_all before any

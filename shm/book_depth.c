@@ -349,53 +349,59 @@ md_book_depth_apply(md_book_t *b, const md_book_message_t *m) {
 
 /* ---- what a message will need ---- */
 
-/* So many ticks of a window below the best one are asked for, and so many above; levels of a
- * circle; entries of the log. */
-#define ASK_BELOW   72u
-#define ASK_ABOVE   8u
-#define ASK_FAR     32u
-#define ASK_ENTRIES 40u
+/* So many ticks of a window below the best one are asked for, and so many above: as many words of a
+ * circle, too. Words of the log. Not all that a message may need: what is asked for in vain delays
+ * the rest, and half as much again cost more than the misses that it saved. */
+#define ASK_BELOW 40u
+#define ASK_ABOVE 8u
+#define ASK_LOG   (40 * MD_BOOK_ENTRY_WORDS)
 
-static void
-depth_ask_window(const md_depth_writer_t *w, unsigned which, int64_t px) {
-  const md_book_depth_side_t *s     = &w->own->side[which];
-  const md_atomic_u64        *words = md_depth_words(w, 2 * w->own->copy + which);
-  const int64_t               key   = md_book_key(which == 0 ? MD_SIDE_BUY : MD_SIDE_SELL, px);
-  const uint64_t              off   = (uint64_t)key - (uint64_t)s->low;
+/* depth_ask_from says from which word of a side on. Of a circle that goes round behind the best
+ * levels only those in front of its end are asked for. */
+static uint64_t
+depth_ask_from(const md_depth_writer_t *w, unsigned which, int64_t px) {
+  const md_book_depth_side_t *s   = &w->own->side[which];
+  const int64_t               key = md_book_key(which == 0 ? MD_SIDE_BUY : MD_SIDE_SELL, px);
+  const uint64_t              off = (uint64_t)key - (uint64_t)s->low;
+  const uint32_t              cnt = s->far_cnt < ASK_BELOW / 2 ? s->far_cnt : ASK_BELOW / 2;
 
-  if (off >= s->ticks) return;
-  const uint64_t first = off < ASK_BELOW ? 0 : off - ASK_BELOW;
-  const uint64_t end   = off + ASK_ABOVE < s->ticks ? off + ASK_ABOVE : s->ticks;
-  md_book_ask(&words[first], (end - first) * MD_BOOK_WORD_BYTES);
-}
-
-static void
-depth_ask_far(const md_depth_writer_t *w, unsigned which) {
-  const md_book_depth_side_t *s      = &w->own->side[which];
-  const md_atomic_u64        *levels = md_depth_words(w, 2 * w->own->copy + which);
-  const uint32_t              take   = s->far_cnt < ASK_FAR ? s->far_cnt : ASK_FAR;
-  const uint32_t              low    = (s->far_base + s->far_cnt - take) % w->cap;
-  const uint32_t              run    = w->cap - low < take ? w->cap - low : take;
-
-  md_book_ask(&levels[2 * (size_t)low], run * sizeof(md_level_t));
-  md_book_ask(levels, (take - run) * sizeof(md_level_t));
+  if (s->ticks == 0) return 2 * (uint64_t)((s->far_base + s->far_cnt - cnt) % w->cap);
+  return off < ASK_BELOW || off >= s->ticks ? 0 : off - ASK_BELOW;
 }
 
 void
-md_book_depth_prefetch(md_book_t *b, const int64_t best_px[2]) {
+md_book_depth_places(md_book_t *b, md_book_places_t *p) {
   if (b->depth_levels == 0) return;
   const md_depth_writer_t w      = depth_begin(b);
+  const md_atomic_u64    *first  = md_book_words_at(b, 0);
   const uint64_t          newest = md_load_relaxed(&b->depth_newest); /* this thread's own */
 
   for (unsigned which = 0; which < 2; which++) {
-    if (w.own->side[which].ticks != 0)
-      depth_ask_window(&w, which, best_px[which]);
-    else
-      depth_ask_far(&w, which);
+    const md_atomic_u64 *words = md_depth_words(&w, 2 * w.own->copy + which);
+    p->side[which] = (uint32_t)(words + depth_ask_from(&w, which, p->px[which]) - first);
   }
-  md_book_ask(md_book_words_at(b, md_book_state_off(newest + 1)),
+  p->log   = (uint32_t)(&w.log[(w.pos & (w.log_cnt - 1)) * MD_BOOK_ENTRY_WORDS] - first);
+  p->state = (uint8_t)((newest + 1) % MD_BOOK_STATES);
+}
+
+void
+md_book_prefetch_levels(const md_book_t *b, const md_book_places_t *p) {
+  const md_atomic_u64 *first = md_book_words_at_const(b, 0);
+
+  if (p->log == 0) return;
+  /* A line of each first: pages that the processor does not know are looked up side by side. */
+  md_prefetch(&first[p->side[0]]);
+  md_prefetch(&first[p->side[1]]);
+  md_prefetch(&first[p->log]);
+  md_book_ask(&first[p->side[0]], (ASK_BELOW + ASK_ABOVE) * MD_BOOK_WORD_BYTES);
+  md_book_ask(&first[p->side[1]], (ASK_BELOW + ASK_ABOVE) * MD_BOOK_WORD_BYTES);
+  md_book_ask(&first[p->log], ASK_LOG * MD_BOOK_WORD_BYTES);
+}
+
+void
+md_book_depth_prefetch(const md_book_t *b, const md_book_places_t *p) {
+  if (p->log == 0) return;
+  md_book_ask(md_book_words_at_const(b, sizeof(md_book_t)), sizeof(md_book_depth_own_t));
+  md_book_ask(md_book_words_at_const(b, md_book_state_off(p->state)),
               MD_BOOK_STATE_WORDS * MD_BOOK_WORD_BYTES);
-  const uint64_t at = w.pos & (w.log_cnt - 1), left = w.log_cnt - at;
-  md_book_ask(&w.log[at * MD_BOOK_ENTRY_WORDS],
-              (left < ASK_ENTRIES ? left : ASK_ENTRIES) * MD_BOOK_ENTRY_WORDS * MD_BOOK_WORD_BYTES);
 }

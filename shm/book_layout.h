@@ -459,7 +459,8 @@ void md_book_depth_all(md_book_t *b, const md_book_message_t *m);
 void md_book_depth_apply(md_book_t *b, const md_book_message_t *m);
 void md_book_depth_meta(md_book_t *b, const md_book_meta_t *meta);
 
-/* md_book_depth_prefetch asks for what is near the best levels; top and depth's head are there. */
-void md_book_depth_prefetch(md_book_t *b, const int64_t best_px[2]);
+/* md_book_depth_places adds what depth knows; md_book_depth_prefetch asks for what is no level. */
+void md_book_depth_places(md_book_t *b, md_book_places_t *p);
+void md_book_depth_prefetch(const md_book_t *b, const md_book_places_t *p);
 
 #endif

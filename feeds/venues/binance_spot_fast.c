@@ -94,7 +94,7 @@ fast_depth(md_feed_t *f, md_json_t *j, bool microseconds, bool enveloped) {
                              &levels.bid_cnt) == MD_OK &&
               md_json_expect(j, ",\"a\":");
   if (!read) return false;
-  md_feed_expect_levels(f, i);
+  md_feed_expect_more(f, i);
   read = md_json_levels(j, i->px_exp, i->qty_exp, md_feed_ask_scratch(f), MD_BOOK_LEVELS_MAX,
                         &levels.ask_cnt) == MD_OK &&
          md_bn_fast_ends(j, enveloped);
