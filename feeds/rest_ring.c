@@ -59,9 +59,10 @@ fill_part(uint8_t *at, const md_input_t *in, uint32_t name_len, uint32_t off, ui
 md_err_t
 md_rest_ring_put(md_ring_producer_t *p, const md_input_t *in, uint64_t value) {
   md_assert(in->name_len < MD_RECORD_BYTES_MAX / 4);
-  uint32_t part_cnt  = (in->len + in->name_len) / PART_BYTES_MAX + 1;
-  uint64_t bytes_max = (uint64_t)part_cnt * MD_RECORD_BYTES_MAX;
-  uint8_t *group     = malloc(bytes_max);
+  _Alignas(MD_RECORD_ALIGN_BYTES) uint8_t one[MD_RECORD_BYTES_MAX]; /* a question: no memory */
+  uint32_t                                part_cnt  = (in->len + in->name_len) / PART_BYTES_MAX + 1;
+  uint64_t                                bytes_max = (uint64_t)part_cnt * MD_RECORD_BYTES_MAX;
+  uint8_t                                *group     = part_cnt == 1 ? one : malloc(bytes_max);
   if (!group) return MD_ERR_NOMEM;
   uint64_t bytes = 0;
   uint32_t off = 0, cnt = 0;
@@ -78,7 +79,7 @@ md_rest_ring_put(md_ring_producer_t *p, const md_input_t *in, uint64_t value) {
     err = md_ring_write_group(p, (const void *)group, cnt, bytes);
     md_ring_publish(p);
   }
-  free(group);
+  if (group != one) free(group);
   return err;
 }
 
